@@ -1,0 +1,69 @@
+"""What can go wrong, told for people: one line with what, where, why and what to do next.
+
+Nothing here knows of exit codes or ttrpc codes: each input adapter has one table for that.
+"""
+
+from __future__ import annotations
+
+import errno as _errno
+import os
+
+
+def reason(error: OSError) -> str:
+    """Return the kernel's word and name for an error, as in `Invalid argument (EINVAL)`."""
+    number = error.errno or 0
+    return f"{os.strerror(number)} ({_errno.errorcode.get(number, number)})"
+
+
+class RemoteprocError(Exception):
+    """Root of all errors meant for the user. `hint` says what to do next; it may be empty."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        text = f"{self.message}; {self.hint}" if self.hint else self.message
+        # Messages quote names that images choose: no name may break or forge a line.
+        return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+class InvalidRequest(RemoteprocError):
+    """The request itself is wrong: an id, an annotation, config.json, a signal, a setting."""
+
+
+class FirmwareUnfit(InvalidRequest):
+    """The firmware file cannot run on the processor it was meant for."""
+
+
+class NotFound(RemoteprocError):
+    """No such container, processor or file."""
+
+
+class AlreadyExists(RemoteprocError):
+    """A container of this id exists."""
+
+
+class WrongState(RemoteprocError):
+    """The container's status forbids the operation."""
+
+
+class Busy(RemoteprocError):
+    """The processor belongs to another container, or somebody else started it."""
+
+
+class Unsupported(RemoteprocError):
+    """Has no meaning for firmware, or this backend cannot do it."""
+
+
+class HostFault(RemoteprocError):
+    """Linux refused something: no space, no permission, no such program."""
+
+    def __init__(self, message: str, *, errno: int = 0, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.errno = errno
+
+
+class ProcessorFault(HostFault):
+    """The processor's driver refused an operation; `errno` is the kernel's (0 if it gave none)."""

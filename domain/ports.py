@@ -1,0 +1,241 @@
+"""What the domain needs from outside (driven ports). Adapters implement these; tests prove it.
+
+Every method may raise `HostFault`; other errors are named where they can occur.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from domain.container import Exit, FirmwareContainer, Owner
+from domain.firmware import FirmwareImage
+from domain.processor import Ending, ProcessorInfo, ProcessorState
+
+Claim = Mapping[str, str]
+"""What an owner must remember to give a processor back: adapter's own keys, JSON-able."""
+
+
+class Processor(Protocol):
+    """One processor, opened by the process that is going to own it.
+
+    Call order: `prepare`, (persist the claim), `load`, `start`, ..., `stop`, `release`.
+    `release` is right at any point after `prepare`, any number of times, and from another
+    process on behalf of a dead owner. Errors of the driver are `ProcessorFault` with its errno.
+    """
+
+    @property
+    def name(self) -> str:
+        """The driver's name for the processor."""
+        ...
+
+    @property
+    def device(self) -> str:
+        """The kernel's name for it, `remoteprocN`."""
+        ...
+
+    def state(self) -> ProcessorState:
+        """Return the state now; `DELETED` if the processor has gone."""
+        ...
+
+    def prepare(self, container: str, firmware: FirmwareImage) -> Claim:
+        """Say what `load` is going to change, without changing anything.
+
+        Raises FirmwareUnfit where the firmware cannot run here.
+        """
+        ...
+
+    def load(self, claim: Claim, firmware: FirmwareImage) -> None:
+        """Publish the firmware and choose it."""
+        ...
+
+    def start(self) -> None:
+        """Run what was loaded; return when the processor runs, else raise and leave it off."""
+        ...
+
+    def stop(self) -> None:
+        """Stop the processor; return when it is off, else raise and leave it as it is."""
+        ...
+
+    def release(self, claim: Claim) -> None:
+        """Undo `load`, stopping the processor first if what runs there is this claim's."""
+        ...
+
+    def pause(self) -> None:
+        """Freeze the processor. Raises Unsupported where it cannot be."""
+        ...
+
+    def resume(self) -> None:
+        """Undo `pause`. Raises Unsupported."""
+        ...
+
+    def ending(self) -> Ending:
+        """Tell how the firmware ended; meaningful once `state().ended` and before `release`."""
+        ...
+
+    def watch(self) -> Sequence[int]:
+        """Descriptors that become readable when state or output may have changed.
+
+        May be empty and may differ between calls: the kernel announces nothing for most.
+        """
+        ...
+
+    def read_output(self) -> bytes:
+        """Return what the firmware printed since the last call; never blocks; b"" for nothing."""
+        ...
+
+    def write_input(self, data: bytes) -> int:
+        """Give the firmware's console input; return how many bytes it took (0: try later)."""
+        ...
+
+
+class Board(Protocol):
+    """The processors of this machine, or of a simulated one."""
+
+    def processors(self) -> list[ProcessorInfo]:
+        """List what there is, in the kernel's order."""
+        ...
+
+    def open(self, device: str) -> Processor:
+        """Open one by `remoteprocN`. Raises NotFound."""
+        ...
+
+
+class FirmwareSource(Protocol):
+    """Takes firmware out of images."""
+
+    def stage(self, rootfs: str, cwd: str, name: str, destination: str) -> FirmwareImage:
+        """Copy the regular file `name` from inside `rootfs` to `destination`, a new file.
+
+        Symbolic links are followed inside the root, never out of it.
+        Raises NotFound, InvalidRequest (a directory, FIFO, ...; empty or too large a file).
+        """
+        ...
+
+
+class Draft(Protocol):
+    """A container in the making: invisible until `commit`, gone after `discard`."""
+
+    @property
+    def path(self) -> str:
+        """A private directory that becomes the container's."""
+        ...
+
+    def commit(self, container: FirmwareContainer) -> None:
+        """Make it visible, whole. Raises AlreadyExists."""
+        ...
+
+    def discard(self) -> None:
+        """Remove every trace; harmless after `commit`."""
+        ...
+
+
+class ContainerStore(Protocol):
+    """Remembers containers, across the death of any process."""
+
+    def draft(self, container_id: str) -> Draft:
+        """Begin a container. Raises AlreadyExists."""
+        ...
+
+    def ids(self) -> list[str]:
+        """Return the ids of all containers, sorted."""
+        ...
+
+    def load(self, container_id: str) -> FirmwareContainer:
+        """Return a container as recorded. Raises NotFound."""
+        ...
+
+    def locked(self, container_id: str) -> AbstractContextManager[FirmwareContainer]:
+        """Like `load`, with operations of other processes on this container kept out."""
+        ...
+
+    def record_exit(self, container_id: str, exit_: Exit) -> Exit:
+        """Record how the container ended unless that is recorded already; return what is."""
+        ...
+
+    def directory(self, container_id: str) -> str:
+        """Return the container's own directory."""
+        ...
+
+    def remove(self, container_id: str) -> None:
+        """Forget the container; no error if it is gone."""
+        ...
+
+    def sweep(self) -> None:
+        """Remove what killed operations left half-made."""
+        ...
+
+
+class Lease(Protocol):
+    """The right to a processor, held until `close` or the holder's death."""
+
+    owner: Owner
+    claim: Claim
+
+    def remember(self, claim: Claim) -> None:
+        """Persist what must be undone if the holder dies."""
+        ...
+
+    def close(self) -> None:
+        """Give the right up."""
+        ...
+
+
+class Ownership(Protocol):
+    """Who owns which processor, machine-wide: whatever the state root or the engine."""
+
+    def take(self, device: str, owner: Owner) -> Lease:
+        """Raises Busy, naming the owner."""
+        ...
+
+    def owner(self, device: str) -> Owner | None:
+        """Return the living owner."""
+        ...
+
+    def abandoned(self) -> Iterator[Lease]:
+        """Take, one by one, the rights whose holders died without giving them up."""
+        ...
+
+
+class Supervisors(Protocol):
+    """The Linux processes that stand for firmware."""
+
+    def spawn(self, draft: Draft, container: FirmwareContainer) -> FirmwareContainer:
+        """Start the supervisor, wait until it is ready; return the container with its pid."""
+        ...
+
+    def adopt(self, container: FirmwareContainer) -> None:
+        """Let a spawned supervisor live on without this process."""
+        ...
+
+    def abandon(self, container: FirmwareContainer) -> None:
+        """End a supervisor that was spawned and never adopted."""
+        ...
+
+    def alive(self, container: FirmwareContainer) -> bool:
+        """Whether the very process that was spawned still runs."""
+        ...
+
+    def ask(self, container: FirmwareContainer, verb: str) -> None:
+        """Have the supervisor do `start`, `pause`, `resume` or `kill` and await the outcome.
+
+        Raises the error that the supervisor met, or WrongState if it is gone.
+        """
+        ...
+
+    def signal(self, container: FirmwareContainer, number: int) -> None:
+        """Send a signal. Raises WrongState if the supervisor is gone."""
+        ...
+
+    def wait(self, container: FirmwareContainer, seconds: float | None) -> bool:
+        """Wait for the supervisor's end; False if it lives on."""
+        ...
+
+
+class Hooks(Protocol):
+    """Runs the bundle's hooks (runtime-spec config.md, POSIX-platform hooks)."""
+
+    def run(self, kind: str, container: FirmwareContainer, status: str) -> None:
+        """Run the hooks of one kind in order. Raises HostFault when one fails or hangs."""
+        ...
