@@ -1,0 +1,214 @@
+"""Reads the resource table of a firmware: what it asks of the host and shows to it.
+
+Sources: Linux include/linux/remoteproc.h (layout), drivers/remoteproc/remoteproc_core.c
+(rproc_handle_resources and what it calls) and remoteproc_elf_loader.c (find_table).
+"""
+
+from __future__ import annotations
+
+from struct import Struct
+from typing import NamedTuple
+
+from domain.errors import FirmwareUnfit
+
+ANY_ADDRESS = 0xFFFF_FFFF
+"""FW_RSC_ADDR_ANY: the host chooses the address."""
+
+ENTRIES_LIMIT = 1024
+"""More entries than that are refused: every one may cost the kernel a debugfs file or a device."""
+
+SIZE_LIMIT = 1 << 31
+"""Trace buffers over this many bytes are refused: a 32-bit kernel's bounds check would wrap."""
+
+_CARVEOUT, _DEVMEM, _TRACE, _VDEV, _VENDOR_START, _VENDOR_END = 0, 1, 2, 3, 128, 512
+
+_HEADER = Struct("<4I")
+_MEMORY = Struct("<5I32s")
+_BUFFER = Struct("<3I32s")
+_DEVICE = Struct("<5I4B")
+_VRING = Struct("<5I")
+
+_HINT = "correct the firmware's resource table (.resource_table) and build it again"
+
+
+class UnusableTable(FirmwareUnfit):
+    """The table's header is broken in a way that every kernel notices.
+
+    Some drivers then refuse the firmware, others (i.MX, STM32) run it as if it had no table.
+    """
+
+
+class Carveout(NamedTuple):
+    """Memory that the host is asked to allocate. Sizes in bytes, addresses the processor's."""
+
+    address: int
+    physical: int
+    size: int
+    flags: int
+    name: str
+
+
+class Devmem(NamedTuple):
+    """Peripheral registers that the host is asked to map in the processor's IOMMU."""
+
+    address: int
+    physical: int
+    size: int
+    flags: int
+    name: str
+
+
+class Trace(NamedTuple):
+    """A buffer into which the firmware prints; the n-th one is debugfs `trace<n>`."""
+
+    address: int
+    size: int
+    name: str
+
+
+class Vring(NamedTuple):
+    """One queue of a virtio device, with that many `buffers`."""
+
+    address: int
+    align: int
+    buffers: int
+    notify_id: int
+    physical: int
+
+
+class Vdev(NamedTuple):
+    """A virtio device; `id` as in virtio_ids.h (7 is rpmsg), `config_size` in bytes."""
+
+    id: int
+    notify_id: int
+    features: int
+    config_size: int
+    vrings: tuple[Vring, ...]
+
+
+class Other(NamedTuple):
+    """An entry that the framework leaves to the driver (`vendor`) or ignores."""
+
+    type: int
+    vendor: bool
+
+
+Entry = Carveout | Devmem | Trace | Vdev | Other
+
+
+class ResourceTable(NamedTuple):
+    """The entries in the table's order."""
+
+    entries: tuple[Entry, ...]
+
+
+def parse(data: bytes, name: str = "the firmware") -> ResourceTable:
+    """Read a version 1 table; `name` stands in messages.
+
+    Raises UnusableTable where kernels find no table in the section, FirmwareUnfit where they
+    refuse to start, or would read outside the table.
+    """
+    if len(data) < _HEADER.size:
+        raise UnusableTable(
+            f"{name} has a resource table of {len(data)} bytes, less than its header", hint=_HINT
+        )
+    version, count, *reserved = _HEADER.unpack_from(data)
+    if version != 1:
+        raise UnusableTable(f"{name} has a resource table of version {version}, not 1", hint=_HINT)
+    if any(reserved):
+        raise UnusableTable(f"{name} has a resource table with reserved fields set", hint=_HINT)
+    if count > ENTRIES_LIMIT or _HEADER.size + 4 * count > len(data):
+        # Not UnusableTable: the size computed of this count wraps on old 32-bit kernels.
+        raise FirmwareUnfit(
+            f"{name} has a resource table of {len(data)} bytes that claims {count} entries",
+            hint=_HINT,
+        )
+    offsets = Struct(f"<{count}I").unpack_from(data, _HEADER.size)
+    return ResourceTable(tuple(_Entry(data, i, at, name).read() for i, at in enumerate(offsets)))
+
+
+def traces(table: ResourceTable) -> tuple[Trace, ...]:
+    """Return the trace buffers, in the order of debugfs `trace0`, `trace1`, ..."""
+    return tuple(entry for entry in table.entries if isinstance(entry, Trace))
+
+
+class _Entry:
+    """One entry while it is read; messages count from 0, as the kernel's log does."""
+
+    __slots__ = ("at", "data", "index", "name")
+
+    def __init__(self, data: bytes, index: int, at: int, name: str) -> None:
+        self.data = data
+        self.index = index
+        self.at = at
+        self.name = name
+
+    def read(self) -> Entry:
+        # The kernel takes the offset as signed: a huge one would lie before the table.
+        self._need(4, "entry")
+        kind = int.from_bytes(self.data[self.at : self.at + 4], "little")
+        self.at += 4
+        if kind == _CARVEOUT:
+            return self._carveout()
+        if kind == _DEVMEM:
+            return Devmem(*self._memory("devmem"))
+        if kind == _TRACE:
+            return self._trace()
+        if kind == _VDEV:
+            return self._vdev()
+        return Other(kind, _VENDOR_START <= kind <= _VENDOR_END)
+
+    def _carveout(self) -> Carveout:
+        found = Carveout(*self._memory("carveout"))
+        # The kernel passes this name to vsnprintf as the format (rproc_mem_entry_init).
+        if "%" in found.name or b"\0" not in self.data[self.at + 20 : self.at + 52]:
+            raise self._unfit(f"carveout {found.name!r} has a name that could crash the kernel")
+        return found
+
+    def _memory(self, what: str) -> tuple[int, int, int, int, str]:
+        self._need(_MEMORY.size, what)
+        address, physical, size, flags, reserved, name = _MEMORY.unpack_from(self.data, self.at)
+        self._zero(reserved, what)
+        return address, physical, size, flags, _text(name)
+
+    def _trace(self) -> Trace:
+        self._need(_BUFFER.size, "trace")
+        address, size, reserved, name = _BUFFER.unpack_from(self.data, self.at)
+        self._zero(reserved, "trace")
+        if size > SIZE_LIMIT:
+            raise self._unfit(f"trace has {size:#x} bytes, more than 2 GiB")
+        return Trace(address, size, _text(name))
+
+    def _vdev(self) -> Vdev:
+        self._need(_DEVICE.size, "vdev")
+        (device, notify, features, _, config, _, count, *reserved) = _DEVICE.unpack_from(
+            self.data, self.at
+        )
+        self._zero(any(reserved), "vdev")
+        if count > 2:
+            raise self._unfit(f"vdev has {count} vrings, more than the 2 that the kernel takes")
+        end = self.at + _DEVICE.size + count * _VRING.size
+        self._need(end - self.at + config, "vdev")
+        rings = tuple(map(Vring._make, _VRING.iter_unpack(self.data[self.at + _DEVICE.size : end])))
+        if any(ring.buffers == 0 or ring.align == 0 for ring in rings):
+            raise self._unfit("vdev has a vring without buffers or alignment")
+        return Vdev(device, notify, features, config, rings)
+
+    def _need(self, size: int, what: str) -> None:
+        if self.at + size > len(self.data):
+            raise self._unfit(f"{what} ends at {self.at + size:#x}, past the end")
+
+    def _zero(self, reserved: int, what: str) -> None:
+        if reserved:
+            raise self._unfit(f"{what} has reserved fields set")
+
+    def _unfit(self, what: str) -> FirmwareUnfit:
+        size = len(self.data)
+        return FirmwareUnfit(
+            f"{self.name} has a bad resource table ({size:#x} bytes): entry {self.index}: {what}",
+            hint=_HINT,
+        )
+
+
+def _text(field: bytes) -> str:
+    return field.split(b"\0", 1)[0].decode("ascii", "backslashreplace")
