@@ -74,6 +74,11 @@ class Processor(Protocol):
         """Tell how the firmware ended; meaningful once `state().ended` and before `release`."""
         ...
 
+    @property
+    def poll_seconds(self) -> float | None:
+        """How often to look where `watch` announces nothing; None if `watch` announces all."""
+        ...
+
     def watch(self) -> Sequence[int]:
         """Descriptors that become readable when state or output may have changed.
 
@@ -115,7 +120,10 @@ class FirmwareSource(Protocol):
 
 
 class Draft(Protocol):
-    """A container in the making: invisible until `commit`, gone after `discard`."""
+    """A container in the making: invisible until `commit`, gone after `discard`.
+
+    Other operations on the container are kept out until `close` or `discard`.
+    """
 
     @property
     def path(self) -> str:
@@ -127,7 +135,11 @@ class Draft(Protocol):
         ...
 
     def discard(self) -> None:
-        """Remove every trace; harmless after `commit`."""
+        """Remove every trace, also of what was committed."""
+        ...
+
+    def close(self) -> None:
+        """Let other operations at the container."""
         ...
 
 
@@ -170,6 +182,7 @@ class ContainerStore(Protocol):
 class Lease(Protocol):
     """The right to a processor, held until `close` or the holder's death."""
 
+    device: str
     owner: Owner
     claim: Claim
 
@@ -218,9 +231,10 @@ class Supervisors(Protocol):
         ...
 
     def ask(self, container: FirmwareContainer, verb: str) -> None:
-        """Have the supervisor do `start`, `pause`, `resume` or `kill` and await the outcome.
+        """Have the supervisor do `start`, `stop`, `kill`, `pause` or `resume`; await the outcome.
 
-        Raises the error that the supervisor met, or WrongState if it is gone.
+        After `stop` and `kill` the exit is on record. Raises the error that the supervisor met,
+        WrongState if it is gone, Busy if it does not answer because the kernel holds it up.
         """
         ...
 
@@ -230,12 +244,4 @@ class Supervisors(Protocol):
 
     def wait(self, container: FirmwareContainer, seconds: float | None) -> bool:
         """Wait for the supervisor's end; False if it lives on."""
-        ...
-
-
-class Hooks(Protocol):
-    """Runs the bundle's hooks (runtime-spec config.md, POSIX-platform hooks)."""
-
-    def run(self, kind: str, container: FirmwareContainer, status: str) -> None:
-        """Run the hooks of one kind in order. Raises HostFault when one fails or hangs."""
         ...

@@ -1,0 +1,1 @@
+"""This Linux host: state, supervisor processes, locks, firmware taken out of images."""

@@ -19,7 +19,7 @@ import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from adapters.sim.marked import ADDRESS_END, Marked
+from adapters.sim.marked import ADDRESS_END, Marked, compose
 from adapters.sim.spec import CORES, Faults, ProcessorSpec, Region
 from domain.errors import InvalidRequest, NotFound
 
@@ -57,18 +57,10 @@ def load_board(reference: str, directory: str = "") -> BoardSpec:
 
 def parse_board(text: str, path: str) -> BoardSpec:
     """Parse a board file's text; `path` names it in errors. Raises InvalidRequest."""
-    import yaml
-
-    try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = mark.line + 1 if mark else 1
-        problem = getattr(error, "problem", None) or "cannot be read"
-        raise InvalidRequest(f"{path}:{line}: is not YAML: {problem}") from error
+    root = compose(text, path, "the board")
     if root is None:
         raise InvalidRequest(f"{path}:1: is empty", hint="list the board's `processors`")
-    board = Marked(root, path, "the board").mapping(("processors",), ("processors",))
+    board = root.mapping(("processors",), ("processors",))
     processors = tuple(_processor(item) for item in board["processors"].items())
     seen: dict[str, int] = {}
     for item, spec in zip(board["processors"].items(), processors, strict=True):

@@ -107,6 +107,23 @@ class Marked:
         return text
 
 
+def compose(text: str, path: str, key: str) -> Marked | None:
+    """Parse YAML text; `path` and `key` name it in errors. None if there is nothing in it.
+
+    Raises InvalidRequest with the line of a mistake.
+    """
+    import yaml
+
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = mark.line + 1 if mark else 1
+        problem = getattr(error, "problem", None) or "cannot be read"
+        raise InvalidRequest(f"{path}:{line}: is not YAML: {problem}") from error
+    return None if root is None else Marked(root, path, key)
+
+
 def _nearest(word: str, known: Sequence[str]) -> str:
     import difflib
 

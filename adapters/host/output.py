@@ -1,0 +1,133 @@
+"""Carries what the firmware prints to the container's stdout, and keeps the latest of it.
+
+Nobody who does not read may hold up the firmware or its supervisor: a stream is written only
+when it takes data, what waits is bounded, and what is dropped is said.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+from collections.abc import Callable
+
+PIECE = 4096  # PIPE_BUF: a pipe that polls writable takes this much without blocking
+WAITING_MAX = 1 << 20
+LOG_MAX = 1 << 20
+
+
+class Stream:
+    """One of the container's output streams, by descriptor."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+        self._waiting = bytearray()
+        self._dropped = 0
+        self._open = True
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there is something to write and somebody may come to read it."""
+        return self._open and bool(self._waiting)
+
+    def put(self, data: bytes) -> None:
+        """Append; drop the oldest beyond the bound."""
+        if not self._open:
+            return
+        self._waiting += data
+        excess = len(self._waiting) - WAITING_MAX
+        if excess > 0:
+            del self._waiting[:excess]
+            self._dropped += excess
+
+    def write(self) -> None:
+        """Write one piece; call when the descriptor polls writable."""
+        if self._dropped:
+            note = f"\n[{self._dropped} bytes were dropped: nobody read them]\n"
+            self._waiting[:0] = note.encode()
+            self._dropped = 0
+        try:
+            del self._waiting[: os.write(self.descriptor, bytes(self._waiting[:PIECE]))]
+        except BlockingIOError:
+            pass
+        except OSError:
+            self.give_up()  # the reader is gone for good, or the disk is full
+
+    def give_up(self) -> None:
+        """Stop writing here."""
+        self._open = False
+        self._waiting.clear()
+
+
+class Log:
+    """The latest output, in two files of the container's directory, for `logs`."""
+
+    def __init__(self, directory: int, warn: Callable[[str], None]) -> None:
+        self._directory = directory
+        self._warn = warn
+        self._descriptor = -1
+        self._size = 0
+
+    def put(self, data: bytes) -> None:
+        """Append; begin a new file when this one is full."""
+        try:
+            if self._descriptor < 0 or self._size >= LOG_MAX:
+                self._turn()
+            os.write(self._descriptor, data)
+            self._size += len(data)
+        except OSError as error:
+            if self._size >= 0:
+                self._size = -LOG_MAX  # say it once; go on trying
+                self._warn(f"cannot keep the log: {error.strerror}")
+
+    def _turn(self) -> None:
+        where = self._directory
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+            os.rename("log", "log.1", src_dir_fd=where, dst_dir_fd=where)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+        self._descriptor = os.open("log", flags, 0o600, dir_fd=where)
+        self._size = 0
+
+
+class Output:
+    """The container's stdout and stderr, and the log of both."""
+
+    def __init__(self, directory: int) -> None:
+        self.out = Stream(1)
+        self.err = Stream(2)
+        self._log = Log(directory, self._warn)
+
+    def _warn(self, text: str) -> None:
+        self.err.put(f"remoteproc-runtime: {text}\n".encode())
+
+    def firmware(self, data: bytes) -> None:
+        """Take what the firmware printed."""
+        self._log.put(data)
+        self.out.put(data)
+
+    def remark(self, text: str) -> None:
+        """Take a remark of the runtime's own; one line."""
+        line = f"remoteproc-runtime: {text}\n".encode()
+        self._log.put(line)
+        self.err.put(line)
+
+    def streams(self) -> list[Stream]:
+        """Return those that have something to write."""
+        return [stream for stream in (self.out, self.err) if stream.waiting]
+
+    def flush(self, seconds: float) -> None:
+        """Write what waits, giving readers that long."""
+        deadline = time.monotonic() + seconds
+        while streams := self.streams():
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return
+            poll = select.poll()
+            for stream in streams:
+                poll.register(stream.descriptor, select.POLLOUT)
+            ready = dict(poll.poll(left * 1000))
+            for stream in streams:
+                if ready.get(stream.descriptor, 0):
+                    stream.write()

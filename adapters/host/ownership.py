@@ -1,0 +1,153 @@
+"""Who owns a processor, machine-wide: one file a processor, flock-ed by the owner for life.
+
+The file says who the owner is and what must be undone should it die. A file with content that
+nobody holds was left by a dead owner. Files that are given up are removed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from adapters.host.files import fault, private_directory, read_all, still_at, try_lock
+from domain.container import Owner
+from domain.errors import Busy
+from domain.ports import Claim
+
+# Others hold a file for an instant, to see whether its owner lives; that is no ownership.
+_ATTEMPTS, _PAUSE = 20, 0.01
+
+
+class FileLease:
+    """Implements domain.ports.Lease."""
+
+    def __init__(self, path: str, device: str, descriptor: int, record: dict[str, Any]) -> None:
+        self._path = path
+        self._descriptor = descriptor
+        self.device = device
+        self.owner = Owner(record.get("id", ""), record.get("root", ""))
+        self.claim: Claim = record.get("claim", {})
+
+    def _write(self) -> None:
+        record = {"id": self.owner.id, "root": self.owner.root, "claim": dict(self.claim)}
+        data = json.dumps(record).encode()
+        try:
+            # One write, then the cut: whoever reads in between finds whole JSON at the start.
+            os.pwrite(self._descriptor, data, 0)
+            os.ftruncate(self._descriptor, len(data))
+        except OSError as error:
+            raise fault(f"cannot write {self._path}", error) from error
+
+    def assign(self, owner: Owner) -> None:
+        """Put a new owner on record."""
+        self.owner = owner
+        self._write()
+
+    def remember(self, claim: Claim) -> None:
+        """Persist what must be undone if the holder dies."""
+        self.claim = claim
+        self._write()
+
+    def close(self) -> None:
+        """Remove the file, then release the lock."""
+        if self._descriptor >= 0:
+            with contextlib.suppress(OSError):
+                os.unlink(self._path)
+            self.leave()
+            with contextlib.suppress(OSError):
+                os.rmdir(os.path.dirname(self._path))
+
+    def leave(self) -> None:
+        """Release the lock and keep the file: what it says is still to be undone."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+def _parse(data: bytes) -> dict[str, Any]:
+    try:
+        record, _ = json.JSONDecoder().raw_decode(data.decode())
+    except ValueError:
+        return {}  # its owner died before it had done anything
+    return record if isinstance(record, dict) else {}
+
+
+class FileOwnership:
+    """Implements domain.ports.Ownership; `board` keeps the processors of several boards apart."""
+
+    def __init__(self, directory: str, board: str) -> None:
+        self._directory = directory
+        self._prefix = f"{board}:"
+
+    def _path(self, device: str) -> str:
+        return f"{self._directory}/{self._prefix}{device}"
+
+    def take(self, device: str, owner: Owner) -> FileLease:
+        """Own the processor. The lease's claim is what a dead owner left to be undone."""
+        path = self._path(device)
+        for _ in range(_ATTEMPTS):
+            private_directory(self._directory)
+            lease = self._open(device, os.O_CREAT)
+            if lease is not None:
+                lease.assign(owner)
+                return lease
+            time.sleep(_PAUSE)
+        try:
+            holder = _parse(read_all(path)).get("id", "")
+        except OSError:
+            holder = ""
+        raise Busy(
+            f"processor {device} belongs to container {holder or '(unknown)'}",
+            hint="stop and delete that container first",
+        )
+
+    def _open(self, device: str, flags: int) -> FileLease | None:
+        """Open and lock a processor's file; None if somebody holds it or it went away."""
+        path = self._path(device)
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | flags, 0o600)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise fault(f"cannot open {path}", error) from error
+        if try_lock(descriptor) and still_at(path, descriptor):
+            return FileLease(path, device, descriptor, _parse(os.pread(descriptor, 1 << 16, 0)))
+        os.close(descriptor)
+        return None
+
+    def owner(self, device: str) -> Owner | None:
+        """Return who holds the processor's file now."""
+        lease = self._open(device, 0)
+        if lease is not None:
+            lease.leave()
+            return None
+        try:
+            record = _parse(read_all(self._path(device)))
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise fault(f"cannot read {self._path(device)}", error) from error
+        return Owner(record["id"], record["root"]) if "id" in record else None
+
+    def abandoned(self) -> Iterator[FileLease]:
+        """Take the files that nobody holds, one by one; one that is not closed is left."""
+        try:
+            names = os.listdir(self._directory)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise fault(f"cannot read {self._directory}", error) from error
+        for name in sorted(names):
+            if not name.startswith(self._prefix):
+                continue
+            lease = self._open(name.removeprefix(self._prefix), 0)
+            if lease is None:
+                continue
+            try:
+                yield lease
+            finally:
+                lease.leave()

@@ -1,0 +1,167 @@
+"""Spawns supervisors and speaks to them; implements domain.ports.Supervisors."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from adapters.host import process, wire
+from adapters.host.files import fault
+from adapters.host.records import to_json
+from domain.container import FirmwareContainer
+from domain.errors import Busy, HostFault, WrongState
+from domain.ports import Draft
+from domain.signals import SIGKILL, signal_name, stop_signals
+
+CREATOR = 3  # the descriptor through which creator and supervisor speak
+_READY_WITHIN = 20.0  # seconds
+_ANSWER_WITHIN = 10.0
+_GONE_WITHIN = 5.0
+
+
+class ProcessSupervisors:
+    """Supervisors as processes of `command`; `describe` tells them how to open a processor."""
+
+    def __init__(
+        self,
+        root: str,
+        command: Sequence[str],
+        describe: Callable[[str], Mapping[str, Any]],
+    ) -> None:
+        self._root = root
+        self._command = command
+        self._describe = describe
+        self._creating: dict[str, socket.socket] = {}
+
+    def spawn(self, draft: Draft, container: FirmwareContainer) -> FirmwareContainer:
+        """Start a supervisor with this process's stdio and wait until it is ready."""
+        fields = to_json(container)
+        order = {
+            "root": self._root,
+            "directory": draft.path,
+            "id": container.id,
+            "firmware": fields["firmware"],
+            "stops": sorted(stop_signals(container.annotations)),
+            "processor": self._describe(container.device),
+        }
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            pid = self._exec([*self._command, container.id], theirs)
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+        self._creating[container.id] = ours
+        container = container._replace(pid=pid, birth=process.birth(pid))
+        try:
+            ours.settimeout(_READY_WITHIN)
+            ours.send(json.dumps(order).encode())
+            answer = ours.recv(wire.LIMIT)
+            if not answer:
+                raise HostFault(
+                    f"the supervisor of container {container.id} ended before it was ready",
+                    hint="its words are on standard error",
+                )
+            if refusal := wire.decode(answer):
+                raise refusal
+        except BaseException as error:
+            self.abandon(container)
+            if isinstance(error, OSError):
+                raise fault("cannot speak to the new supervisor", error) from error
+            raise
+        return container
+
+    def _exec(self, command: list[str], creator: socket.socket) -> int:
+        try:
+            return os.posix_spawn(
+                command[0],
+                command,
+                {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ},
+                file_actions=[(os.POSIX_SPAWN_DUP2, creator.fileno(), CREATOR)],
+                setsid=True,
+                setsigmask=[],
+                setsigdef=[signal.SIGPIPE, signal.SIGTERM, signal.SIGINT, signal.SIGCHLD],
+            )
+        except OSError as error:
+            raise fault(f"cannot run {command[0]}", error) from error
+
+    def adopt(self, container: FirmwareContainer) -> None:
+        """Tell the supervisor that the container is complete."""
+        with self._creating.pop(container.id) as creator:
+            try:
+                creator.send(b"adopt")
+            except OSError as error:
+                raise fault(f"the supervisor of {container.id} has gone", error) from error
+
+    def abandon(self, container: FirmwareContainer) -> None:
+        """Let it end by itself, as it does when its creator dies; kill it if it does not."""
+        if creator := self._creating.pop(container.id, None):
+            creator.close()
+        if not process.wait(container.pid, container.birth, _GONE_WITHIN):
+            with contextlib.suppress(WrongState):
+                self.signal(container, SIGKILL)
+            process.wait(container.pid, container.birth, _GONE_WITHIN)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(container.pid, 0)
+
+    def alive(self, container: FirmwareContainer) -> bool:
+        """Whether the very process that was spawned still runs."""
+        return container.pid > 0 and process.birth(container.pid) == container.birth
+
+    def ask(self, container: FirmwareContainer, verb: str) -> None:
+        """Send one verb over the control socket and await the outcome."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as control:
+            try:
+                self._connect(control, container.id)
+                # A start may take the kernel any time; whoever wants out can kill.
+                control.settimeout(None if verb == "start" else _ANSWER_WITHIN)
+                control.send(verb.encode())
+                answer = control.recv(wire.LIMIT)
+            except TimeoutError:
+                raise Busy(
+                    f"the supervisor of container {container.id} has not answered for "
+                    f"{_ANSWER_WITHIN:.0f} s",
+                    hint="the kernel may be busy with the processor; try again or kill with KILL",
+                ) from None
+            except OSError as error:
+                raise self._gone(container) from error
+        if not answer:
+            raise self._gone(container)
+        if refusal := wire.decode(answer):
+            raise refusal
+
+    def _connect(self, control: socket.socket, container_id: str) -> None:
+        # Socket addresses have 107 bytes, state roots may have more.
+        directory = os.open(f"{self._root}/{container_id}", os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            control.connect(f"/proc/self/fd/{directory}/control")
+        finally:
+            os.close(directory)
+
+    def _gone(self, container: FirmwareContainer) -> WrongState:
+        return WrongState(f"container {container.id} has ended: its supervisor is gone")
+
+    def signal(self, container: FirmwareContainer, number: int) -> None:
+        """Send a signal to that very process."""
+        descriptor = process.open_process(container.pid, container.birth)
+        if descriptor is None:
+            raise self._gone(container)
+        try:
+            signal.pidfd_send_signal(descriptor, number)
+        except ProcessLookupError:
+            raise self._gone(container) from None
+        except OSError as error:
+            name = signal_name(number)
+            raise fault(f"cannot send signal {name} to container {container.id}", error) from error
+        finally:
+            os.close(descriptor)
+
+    def wait(self, container: FirmwareContainer, seconds: float | None) -> bool:
+        """Wait for the supervisor's end; False if it lives on."""
+        return process.wait(container.pid, container.birth, seconds)

@@ -1,0 +1,1 @@
+"""The composition root: reads the configuration and joins domain and adapters."""

@@ -1,0 +1,44 @@
+"""The dependency-injection container: every part of the runtime and what it is made from.
+
+Tests override single parts (`container.board.override(...)`); programs that stay resident and
+commands without a time budget take their use cases from here.
+"""
+
+from __future__ import annotations
+
+from dependency_injector import containers, providers
+
+from adapters.host.staging import RootfsSource
+from adapters.host.store import DirectoryStore
+from adapters.host.supervisors import ProcessSupervisors
+from bootstrap import factories
+from bootstrap.direct import warn
+from bootstrap.settings import Settings
+from domain.lifecycle import Lifecycle
+
+
+class Runtime(containers.DeclarativeContainer):
+    """The runtime for one configuration."""
+
+    settings = providers.Dependency(instance_of=Settings)
+    warn = providers.Object(warn)
+
+    board = providers.ThreadSafeSingleton(factories.make_board, settings)
+    store = providers.ThreadSafeSingleton(DirectoryStore, settings.provided.root)
+    source = providers.ThreadSafeSingleton(RootfsSource)
+    ownership = providers.ThreadSafeSingleton(factories.make_ownership, settings)
+    supervisors = providers.ThreadSafeSingleton(
+        ProcessSupervisors,
+        settings.provided.root,
+        providers.Callable(factories.supervisor_command),
+        providers.Callable(factories.make_describe, settings, board.provider),
+    )
+    lifecycle = providers.ThreadSafeSingleton(
+        Lifecycle,
+        store=store,
+        board=board.provider,
+        source=source,
+        supervisors=supervisors,
+        ownership=ownership,
+        warn=warn,
+    )

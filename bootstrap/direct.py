@@ -1,0 +1,39 @@
+"""The same graph as bootstrap.container, wired by hand.
+
+Importing dependency-injector takes some 80 ms, more than engines' commands may take in all. A
+test proves that both wirings give the same graph.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+
+from adapters.host.staging import RootfsSource
+from adapters.host.store import DirectoryStore
+from adapters.host.supervisors import ProcessSupervisors
+from bootstrap import factories
+from bootstrap.settings import Settings
+from domain.lifecycle import Lifecycle
+
+
+def warn(text: str) -> None:
+    """Tell the user of something that does not stop the command."""
+    print(f"remoteproc-runtime: warning: {text}", file=sys.stderr)
+
+
+def lifecycle(settings: Settings) -> Lifecycle:
+    """Return the use cases on what is configured; the board is only made when it is needed."""
+    board = functools.cache(lambda: factories.make_board(settings))
+    return Lifecycle(
+        store=DirectoryStore(settings.root),
+        board=board,
+        source=RootfsSource(),
+        supervisors=ProcessSupervisors(
+            settings.root,
+            factories.supervisor_command(),
+            factories.make_describe(settings, board),
+        ),
+        ownership=factories.make_ownership(settings),
+        warn=warn,
+    )

@@ -1,0 +1,81 @@
+"""How each part is made. Both wirings, by container and by hand, call these."""
+
+from __future__ import annotations
+
+import os
+import sys
+import zlib
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from adapters.host.ownership import FileOwnership
+from bootstrap.settings import Settings
+
+if TYPE_CHECKING:
+    from adapters.sim.backend import SimBoard
+    from domain.ports import Board, Processor
+
+# -I -S: nothing of the user's environment, and no search for packages, which it does not need.
+_PYTHON = (sys.executable, "-I", "-S", "-X", "utf8", "-c")
+_SOURCES = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_SUPERVISE = "import sys; sys.path.append(sys.argv[1]); import bootstrap.supervise as s; s.main()"
+
+
+def supervisor_command() -> tuple[str, ...]:
+    """Return the program and arguments of a supervisor; a container's id follows."""
+    return (*_PYTHON, _SUPERVISE, _SOURCES)
+
+
+def board_file(settings: Settings) -> str:
+    """Return a name for the board that is the same for all who mean the same one."""
+    if settings.backend == "sim":
+        named = "/" not in settings.board and not settings.board.endswith((".yaml", ".yml"))
+        return settings.board if named else os.path.realpath(f"{settings.base}/{settings.board}")
+    return "kernel"
+
+
+def board_key(settings: Settings) -> str:
+    """Return a short word for the board, fit for a file name."""
+    return f"{settings.backend}-{zlib.crc32(board_file(settings).encode()):08x}"
+
+
+def make_ownership(settings: Settings) -> FileOwnership:
+    """Return who owns which processor of the configured board."""
+    return FileOwnership(f"{settings.run_directory}/owners", board_key(settings))
+
+
+def make_board(settings: Settings) -> Board:
+    """Return the configured board. Raises what reading a board file raises."""
+    return _sim(settings)
+
+
+def _sim(settings: Settings) -> SimBoard:
+    from adapters.sim.backend import SimBoard
+    from adapters.sim.board import load_board
+
+    spec = load_board(settings.board, settings.base)
+    return SimBoard(spec, f"{settings.run_directory}/boards")
+
+
+def make_describe(
+    settings: Settings, board: Callable[[], Board]
+) -> Callable[[str], Mapping[str, Any]]:
+    """Return the function that says, in JSON's types, how a supervisor opens a processor."""
+
+    def describe(device: str) -> Mapping[str, Any]:
+        return {
+            "backend": settings.backend,
+            "owners": f"{settings.run_directory}/owners",
+            "board": board_key(settings),
+            "open": board().describe(device),
+        }
+
+    return describe
+
+
+def open_described(description: Mapping[str, Any]) -> tuple[Processor, FileOwnership]:
+    """Undo `describe`, in the supervisor."""
+    from adapters.sim.backend import open_processor
+
+    ownership = FileOwnership(description["owners"], description["board"])
+    return open_processor(description["open"]), ownership

@@ -1,0 +1,72 @@
+"""The supervisor's program. It imports little: it stays in memory once per container."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+
+from adapters.host import wire
+from adapters.host.supervisor import Supervisor
+from adapters.host.supervisors import CREATOR
+from bootstrap.factories import open_described
+from domain.errors import RemoteprocError
+from domain.firmware import FirmwareImage
+
+
+def main() -> None:
+    """Take the order from the creator, say that all is ready, supervise, exit as the container."""
+    creator = socket.socket(fileno=CREATOR)
+    creator.set_inheritable(False)
+    _close_strangers()
+    try:
+        supervisor = _prepare(json.loads(creator.recv(wire.LIMIT)), creator)
+    except RemoteprocError as error:
+        creator.send(wire.encode(error))
+        sys.exit(1)
+    creator.send(wire.encode(None))
+    os._exit(supervisor.run())
+
+
+def _prepare(order: dict[str, object], creator: socket.socket) -> Supervisor:
+    fields: dict[str, object] = order
+    container = str(fields["id"])
+    _name_process(container)
+    directory = os.open(str(fields["directory"]), os.O_RDONLY | os.O_DIRECTORY)
+    os.umask(0o077)
+    os.chdir("/")
+    description, firmware, stops = fields["processor"], fields["firmware"], fields["stops"]
+    assert isinstance(description, dict) and isinstance(firmware, dict) and isinstance(stops, list)
+    processor, ownership = open_described(description)
+    return Supervisor(
+        container=container,
+        root=str(fields["root"]),
+        firmware=FirmwareImage(**firmware),
+        stops=frozenset(stops),
+        processor=processor,
+        ownership=ownership,
+        directory=directory,
+        creator=creator,
+    )
+
+
+def _close_strangers() -> None:
+    """Close what the caller's caller left open, and open what it left closed (stdio)."""
+    for name in os.listdir("/proc/self/fd"):
+        if int(name) > CREATOR:
+            try:
+                os.close(int(name))
+            except OSError:
+                pass  # the listing's own descriptor
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+
+
+def _name_process(container: str) -> None:
+    """Show the container's id in `ps -e` (15 bytes are all that proc(5) keeps)."""
+    with open("/proc/self/comm", "w", encoding="utf-8") as file:
+        file.write(f"rproc:{container}"[:15])

@@ -1,0 +1,250 @@
+"""The use cases: what operators and engines ask for, in terms of the ports alone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from domain.annotations import Wishes, read_annotations
+from domain.container import KILLED, Exit, FirmwareContainer, Operation, Status, check_id
+from domain.errors import (
+    Busy,
+    FirmwareUnfit,
+    HostFault,
+    InvalidRequest,
+    NotFound,
+    RemoteprocError,
+    WrongState,
+)
+from domain.ports import Board, ContainerStore, FirmwareSource, Ownership, Supervisors
+from domain.processor import ProcessorInfo
+from domain.signals import SIGKILL, stop_signals
+
+_GONE_WITHIN = 10.0  # seconds that a supervisor may take to wind up
+
+
+class CreateRequest(NamedTuple):
+    """What a bundle asks for. Paths are absolute, but for `entry`, which is the image's own."""
+
+    id: str
+    bundle: str
+    rootfs: str
+    cwd: str
+    entry: str
+    annotations: Mapping[str, str]
+
+
+class ProcessorRow(NamedTuple):
+    """A processor and the container that owns it, if any."""
+
+    info: ProcessorInfo
+    owner: str
+
+
+class Lifecycle:
+    """All operations on containers. `board` is a function: few operations need the hardware."""
+
+    def __init__(
+        self,
+        store: ContainerStore,
+        board: Callable[[], Board],
+        source: FirmwareSource,
+        supervisors: Supervisors,
+        ownership: Ownership,
+        warn: Callable[[str], None],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._store = store
+        self._board = board
+        self._source = source
+        self._supervisors = supervisors
+        self._ownership = ownership
+        self._warn = warn
+        self._clock = clock
+
+    def create(self, request: CreateRequest) -> FirmwareContainer:
+        """Make a container, ready to start; on any error nothing of it remains."""
+        check_id(request.id)
+        self.settle()
+        wishes = read_annotations(request.annotations)
+        draft = self._store.draft(request.id)
+        container: FirmwareContainer | None = None
+        try:
+            container = self._supervisors.spawn(draft, self._describe(request, wishes, draft.path))
+            draft.commit(container)
+            self._supervisors.adopt(container)
+        except BaseException:
+            if container is not None:
+                self._supervisors.abandon(container)
+            draft.discard()
+            raise
+        draft.close()
+        return container
+
+    def _describe(self, request: CreateRequest, wishes: Wishes, place: str) -> FirmwareContainer:
+        board = self._board()
+        info = choose(board.processors(), wishes.name)
+        image = self._source.stage(request.rootfs, request.cwd, request.entry, f"{place}/firmware")
+        if wishes.digest not in ("", image.digest):
+            raise FirmwareUnfit(
+                f"{image.name} has digest {image.digest}, not {wishes.digest}",
+                hint="deploy the image that the annotation remoteproc.firmware-digest pins",
+            )
+        board.open(info.device).prepare(request.id, image)
+        return FirmwareContainer(
+            id=request.id,
+            bundle=request.bundle,
+            rootfs=request.rootfs,
+            processor=info.name,
+            device=info.device,
+            firmware=image._replace(path=f"{self._store.directory(request.id)}/firmware"),
+            annotations=request.annotations,
+            created=self._clock(),
+        )
+
+    def start(self, container_id: str) -> None:
+        """Run the firmware; return when the processor runs it. Raises the kernel's reason."""
+        self.settle()
+        with self._store.locked(container_id) as recorded:
+            container = self._settled(recorded)
+            container.check(Operation.START)
+            self._supervisors.ask(container, "start")
+
+    def state(self, container_id: str) -> FirmwareContainer:
+        """Return the container as it is now."""
+        self.settle()
+        return self._settled(self._store.load(container_id))
+
+    def all(self) -> list[FirmwareContainer]:
+        """Return all containers of this state root as they are now."""
+        self.settle()
+        found = []
+        for container_id in self._store.ids():
+            try:
+                found.append(self._settled(self._store.load(container_id)))
+            except NotFound:
+                continue  # deleted meanwhile
+        return found
+
+    def kill(self, container_id: str, number: int) -> None:
+        """Send a signal; after KILL and the stop signals the processor is off on return."""
+        container = self.state(container_id)
+        container.check(Operation.KILL)
+        if number == SIGKILL:
+            verb = "kill"
+        elif number in stop_signals(container.annotations):
+            verb = "stop"
+        else:
+            self._supervisors.signal(container, number)
+            return
+        try:
+            self._supervisors.ask(container, verb)
+        except WrongState:
+            # It ended by itself at this moment, which is what was wanted.
+            if not self._supervisors.wait(container, _GONE_WITHIN):
+                raise
+        except Busy:
+            if number != SIGKILL:
+                raise
+            self._supervisors.signal(container, SIGKILL)
+            self._supervisors.wait(container, _GONE_WITHIN)
+            self.settle()
+
+    def delete(self, container_id: str, *, force: bool = False) -> None:
+        """Forget a stopped container; with `force` kill it first and accept that it is gone."""
+        try:
+            self.settle()
+            with self._store.locked(container_id) as recorded:
+                container = self._settled(recorded)
+                if force and container.status is not Status.STOPPED:
+                    self.kill(container_id, SIGKILL)
+                    container = self._settled(self._store.load(container_id))
+                container.check(Operation.DELETE)
+                if not self._supervisors.wait(container, _GONE_WITHIN):
+                    raise HostFault(
+                        f"cannot delete container {container_id}: process {container.pid} "
+                        "has not ended",
+                        hint="try again, or kill that process",
+                    )
+                self._store.remove(container_id)
+        except NotFound:
+            if not force:
+                raise
+
+    def pause(self, container_id: str) -> None:
+        """Freeze the firmware, where the processor can."""
+        self._ask(container_id, Operation.PAUSE)
+
+    def resume(self, container_id: str) -> None:
+        """Let frozen firmware go on."""
+        self._ask(container_id, Operation.RESUME)
+
+    def _ask(self, container_id: str, operation: Operation) -> None:
+        with self._store.locked(container_id) as recorded:
+            container = self._settled(recorded)
+            container.check(operation)
+            self._supervisors.ask(container, operation.value)
+
+    def wait(self, container_id: str) -> Exit:
+        """Wait until the container has ended; return how."""
+        container = self.state(container_id)
+        self._supervisors.wait(container, None)
+        exit_ = self.state(container_id).exit
+        assert exit_ is not None  # a container without a supervisor has ended
+        return exit_
+
+    def processors(self) -> list[ProcessorRow]:
+        """List the processors of this board and who owns them."""
+        self.settle()
+        rows = []
+        for info in self._board().processors():
+            owner = self._ownership.owner(info.device)
+            rows.append(ProcessorRow(info, owner.id if owner else ""))
+        return rows
+
+    def settle(self) -> None:
+        """Clean up after the dead: stop processors without an owner, drop half-made containers."""
+        self._store.sweep()
+        for lease in self._ownership.abandoned():
+            try:
+                self._board().open(lease.device).release(lease.claim)
+            except NotFound:
+                lease.close()  # the processor itself is gone
+            except RemoteprocError as error:
+                # Stays abandoned: the next touch tries again.
+                self._warn(f"cannot clean up after {lease.owner.id}: {error}")
+            else:
+                lease.close()
+
+    def _settled(self, container: FirmwareContainer) -> FirmwareContainer:
+        if container.exit is not None or self._supervisors.alive(container):
+            return container
+        exit_ = self._store.record_exit(
+            container.id, Exit(KILLED, self._clock(), "its supervisor was killed")
+        )
+        return container._replace(exit=exit_)
+
+
+def choose(processors: list[ProcessorInfo], wanted: str) -> ProcessorInfo:
+    """Return the processor of that name or device, or the only one there is."""
+    there = ", ".join(f"{p.name} ({p.device})" for p in processors) or "none"
+    if not processors:
+        raise NotFound(
+            "this board has no remote processors",
+            hint="load the kernel's remoteproc driver, or configure `backend: sim`",
+        )
+    if not wanted:
+        if len(processors) == 1:
+            return processors[0]
+        raise InvalidRequest(
+            f"no processor is named, and this board has {there}",
+            hint="name one with the annotation remoteproc.name",
+        )
+    found = [p for p in processors if wanted in (p.name, p.device)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        devices = " or ".join(p.device for p in found)
+        raise InvalidRequest(f"several processors are named {wanted}", hint=f"say {devices}")
+    raise NotFound(f"there is no processor {wanted}", hint=f"this board has {there}")

@@ -1,0 +1,43 @@
+"""Signals as callers write them, and which of them ask firmware to stop."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Mapping
+
+from domain.errors import InvalidRequest
+
+SIGKILL = 9
+_STOPS = frozenset((int(signal.SIGTERM), int(signal.SIGINT)))
+_IMAGE_STOP_SIGNAL = "org.opencontainers.image.stopSignal"
+_LAST = 64  # Linux's SIGRTMAX
+
+
+def read_signal(text: str) -> int:
+    """Return the number for `TERM`, `SIGTERM`, `term` or `15`. Raises InvalidRequest."""
+    if text.isascii() and text.isdigit() and 0 < int(text) <= _LAST:
+        return int(text)
+    name = text.upper().removeprefix("SIG")
+    try:
+        return int(signal.Signals[f"SIG{name}"])
+    except KeyError:
+        raise InvalidRequest(
+            f"unknown signal {text!r}", hint="give a name such as TERM or a number from 1 to 64"
+        ) from None
+
+
+def signal_name(number: int) -> str:
+    """Return `TERM` for 15; the number itself where it has no name."""
+    try:
+        return signal.Signals(number).name.removeprefix("SIG")
+    except ValueError:
+        return str(number)
+
+
+def stop_signals(annotations: Mapping[str, str]) -> frozenset[int]:
+    """Return TERM, INT and the image's own stop signal if the engine tells it."""
+    own = annotations.get(_IMAGE_STOP_SIGNAL, "")
+    try:
+        return _STOPS | {read_signal(own)} if own else _STOPS
+    except InvalidRequest:
+        return _STOPS  # the engine's annotation, not ours to refuse
