@@ -31,7 +31,8 @@ _AT = os.O_PATH | os.O_CLOEXEC
 def open_in_root(root: int, path: str) -> int:
     """Return an O_PATH descriptor of `path`, which is taken from the root, a descriptor.
 
-    Raises NotFound, InvalidRequest (too long a name, too many links) or HostFault.
+    Raises NotFound, InvalidRequest (too long a name, too many links) or HostFault; ValueError
+    for a NUL in `path`.
     """
     try:
         return open_by_kernel(root, path)
@@ -41,6 +42,8 @@ def open_in_root(root: int, path: str) -> int:
 
 def open_by_kernel(root: int, path: str) -> int:
     """Like `open_in_root`, by openat2 alone. Raises OSError: ENOSYS or EPERM if it is denied."""
+    if "\0" in path:
+        raise ValueError("embedded null byte")  # as os.open does; C would cut the path there
     import ctypes
     from struct import pack
 
@@ -138,21 +141,20 @@ class _Walk:
     def refusal(self, error: OSError) -> RemoteprocError:
         """Say in the user's terms what stopped the walk."""
         at = self._where() if self.file else self._where(self.step)
-        via = f": {self.link}" if self.link else ""
-        if error.errno == errno.ENOENT:
-            missing = "which is not in the image" if via else "not found in the image"
-            return NotFound(
-                f"firmware {self.path}{via}, {missing}"
-                + (f" ({at})" if via else f": there is no {at}" if at != self.path else ""),
-                hint="give the path of a file in the image as the entry point",
-            )
-        if error.errno == errno.ENOTDIR:
-            return NotFound(
-                f"firmware {self.path}{via}, but {at} is no directory", hint="correct the path"
-            )
+        firmware = f"firmware {self.path}"
+        if error.errno in (errno.ENOENT, errno.ENOTDIR):
+            if self.link:
+                firmware += f": {self.link}"
+            if self.file:
+                what = f"{firmware}, but {at} is no directory"
+            elif self.link:
+                what = f"{firmware}, and the image has no {at}"
+            else:
+                what = f"{firmware} is not in the image" + (at != self.path) * f": it has no {at}"
+            return NotFound(what, hint="give the path of a file in the image as the entry point")
         if error.errno == errno.ELOOP:
             return InvalidRequest(
-                f"firmware {self.path}: symbolic links lead in a circle{via}",
+                f"{firmware}: too many symbolic links, or a circle of them: {self.link}",
                 hint="mend the links in the image",
             )
         if error.errno == errno.ENAMETOOLONG:
@@ -161,7 +163,7 @@ class _Walk:
                 hint="give it a shorter path in the image",
             )
         return HostFault(
-            f"cannot look up firmware {self.path} at {at}: {reason(error)}",
+            f"cannot look up {firmware} at {at}: {reason(error)}",
             errno=error.errno or 0,
             hint="check who may read the image's root",
         )

@@ -12,7 +12,7 @@ import os
 import stat
 
 from adapters.host.rootfs import open_in_root
-from domain.errors import AlreadyExists, HostFault, InvalidRequest, NotFound, reason
+from domain.errors import HostFault, InvalidRequest, NotFound, reason
 from domain.firmware import FirmwareImage
 
 _CHUNK = 1 << 18
@@ -30,9 +30,20 @@ class FirmwareStaging:
         """Copy the file `name` of the image at `rootfs` to `destination`, mode 0600.
 
         A relative name is taken from `cwd`; no search path is tried. On an error nothing is left
-        at `destination`. Raises as FirmwareSource says, and AlreadyExists for `destination`.
+        at `destination`. Raises as FirmwareSource says.
         """
         path = _path_in_image(cwd, name)
+        try:
+            size, digest = self._stage(rootfs, path, destination)
+        except OSError as error:  # what has no better words: a stale or broken filesystem
+            raise HostFault(
+                f"cannot copy firmware {path}: {reason(error)}",
+                errno=error.errno or 0,
+                hint="check the image's storage",
+            ) from error
+        return FirmwareImage(name, size, digest, destination)
+
+    def _stage(self, rootfs: str, path: str, destination: str) -> tuple[int, str]:
         root = _open_root(rootfs)
         try:
             found = open_in_root(root, path)
@@ -43,10 +54,9 @@ class FirmwareStaging:
         finally:
             os.close(found)
         try:
-            size, digest = self._copy(source, path, destination)
+            return self._copy(source, path, destination)
         finally:
             os.close(source)
-        return FirmwareImage(name, size, digest, destination)
 
     def _open_regular(self, found: int, path: str) -> int:
         status = os.fstat(found)
@@ -73,11 +83,6 @@ class FirmwareStaging:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
             target = os.open(destination, flags, 0o600)
-        except FileExistsError as error:
-            raise AlreadyExists(
-                f"cannot copy firmware {path}: {destination} exists",
-                hint="remove it, or choose another place",
-            ) from error
         except OSError as error:
             raise _cannot_write(destination, error) from error
         try:
@@ -86,7 +91,10 @@ class FirmwareStaging:
             finally:
                 os.close(target)
         except BaseException:
-            os.unlink(destination)
+            try:
+                os.unlink(destination)
+            except OSError:
+                pass  # the first error says more
             raise
 
     def _transfer(self, source: int, path: str, target: int, destination: str) -> tuple[int, str]:
