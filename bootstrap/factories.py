@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from adapters.host.ownership import FileOwnership
 from bootstrap.settings import Settings
+from domain.annotations import Wishes
 
 if TYPE_CHECKING:
     from adapters.sim.backend import SimBoard
@@ -59,15 +60,15 @@ def _sim(settings: Settings) -> SimBoard:
 
 def make_describe(
     settings: Settings, board: Callable[[], Board]
-) -> Callable[[str], Mapping[str, Any]]:
+) -> Callable[[str, Wishes], Mapping[str, Any]]:
     """Return the function that says, in JSON's types, how a supervisor opens a processor."""
 
-    def describe(device: str) -> Mapping[str, Any]:
+    def describe(device: str, wishes: Wishes) -> Mapping[str, Any]:
         return {
             "backend": settings.backend,
             "owners": f"{settings.run_directory}/owners",
             "board": board_key(settings),
-            "open": board().describe(device),
+            "open": board().describe(device, wishes),
         }
 
     return describe

@@ -10,19 +10,41 @@ from domain.errors import InvalidRequest
 
 PREFIX = "remoteproc."
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_TTY = re.compile(r"/dev/tty[0-9A-Za-z_]+")
 
 
 class Wishes(NamedTuple):
-    """What the annotations ask for; an empty string where they say nothing.
+    """What a container asks for. The defaults are what no annotation means.
 
-    `name` is the processor, by its kernel name or as `remoteprocN`. `digest` pins the firmware.
+    `name`: the processor, by its kernel name or as `remoteprocN`; `` for the only one.
+    `console`: where the firmware's output is found: `trace`, `rpmsg`, `none` or a tty device.
+    `recovery`: who deals with a crash: the `container` (it ends) or the `kernel`.
+    `coredump`: `enabled` to keep one of a crash. `digest`: pins the firmware, `sha256:...`.
+    `attached`: of a core that runs already: `take` it over, `keep` what runs; `` to refuse.
     """
 
     name: str = ""
+    console: str = "trace"
+    recovery: str = "container"
+    coredump: str = "disabled"
     digest: str = ""
+    attached: str = ""
 
 
-_FIELDS = {"remoteproc.name": "name", "remoteproc.firmware-digest": "digest"}
+_FIELDS = {
+    "remoteproc.name": "name",
+    "remoteproc.console": "console",
+    "remoteproc.recovery": "recovery",
+    "remoteproc.coredump": "coredump",
+    "remoteproc.firmware-digest": "digest",
+    "remoteproc.attached": "attached",
+}
+_CHOICES = {
+    "console": ("trace", "rpmsg", "none"),
+    "recovery": ("container", "kernel"),
+    "coredump": ("disabled", "enabled"),
+    "attached": ("take", "keep"),
+}
 
 
 def read_annotations(annotations: Mapping[str, str]) -> Wishes:
@@ -33,18 +55,24 @@ def read_annotations(annotations: Mapping[str, str]) -> Wishes:
             continue
         if key not in _FIELDS:
             raise InvalidRequest(
-                f"annotation {key!r} is unknown", hint=f"known are {', '.join(sorted(_FIELDS))}"
+                f"annotation {key!r} is unknown", hint=f"known are {', '.join(_FIELDS)}"
             )
+        _check(key, _FIELDS[key], value)
         found[_FIELDS[key]] = value
-    wishes = Wishes(**found)
-    if "remoteproc.name" in annotations and not wishes.name:
-        raise InvalidRequest(
-            "annotation remoteproc.name is empty",
-            hint="name a processor, or leave the annotation out where there is only one",
-        )
-    if wishes.digest and not _DIGEST.fullmatch(wishes.digest):
-        raise InvalidRequest(
-            f"annotation remoteproc.firmware-digest {wishes.digest!r} is no digest",
-            hint="give sha256: and 64 hexadecimal digits",
-        )
-    return wishes
+    return Wishes(**found)
+
+
+def _check(key: str, field: str, value: str) -> None:
+    choices = _CHOICES.get(field, ())
+    if field == "name" and not value:
+        problem, hint = "is empty", "name a processor, or leave it out where there is only one"
+    elif field == "digest" and not _DIGEST.fullmatch(value):
+        problem, hint = f"{value!r} is no digest", "give sha256: and 64 hexadecimal digits"
+    elif field == "console" and _TTY.fullmatch(value):
+        return
+    elif choices and value not in choices:
+        known = ", ".join(choices) + (", or a tty such as /dev/ttyS1" if field == "console" else "")
+        problem, hint = f"{value!r} is unknown", f"it takes {known}"
+    else:
+        return
+    raise InvalidRequest(f"annotation {key} {problem}", hint=hint)

@@ -54,7 +54,8 @@ class ArmArchitecture(NamedTuple):
     def runs_on(self, core: ArmArchitecture) -> bool:
         """Whether `core` executes code built for this architecture."""
         if self.microcontroller or core.microcontroller:
-            return self.microcontroller and self.arch in _M_RUNS.get(core.arch, ())
+            both = self.microcontroller and core.microcontroller
+            return both and self.arch in _M_RUNS.get(core.arch, ())
         if {self.profile, core.profile} == {"A", "R"}:
             return False
         # v8-R was numbered after v8-A, but runs none of it: only v7 and before.

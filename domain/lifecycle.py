@@ -91,7 +91,7 @@ class Lifecycle:
                 f"{image.name} has digest {image.digest}, not {wishes.digest}",
                 hint="deploy the image that the annotation remoteproc.firmware-digest pins",
             )
-        board.open(info.device).prepare(request.id, image)
+        board.open(info.device, wishes).prepare(request.id, image)
         return FirmwareContainer(
             id=request.id,
             bundle=request.bundle,
@@ -194,6 +194,11 @@ class Lifecycle:
         assert exit_ is not None  # a container without a supervisor has ended
         return exit_
 
+    def directory(self, container_id: str) -> str:
+        """Return where the container's files are. Raises NotFound."""
+        self._store.load(container_id)
+        return self._store.directory(container_id)
+
     def processors(self) -> list[ProcessorRow]:
         """List the processors of this board and who owns them."""
         self.settle()
@@ -208,7 +213,7 @@ class Lifecycle:
         self._store.sweep()
         for lease in self._ownership.abandoned():
             try:
-                self._board().open(lease.device).release(lease.claim)
+                self._board().open(lease.device, Wishes()).release(lease.claim)
             except NotFound:
                 lease.close()  # the processor itself is gone
             except RemoteprocError as error:

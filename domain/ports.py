@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import Any, Protocol
 
+from domain.annotations import Wishes
 from domain.container import Exit, FirmwareContainer, Owner
 from domain.firmware import FirmwareImage
 from domain.processor import Ending, ProcessorInfo, ProcessorState
@@ -102,8 +103,12 @@ class Board(Protocol):
         """List what there is, in the kernel's order."""
         ...
 
-    def open(self, device: str) -> Processor:
+    def open(self, device: str, wishes: Wishes) -> Processor:
         """Open one by `remoteprocN`. Raises NotFound."""
+        ...
+
+    def describe(self, device: str, wishes: Wishes) -> Mapping[str, Any]:
+        """Say, in JSON's types, all that another process needs to `open` it. Raises NotFound."""
         ...
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from adapters.host import process, wire
 from adapters.host.files import fault
 from adapters.host.records import to_json
+from domain.annotations import Wishes, read_annotations
 from domain.container import FirmwareContainer
 from domain.errors import Busy, HostFault, WrongState
 from domain.ports import Draft
@@ -31,7 +32,7 @@ class ProcessSupervisors:
         self,
         root: str,
         command: Sequence[str],
-        describe: Callable[[str], Mapping[str, Any]],
+        describe: Callable[[str, Wishes], Mapping[str, Any]],
     ) -> None:
         self._root = root
         self._command = command
@@ -47,7 +48,9 @@ class ProcessSupervisors:
             "id": container.id,
             "firmware": fields["firmware"],
             "stops": sorted(stop_signals(container.annotations)),
-            "processor": self._describe(container.device),
+            "processor": self._describe(
+                container.device, read_annotations(container.annotations)
+            ),
         }
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:

@@ -1,0 +1,103 @@
+"""How containers and processors are shown: runtime-spec state JSON, and tables for people."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from domain.container import FirmwareContainer, Status
+from domain.lifecycle import ProcessorRow
+
+OCI_VERSION = "1.2.1"
+
+
+def as_json(value: object) -> str:
+    """Return JSON laid out for people."""
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def state(container: FirmwareContainer) -> dict[str, Any]:
+    """Return a container's state (runtime.md#state), with crun's and runc's additions.
+
+    How it ended and what it runs stand among the annotations.
+    """
+    status = container.status
+    living = {"pid": container.pid} if status is not Status.STOPPED else {}
+    return {
+        "ociVersion": OCI_VERSION,
+        "id": container.id,
+        "status": status.value,
+        **living,
+        "bundle": container.bundle,
+        "rootfs": container.rootfs,
+        "created": when(container.created),
+        "owner": str(container.owner),
+        "annotations": {**container.annotations, **_facts(container)},
+    }
+
+
+def _facts(container: FirmwareContainer) -> dict[str, str]:
+    facts = {"remoteproc.name": container.processor, "remoteproc.device": container.device}
+    if container.firmware:
+        facts["remoteproc.firmware"] = container.firmware.name
+        facts["remoteproc.firmware-digest"] = container.firmware.digest
+    if container.exit:
+        facts["remoteproc.exit-status"] = str(container.exit.status)
+        facts["remoteproc.exit-reason"] = container.exit.reason
+        facts["remoteproc.exited-at"] = when(container.exit.at)
+    return facts
+
+
+def when(seconds: float) -> str:
+    """Return a time as RFC 3339 in UTC, to the microsecond."""
+    whole = int(seconds)
+    fraction = int((seconds - whole) * 1_000_000)
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole)) + f".{fraction:06d}Z"
+
+
+def containers(rows: Sequence[FirmwareContainer]) -> str:
+    """Return the table of `list`."""
+    return table(
+        ("ID", "PID", "STATUS", "PROCESSOR", "BUNDLE", "CREATED"),
+        [
+            (
+                c.id,
+                str(0 if c.status is Status.STOPPED else c.pid),
+                c.status.value + (f" ({c.exit.status})" if c.exit else ""),
+                c.processor,
+                c.bundle,
+                when(c.created),
+            )
+            for c in rows
+        ],
+    )
+
+
+def processor(row: ProcessorRow) -> dict[str, str]:
+    """Return one processor in JSON's types."""
+    return {**row.info._asdict(), "owner": row.owner}
+
+
+def processors(rows: Sequence[ProcessorRow]) -> str:
+    """Return the table of `processors`."""
+    return table(
+        ("NAME", "DEVICE", "STATE", "FIRMWARE", "CONTAINER", "NOTE"),
+        [
+            (r.info.name, r.info.device, r.info.state, r.info.firmware, r.owner, r.info.note)
+            for r in rows
+        ],
+    )
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return aligned columns; unprintable characters are shown escaped."""
+    cells = [head, *([_plain(cell) for cell in row] for row in rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
+    lines = ("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) for row in cells)
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _plain(text: str) -> str:
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text) or "-"

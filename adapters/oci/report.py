@@ -1,0 +1,91 @@
+"""How the command line ends: the one place that maps errors to words and exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import NamedTuple
+
+import click
+
+from domain.errors import RemoteprocError
+
+PROGRAM = "remoteproc-runtime"
+FAILED, MISUSED, INTERRUPTED = 1, 2, 130
+
+
+class LogTarget:
+    """Where errors are written besides stderr: engines read them there (runc's --log)."""
+
+    def __init__(self) -> None:
+        self.file = ""
+        self.json = False
+        self.debug = False
+
+    def write(self, level: str, message: str) -> None:
+        """Append one entry; raises click.ClickException if the file cannot be written."""
+        if not self.file:
+            return
+        from json import dumps
+        from time import gmtime, strftime
+
+        now = strftime("%Y-%m-%dT%H:%M:%SZ", gmtime())
+        if self.json:
+            line = dumps({"level": level, "msg": message, "time": now})
+        else:
+            line = f"time={dumps(now)} level={level} msg={dumps(message)}"
+        try:
+            with open(self.file, "a", encoding="utf-8") as file:
+                file.write(line + "\n")
+        except OSError as error:
+            print(f"{PROGRAM}: cannot write log {self.file}: {error.strerror}", file=sys.stderr)
+
+
+class Outcome(NamedTuple):
+    """How a run of the program ends: exit code and, unless all went well, one line."""
+
+    code: int
+    message: str = ""
+
+
+def outcome_of(error: BaseException) -> Outcome:
+    """Return how a run that met this error ends."""
+    match error:
+        case RemoteprocError():
+            return Outcome(FAILED, str(error))
+        case click.exceptions.Exit():
+            return Outcome(error.exit_code)
+        case click.ClickException():
+            return Outcome(error.exit_code, error.format_message())
+        case click.Abort() | KeyboardInterrupt():
+            return Outcome(INTERRUPTED, "interrupted")
+        case BrokenPipeError():
+            return Outcome(FAILED)
+        case OSError():
+            return Outcome(FAILED, f"{error.filename or 'system'}: {error.strerror or error}")
+        case _:
+            text = f"internal error: {type(error).__name__}: {error}"
+            return Outcome(FAILED, f"{text}; please report it with the output of --debug")
+
+
+def run(command: Callable[[], object], log: LogTarget) -> int:
+    """Run the command line; return the exit code, having told the user what went wrong."""
+    try:
+        command()
+        sys.stdout.flush()
+    except BaseException as error:
+        code, message = outcome_of(error)
+        if isinstance(error, BrokenPipeError):
+            # Nobody reads: keep the interpreter from complaining when it flushes at the end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        if message:
+            line = " ".join(message.split())
+            print(f"{PROGRAM}: {line}", file=sys.stderr)
+            log.write("error", line)
+        if log.debug and code == FAILED:
+            import traceback
+
+            traceback.print_exception(error)
+        return code
+    return 0
