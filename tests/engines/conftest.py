@@ -1,0 +1,49 @@
+"""Fixtures that start engines: each is a function, so that a test chooses version and roots."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from tests.engines.containerd import Containerd
+from tests.engines.images import probe_image, write_docker, write_oci
+from tests.engines.releases import Releases, fetch
+
+PROBE = "localhost/probe:1"
+
+
+@pytest.fixture(scope="session")
+def releases() -> Releases:
+    if os.geteuid() != 0:
+        pytest.skip("container engines need root")
+    return fetch()
+
+
+@pytest.fixture(scope="session")
+def runtime_path() -> str:
+    """The folder of remoteproc-runtime and its shim: the one of this Python."""
+    return os.path.dirname(sys.executable)
+
+
+@pytest.fixture(scope="session")
+def probe(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
+    """Archive of an ordinary image, under any name, in either format."""
+    folder = str(tmp_path_factory.mktemp("probe"))
+
+    def archive(name: str = PROBE, docker: bool = False) -> str:
+        path = f"{folder}/{name.replace('/', '-')}-{'docker' if docker else 'oci'}.tar"
+        write = write_docker if docker else write_oci
+        return write(probe_image(name, folder), path)
+
+    return archive
+
+
+@pytest.fixture
+def start_containerd(releases: Releases, runtime_path: str) -> Iterator[Callable[..., Any]]:
+    with ExitStack() as stack:
+        yield lambda version: stack.enter_context(Containerd(releases, version, [runtime_path]))

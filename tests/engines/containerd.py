@@ -1,0 +1,149 @@
+"""containerd in an enclosure, with ctr, and CRI for two runtime handlers: runc and remoteproc."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from tests.engines.cri import Cri
+from tests.engines.daemon import Daemon
+from tests.engines.enclosure import Enclosure, Result
+from tests.engines.releases import CONTAINERD, OLDEST, Releases
+
+PAUSE = "localhost/pause:1"  # the image of CRI's sandboxes; load it before the first pod
+
+# containerd 2 reads version 2 as well, so one file serves all, and upgrades keep it.
+CONFIG = """\
+version = 2
+root = "{base}/containerd"
+state = "/run/containerd"
+[grpc]
+address = "/run/containerd/containerd.sock"
+[ttrpc]
+address = "/run/containerd/containerd.sock.ttrpc"
+[plugins."io.containerd.internal.v1.opt"]
+path = "{base}/opt"
+[plugins."io.containerd.grpc.v1.cri"]
+sandbox_image = "{pause}"
+restrict_oom_score_adj = true
+stream_server_address = "127.0.0.1"
+[plugins."io.containerd.grpc.v1.cri".cni]
+bin_dir = "{base}/cni/bin"
+conf_dir = "{base}/cni/conf"
+[plugins."io.containerd.grpc.v1.cri".containerd]
+default_runtime_name = "runc"
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+runtime_type = "io.containerd.runc.v2"
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.remoteproc]
+runtime_type = "io.containerd.remoteproc.v1"
+pod_annotations = ["remoteproc.*"]
+container_annotations = ["remoteproc.*"]
+"""
+
+
+class Containerd:
+    """containerd of one version, `path` first in the PATH where it looks for shims."""
+
+    def __init__(
+        self,
+        releases: Releases,
+        version: str,
+        path: Sequence[str] = (),
+        enclosure: Enclosure | None = None,
+    ) -> None:
+        self.releases = releases
+        # Debian 12's runc serves every version; the shim for runc is found beside containerd.
+        self.enclosure = enclosure or enclosure_for(releases, path)
+        self.socket = f"{self.enclosure.base}/run/containerd/containerd.sock"  # seen from outside
+        self.daemon = Daemon(self.enclosure, "containerd", self._ready)
+        self._cri: Cri | None = None
+        self._config = f"{self.enclosure.base}/etc/containerd.toml"
+        with open(self._config, "w") as file:
+            file.write(CONFIG.format(base=self.enclosure.base, pause=PAUSE))
+        self.start(version)
+
+    def _ready(self) -> bool:
+        return os.path.exists(self.socket) and self.ctr("version", check=False).code == 0
+
+    def start(self, version: str) -> None:
+        """Start this version on the roots that are there."""
+        self.version, self.suite = version, CONTAINERD[version]
+        containerd = self.releases.binary(self.suite, "containerd")
+        path = f"{self.enclosure.env['PATH']}:{os.path.dirname(containerd)}"
+        self.daemon.start([containerd, "-c", self._config], {"PATH": path})
+
+    def restart(self, version: str = "", kill: bool = False) -> None:
+        """End it, by SIGKILL if `kill`, and start it again, as another version if given."""
+        self.close_cri()
+        if kill:
+            self.daemon.kill()
+        else:
+            self.daemon.stop()
+        self.start(version or self.version)
+
+    def ctr(
+        self, *args: str, namespace: str = "default", check: bool = True, timeout: float = 60
+    ) -> Result:
+        """Run ctr; an exit code other than 0 raises AssertionError, unless `check` is false."""
+        ctr = self.releases.binary(self.suite, "ctr")
+        address = "/run/containerd/containerd.sock"
+        result = self.enclosure.run(ctr, "-a", address, "-n", namespace, *args, timeout=timeout)
+        return result.check() if check else result
+
+    def load(self, archive: str, namespace: str = "default") -> None:
+        """Import an archive made by images.write_oci; CRI's namespace is `k8s.io`."""
+        self.ctr("images", "import", archive, namespace=namespace)
+
+    @property
+    def cri(self) -> Cri:
+        """The CRI client; a restart of containerd needs a new one, so do not keep it."""
+        if self._cri is None:
+            self._cri = Cri(self.socket)
+        return self._cri
+
+    def close_cri(self) -> None:
+        """Close the CRI client's connection."""
+        if self._cri is not None:
+            self._cri.close()
+            self._cri = None
+
+    def close(self) -> None:
+        """Stop it; raises AssertionError if a container, process, mount or netns is left."""
+        try:
+            left = self._containers()
+            self.close_cri()
+            self.daemon.stop()
+            assert not left, f"containers left: {left}"
+            self.enclosure.wait_empty()
+        finally:
+            self.close_cri()
+            self.enclosure.close()
+
+    def _containers(self) -> list[str]:
+        namespaces = self.ctr("namespaces", "ls", "-q").stdout.split()
+        return [c for n in namespaces for c in self.ctr("c", "ls", "-q", namespace=n).text.split()]
+
+    def __enter__(self) -> Containerd:
+        return self
+
+    def __exit__(self, kind: Any, *_: object) -> None:
+        close(self, kind)
+
+
+def enclosure_for(releases: Releases, path: Sequence[str]) -> Enclosure:
+    """An open enclosure with runc at the end of PATH."""
+    enclosure = Enclosure(path)
+    runc = f"{enclosure.base}/bin"
+    os.mkdir(runc)
+    os.symlink(releases.binary(OLDEST, "runc"), f"{runc}/runc")
+    enclosure.env["PATH"] += f":{runc}"
+    return enclosure.open()
+
+
+def close(engine: Any, kind: Any) -> None:
+    """Close an engine with its checks, or only destroy it when the test has failed already."""
+    if kind is None:
+        engine.close()
+    else:
+        engine.enclosure.close()
