@@ -40,7 +40,7 @@ def _lines(entry: Entry, number: int) -> list[str]:
             head += f", {entry.config_size} bytes of configuration"
         return [head, *(_vring(i, ring) for i, ring in enumerate(entry.vrings))]
     if isinstance(entry, Other):
-        return [f"{'vendor' if entry.vendor else 'unknown'}   type {entry.type}"]
+        return [f"{'vendor ' if entry.vendor else 'unknown'}   type {entry.type}"]
     kind = "carveout" if isinstance(entry, Carveout) else "devmem  "
     text = f"{kind}  {_place(entry.address)}  {entry.size} bytes"
     if entry.physical not in (0, ANY_ADDRESS):

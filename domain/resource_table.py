@@ -211,4 +211,5 @@ class _Entry:
 
 
 def _text(field: bytes) -> str:
-    return field.split(b"\0", 1)[0].decode("ascii", "backslashreplace")
+    text = field.split(b"\0", 1)[0].decode("ascii", "backslashreplace")
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

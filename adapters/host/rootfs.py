@@ -116,7 +116,7 @@ class _Walk:
                     raise _error(errno.ELOOP)
                 self.pending.extend(target.split("/")[::-1])
                 if target.startswith("/"):
-                    self._drop()
+                    self.close()
         return os.dup(self.held[-1] if self.held else self.root)
 
     def _enter(self, name: str) -> str:
@@ -169,10 +169,7 @@ class _Walk:
         )
 
     def close(self) -> None:
-        """Close what is held."""
-        self._drop()
-
-    def _drop(self) -> None:
+        """Go back to the root, closing what is held."""
         while self.held:
             os.close(self.held.pop())
         self.names.clear()
