@@ -20,8 +20,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from adapters.sim.marked import ADDRESS_END, Marked, compose
-from adapters.sim.spec import CORES, Faults, ProcessorSpec, Region
+from adapters.sim.spec import CORES, Faults, ProcessorSpec
 from domain.errors import InvalidRequest, NotFound
+from domain.fit import Region
 
 SHIPPED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "boards")
 

@@ -6,53 +6,42 @@ import errno as _errno
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from domain.arm import V6_M, V7, V7E_M, V8_1_M_MAIN, V8_M_MAIN, ArmArchitecture
+from domain.elf import EM_ARM, EM_RISCV
+from domain.fit import Core, Region
 
-class Core(NamedTuple):
-    """What QEMU and an ELF call a core.
 
-    `program` is QEMU's, `package` Debian's that has it. `machine` and `elf_class` (32 or 64) are
-    the ELF header's; `architectures` the values of Tag_CPU_arch whose code the core executes
-    (Arm ABI addenda, 3.3.5.2), none where the ELF does not tell.
-    """
+class SimulatedCore(NamedTuple):
+    """A core that QEMU has: its program, Debian's package with it, and arguments it needs."""
 
+    core: Core
     program: str
     package: str
-    machine: int
-    elf_class: int
-    architectures: tuple[int, ...] = ()
+    options: tuple[str, ...] = ()
 
 
-_ARM, _RISCV = 40, 243  # e_machine
-_V6_M, _V6S_M, _V7, _V7E_M, _V8_BASE, _V8_MAIN, _V81_MAIN = 11, 12, 10, 13, 16, 17, 21
-_M0 = (_V6_M, _V6S_M)
-_M3 = (*_M0, _V7)
-_M4 = (*_M3, _V7E_M)
-_M33 = (*_M4, _V8_BASE, _V8_MAIN)
+def _arm(name: str, architecture: int) -> SimulatedCore:
+    core = Core(name, 32, EM_ARM, ArmArchitecture(architecture, "M"))
+    return SimulatedCore(core, "qemu-system-arm", "qemu-system-arm")
 
 
-def _arm(*architectures: int) -> Core:
-    return Core("qemu-system-arm", "qemu-system-arm", _ARM, 32, architectures)
+def _riscv(name: str, bits: int) -> SimulatedCore:
+    # QEMU would put OpenSBI where the firmware wants to be.
+    core = Core(name, bits, EM_RISCV)
+    return SimulatedCore(core, f"qemu-system-riscv{bits}", "qemu-system-misc", ("-bios", "none"))
 
 
-CORES: Mapping[str, Core] = {
-    "cortex-m0": _arm(*_M0),
-    "cortex-m3": _arm(*_M3),
-    "cortex-m4": _arm(*_M4),
-    "cortex-m7": _arm(*_M4),
-    "cortex-m33": _arm(*_M33),
-    "cortex-m55": _arm(*_M33, _V81_MAIN),
-    "rv32": Core("qemu-system-riscv32", "qemu-system-misc", _RISCV, 32),
-    "rv64": Core("qemu-system-riscv64", "qemu-system-misc", _RISCV, 64),
+CORES: Mapping[str, SimulatedCore] = {
+    "cortex-m0": _arm("cortex-m0", V6_M),
+    "cortex-m3": _arm("cortex-m3", V7),
+    "cortex-m4": _arm("cortex-m4", V7E_M),
+    "cortex-m7": _arm("cortex-m7", V7E_M),
+    "cortex-m33": _arm("cortex-m33", V8_M_MAIN),
+    "cortex-m55": _arm("cortex-m55", V8_1_M_MAIN),
+    "rv32": _riscv("rv32", 32),
+    "rv64": _riscv("rv64", 64),
 }
 """By QEMU's name (its option -cpu)."""
-
-
-class Region(NamedTuple):
-    """Memory that firmware may be loaded to: address as the core sees it, size in bytes."""
-
-    name: str
-    address: int
-    size: int
 
 
 class Faults(NamedTuple):

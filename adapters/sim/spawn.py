@@ -1,0 +1,54 @@
+"""Starts a child that cannot outlive the thread that starts it; needs neither fork nor ctypes."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Sequence
+
+from domain.errors import HostFault
+
+# The parent may die before the child has asked to be killed with it: so the child asks first
+# (setpriv; the wish outlives exec), then looks whether its parent is still the right one.
+# QEMU aborts itself when a core locks up: that needs no core file.
+_GUARD = 'ulimit -c 0; [ "$PPID" = "$1" ] || exit 125; shift; exec "$@"'
+
+_DEFAULTED = (signal.SIGPIPE, signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+
+
+def spawn_bound(argv: Sequence[str], inherited: Sequence[int], stderr: int) -> int:
+    """Run `argv` with the descriptors at the same numbers; return its pid.
+
+    The kernel kills it when the calling thread ends, however that happens. It has a process
+    group of its own, an empty stdin, and stdout on `stderr`.
+    Raises OSError, and HostFault without setpriv.
+    """
+    setpriv = find_program("setpriv")
+    if not setpriv:
+        raise HostFault("setpriv is not installed", errno=2, hint="install util-linux")
+    guard = (setpriv, "--pdeathsig=KILL", "/bin/sh", "-c", _GUARD, "sh", str(os.getpid()))
+    actions: list[tuple[int, ...] | tuple[int, int, str, int, int]] = [
+        (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_DUP2, stderr, 1),
+        (os.POSIX_SPAWN_DUP2, stderr, 2),
+    ]
+    # Onto itself: that clears the close-on-exec flag (POSIX.1-2024, posix_spawn).
+    actions += [(os.POSIX_SPAWN_DUP2, fd, fd) for fd in inherited]
+    return os.posix_spawn(
+        setpriv,
+        [*guard, *argv],
+        os.environ,
+        file_actions=actions,
+        setpgroup=0,
+        setsigmask=(),
+        setsigdef=_DEFAULTED,
+    )
+
+
+def find_program(name: str) -> str:
+    """Return the path of a program on PATH, an empty string if there is none."""
+    for directory in os.get_exec_path():
+        path = os.path.join(directory, name)
+        if os.access(path, os.X_OK) and not os.path.isdir(path):
+            return path
+    return ""
