@@ -1,0 +1,45 @@
+"""A simulated board as the domain's port: seen alike by every process of this machine."""
+
+from __future__ import annotations
+
+import os
+from binascii import crc32
+from typing import Any
+
+from adapters.sim.board import BoardSpec
+from adapters.sim.presence import look
+from adapters.sim.processor import SimProcessor, open_processor
+from domain.errors import NotFound
+from domain.processor import OFFLINE, ProcessorInfo, ProcessorState
+
+
+class SimBoard:
+    """Implements domain.ports.Board. Users of one board file and `run_directory` meet."""
+
+    def __init__(self, spec: BoardSpec, run_directory: str) -> None:
+        self._processors = {f"remoteproc{i}": p for i, p in enumerate(spec.processors)}
+        file = crc32(os.fsencode(spec.path))
+        self._directory = os.path.join(run_directory, f"{spec.name}-{file:08x}")
+
+    def processors(self) -> list[ProcessorInfo]:
+        """List them as the board file does, each with the state it has in its owner's hands."""
+        found = []
+        for device, spec in self._processors.items():
+            record = look(os.path.join(self._directory, device))
+            state = ProcessorState(record.get("state", OFFLINE))
+            firmware = str(record.get("firmware", f"rproc-{spec.name}-fw"))
+            note = f"simulated: {spec.core} on {spec.machine}"
+            found.append(ProcessorInfo(spec.name, device, state, firmware, note))
+        return found
+
+    def open(self, device: str) -> SimProcessor:
+        """Open one by `remoteprocN`. Raises NotFound."""
+        return open_processor(self.describe(device))
+
+    def describe(self, device: str) -> dict[str, Any]:
+        """Return what `open_processor` takes, JSON-able. Raises NotFound."""
+        if device not in self._processors:
+            known = ", ".join(f"{d} ({s.name})" for d, s in self._processors.items())
+            raise NotFound(f"the board has no processor {device}", hint=f"it has {known}")
+        spec = self._processors[device].to_json()
+        return {"spec": spec, "device": device, "directory": self._directory}

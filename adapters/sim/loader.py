@@ -1,0 +1,64 @@
+"""Loads firmware by the kernel's rules, and by the one it lacks: the core must execute it."""
+
+from __future__ import annotations
+
+import os
+from errno import EINVAL, ENOMEM
+
+from adapters.sim.spec import CORES, ProcessorSpec
+from domain import resource_table
+from domain.elf import read_elf
+from domain.errors import FirmwareUnfit
+from domain.fit import check_core, check_memory, check_resources
+from domain.resource_table import ANY_ADDRESS, Carveout, Trace, UnusableTable
+
+
+class TooLarge(FirmwareUnfit):
+    """A carveout that no memory of the processor could hold: the kernel gives ENOMEM."""
+
+
+def check(data: bytes, spec: ProcessorSpec, name: str = "the firmware") -> tuple[Trace, ...]:
+    """Return the trace buffers of a firmware that runs here, else raise FirmwareUnfit.
+
+    A table whose header is broken counts as none, as the i.MX and STM32 drivers have it.
+    """
+    facts = read_elf(data, name)
+    check_core(facts, CORES[spec.core].core, name)
+    check_memory(facts, spec.memory, name)
+    if facts.resource_table is None:
+        return ()
+    try:
+        table = resource_table.parse(facts.resource_table, name)
+    except UnusableTable:
+        return ()
+    check_resources(table, name, iommu=False)
+    total = sum(region.size for region in spec.memory)
+    for entry in table.entries:
+        if isinstance(entry, Carveout) and entry.size > total:
+            raise TooLarge(
+                f"{name} asks for a carveout of {entry.size:#x} bytes, but the processor's "
+                f"memory has only {total:#x}",
+                hint="ask for less in the firmware's resource table",
+            )
+    return resource_table.traces(table)
+
+
+def errno_of(error: FirmwareUnfit) -> int:
+    """Return what the kernel's loader returns in such a case."""
+    return ENOMEM if isinstance(error, TooLarge) else EINVAL
+
+
+def readable(trace: Trace, spec: ProcessorSpec) -> bool:
+    """Whether a trace buffer lies in the processor's memory."""
+    return trace.address != ANY_ADDRESS and any(
+        region.holds(trace.address, trace.size) for region in spec.memory
+    )
+
+
+def as_file(data: bytes) -> int:
+    """Return a descriptor of an anonymous file: so QEMU loads just what was checked."""
+    fd = os.memfd_create("firmware")
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+    return fd

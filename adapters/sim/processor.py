@@ -1,0 +1,184 @@
+"""A simulated processor as the domain's port, run in this very process.
+
+QEMU is a child of the process that called `start`: when that ends, so does the firmware.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from errno import EBUSY, ENOENT
+from typing import Any
+
+from adapters.sim import loader
+from adapters.sim.presence import Presence, look
+from adapters.sim.remoteproc import RemoteProc, failure
+from adapters.sim.spec import ProcessorSpec
+from adapters.sim.trace import TraceTail
+from domain.errors import HostFault, ProcessorFault, reason
+from domain.firmware import FirmwareImage
+from domain.processor import OFFLINE, RUNNING, SUSPENDED, Ending, ProcessorState
+
+_TRACE_PERIOD = 0.05  # seconds: QEMU takes half a millisecond for each look
+_LONGEST_TRACE = 1 << 20
+_LONGEST_NAME = 255
+
+
+def open_processor(description: Mapping[str, Any]) -> SimProcessor:
+    """Open what `SimBoard.describe` described: no board file is read."""
+    spec = ProcessorSpec.from_json(description["spec"])
+    return SimProcessor(spec, str(description["device"]), str(description["directory"]))
+
+
+class SimProcessor:
+    """Implements domain.ports.Processor. `directory` is where the board's users meet."""
+
+    def __init__(self, spec: ProcessorSpec, device: str, directory: str) -> None:
+        self.name = spec.name
+        self.device = device
+        self._spec = spec
+        self._rproc = RemoteProc(spec, self._find)
+        self._rproc.recovery = False  # a crash ends the container; the engine restarts it
+        self._rproc.before_stop = self._follow_traces
+        self._presence = Presence(os.path.join(directory, device))
+        self._path = ""
+        self._paused = False
+        self._tails: list[TraceTail] = []
+        self._traced = bytearray()
+        self._trace_due = 0.0
+
+    def state(self) -> ProcessorState:
+        """Return the state now, whichever process runs it."""
+        if not self._presence.held:
+            return ProcessorState(look(self._presence.path).get("state", OFFLINE))
+        self._rproc.poll()
+        self._tell()
+        return self._state()
+
+    def prepare(self, container: str, firmware: FirmwareImage) -> dict[str, str]:
+        """Raises FirmwareUnfit; the claim names the file as the attribute `firmware` will."""
+        loader.check(_read(firmware.path), self._spec, firmware.name)
+        name = "".join(c if c.isprintable() else "?" for c in os.path.basename(firmware.name))
+        return {"container": container, "firmware": name[:_LONGEST_NAME]}
+
+    def load(self, claim: Mapping[str, str], firmware: FirmwareImage) -> None:
+        """Take the processor and choose the firmware; EBUSY if another process has it."""
+        self._take("load")
+        self._path = firmware.path
+        self._do("load", self._rproc.write_firmware, claim["firmware"])
+
+    def start(self) -> None:
+        """Run it in a QEMU of its own."""
+        self._take("start")
+        self._do("start", self._rproc.write_state, "start")
+        self._paused = False
+        self._tails = [TraceTail(min(trace.size, _LONGEST_TRACE)) for trace in self._rproc.traces]
+
+    def stop(self) -> None:
+        """Stop it; what it printed can still be read."""
+        if not self._presence.held:
+            raise self._refused("stop", failure(EBUSY, "another process runs it"))
+        self._do("stop", self._rproc.write_state, "stop")
+
+    def release(self, claim: Mapping[str, str]) -> None:
+        """Stop the firmware and give the processor back.
+
+        On behalf of a dead owner there is only its file to remove: QEMU has died with it.
+        """
+        if self._presence.held:
+            if self._state() != OFFLINE:
+                self.stop()
+            self._presence.drop()
+        elif os.path.exists(self._presence.path) and self._presence.take({}):
+            self._presence.drop()
+
+    def pause(self) -> None:
+        """Freeze it: QEMU's `stop`."""
+        if self.state() == RUNNING and self._rproc.machine:
+            self._rproc.machine.pause()
+            self._paused = True
+            self._tell()
+
+    def resume(self) -> None:
+        """Let it go on: QEMU's `cont`."""
+        if self._paused and self._rproc.machine:
+            self._rproc.machine.resume()
+            self._paused = False
+            self._tell()
+
+    def ending(self) -> Ending:
+        """Tell what QEMU told, the semihosting exit code included."""
+        return self._rproc.ending
+
+    def watch(self) -> Sequence[int]:
+        """QEMU's monitor, its consoles, its process: ends and output wake, WFI costs nothing."""
+        machine = self._rproc.machine
+        return machine.watch() if machine else ()
+
+    def read_output(self) -> bytes:
+        """Return UART and semihosting output, then what the trace buffers have gained."""
+        self._rproc.poll()
+        machine = self._rproc.machine
+        if self._rproc.state != OFFLINE and time.monotonic() >= self._trace_due:
+            self._follow_traces()
+        output = machine.console.read() if machine else b""
+        output += bytes(self._traced)
+        self._traced.clear()
+        return output
+
+    def write_input(self, data: bytes) -> int:
+        """Feed the UART; taken and forgotten where nobody reads."""
+        machine = self._rproc.machine
+        return machine.console.write(data) if machine else len(data)
+
+    def _state(self) -> ProcessorState:
+        state = self._rproc.state
+        return SUSPENDED if self._paused and state == RUNNING else state
+
+    def _take(self, what: str) -> None:
+        if not self._presence.take(self._record()):
+            owner = look(self._presence.path).get("pid", "?")
+            raise self._refused(what, failure(EBUSY, f"process {owner} runs it"))
+
+    def _tell(self) -> None:
+        if self._presence.held:
+            self._presence.record(self._record())
+
+    def _record(self) -> dict[str, object]:
+        return {"state": self._state(), "firmware": self._rproc.firmware, "pid": os.getpid()}
+
+    def _do(self, what: str, write: Callable[[str], None], word: str) -> None:
+        try:
+            write(word)
+        except OSError as error:
+            raise self._refused(what, error) from error
+        finally:
+            self._tell()
+
+    def _refused(self, what: str, error: OSError) -> ProcessorFault:
+        text = f"cannot {what} {self.name}: {reason(error)}"
+        if error.strerror != os.strerror(error.errno or 0):
+            text += f": {error.strerror}"
+        return ProcessorFault(text, errno=error.errno or 0)
+
+    def _find(self, name: str) -> bytes:
+        if not self._path:
+            raise failure(ENOENT, f"no firmware is called {name!r}")
+        return _read(self._path)
+
+    def _follow_traces(self) -> None:
+        for number, tail in enumerate(self._tails):
+            now = self._rproc.read_trace(number, _LONGEST_TRACE)
+            if now is not None:
+                self._traced += tail.advance(now)
+        self._trace_due = time.monotonic() + _TRACE_PERIOD
+
+
+def _read(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError as error:
+        problem = f"cannot read firmware {path}: {reason(error)}"
+        raise HostFault(problem, errno=error.errno or 0) from error

@@ -1,0 +1,198 @@
+"""The kernel's remoteproc core, as its user sees it, over a simulated processor.
+
+Behaviour of Linux 6.1 (drivers/remoteproc/remoteproc_core.c, remoteproc_sysfs.c), oddities
+included: a start while running counts, and so many stops it takes. Errors are OSError with the
+kernel's errno; what is wrong with the simulator itself is HostFault.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from _thread import RLock
+from collections.abc import Callable
+from errno import EBUSY, EINVAL
+
+from adapters.sim import loader
+from adapters.sim.machine import Machine
+from adapters.sim.spec import ProcessorSpec, errno_of
+from domain.errors import FirmwareUnfit
+from domain.processor import CRASHED, OFFLINE, RUNNING, Ending, ProcessorState
+from domain.resource_table import Trace
+
+Finder = Callable[[str], bytes]
+"""Returns the content of a firmware file by its name. Raises OSError."""
+
+
+def failure(number: int, detail: str = "") -> OSError:
+    """Return an OSError with the kernel's errno and more words than the kernel has."""
+    return OSError(number, detail or os.strerror(number))
+
+
+class RemoteProc:
+    """One `struct rproc`. Its attributes are read without waiting; changes wait for each other.
+
+    `before_stop` is called while the firmware's memory can be read for the last time.
+    """
+
+    def __init__(self, spec: ProcessorSpec, find: Finder) -> None:
+        self.spec = spec
+        self.state: ProcessorState = OFFLINE
+        self.firmware = f"rproc-{spec.name}-fw"
+        self.recovery = True
+        self.coredump = "disabled"
+        self.power = 0
+        self.crashes = 0
+        self.ending = Ending(crashed=False)
+        self.traces: tuple[Trace, ...] = ()
+        self.machine: Machine | None = None
+        self.before_stop: Callable[[], None] = lambda: None
+        self._find = find
+        self._lock = RLock()
+        self._crash_at = 0.0
+
+    def write_state(self, word: str) -> None:
+        """Do `start`, `stop` or `detach`, as a write to the attribute `state` does."""
+        with self._lock:
+            self.poll()
+            if word == "start":
+                self._boot()
+            elif word == "stop":
+                self._shutdown()
+            else:  # nothing here is ever attached, so nothing can be detached
+                raise failure(EINVAL)
+
+    def write_firmware(self, text: str) -> None:
+        """Choose the firmware; only the first line counts."""
+        with self._lock:
+            self.poll()
+            if self.state != OFFLINE:
+                raise failure(EBUSY)
+            name = text.partition("\0")[0].partition("\n")[0]
+            if not name:
+                raise failure(EINVAL)
+            self.firmware = name
+
+    def write_recovery(self, word: str) -> None:
+        """Take `enabled`, `disabled` or `recover`."""
+        with self._lock:
+            self.poll()
+            if word not in ("enabled", "disabled", "recover"):
+                raise failure(EINVAL)
+            if word != "recover":
+                self.recovery = word == "enabled"
+            if word != "disabled" and self.state == CRASHED:
+                self._recover()
+
+    def write_coredump(self, word: str) -> None:
+        """Take `disabled`, `enabled` or `inline`; no core is dumped yet."""
+        with self._lock:
+            self.poll()
+            if self.state == CRASHED:
+                raise failure(EBUSY)
+            if word not in ("disabled", "enabled", "inline"):
+                raise failure(EINVAL)
+            self.coredump = word
+
+    def crash(self, reason: str) -> None:
+        """Make the running firmware crash, as debugfs `crash` does; else no effect."""
+        with self._lock:
+            if self.state == RUNNING and self.machine:
+                self.machine.pause()
+                self._crashed(Ending(True, None, reason))
+
+    def poll(self) -> None:
+        """Take note of what has happened to the firmware since; cheap when nothing has.
+
+        Does nothing while another thread changes the state: readers never wait.
+        """
+        if not self._lock.acquire(blocking=False):
+            return
+        try:
+            if self.state == RUNNING and self.machine is not None:
+                self._look_at(self.machine)
+        finally:
+            self._lock.release()
+
+    def _look_at(self, machine: Machine) -> None:
+        machine.poll()
+        if machine.ending and machine.ending.crashed:
+            self._crashed(machine.ending)
+        elif machine.ending:
+            # No driver knows of firmware that ends by itself; it counts as the last stop.
+            self.ending = machine.ending
+            self.power = 0
+            self._off()
+        elif self._crash_at and time.monotonic() >= self._crash_at:
+            self.crash("fault injected by the board file")
+
+    def read_trace(self, number: int, most: int) -> bytes | None:
+        """Return up to `most` bytes of a trace buffer; None where it cannot be read any more."""
+        with self._lock:
+            trace = self.traces[number]
+            if self.machine is None or not loader.readable(trace, self.spec):
+                return None
+            return self.machine.read_memory(trace.address, min(trace.size, most))
+
+    def _boot(self) -> None:
+        self.power += 1
+        if self.power > 1:
+            return
+        try:
+            self._load_and_run()
+        except BaseException:
+            self.power -= 1
+            raise
+
+    def _load_and_run(self) -> None:
+        try:
+            data = self._find(self.firmware)
+            self.traces = loader.check(data, self.spec, os.path.basename(self.firmware))
+        except FirmwareUnfit as error:
+            raise failure(loader.errno_of(error), str(error)) from error
+        time.sleep(self.spec.faults.start_delay)
+        if self.spec.faults.start_error:
+            raise failure(errno_of(self.spec.faults.start_error), "as the board file wants it")
+        file = loader.as_file(data)
+        try:
+            self.machine = Machine(self.spec, file)
+        finally:
+            os.close(file)
+        self.ending = Ending(crashed=False)
+        after = self.spec.faults.crash_after
+        self._crash_at = time.monotonic() + after if after else 0.0
+        self.machine.resume()
+        self.state = RUNNING
+
+    def _shutdown(self) -> None:
+        if self.state not in (RUNNING, CRASHED):
+            raise failure(EINVAL)
+        if self.power > 1:
+            self.power -= 1
+            return
+        if self.spec.faults.stop_error:
+            raise failure(errno_of(self.spec.faults.stop_error), "as the board file wants it")
+        self.power = 0
+        self._off()
+
+    def _off(self) -> None:
+        if self.machine:
+            self.machine.pause()
+            self.before_stop()
+            self.machine.close()
+        self.traces = ()
+        self.state = OFFLINE
+
+    def _crashed(self, ending: Ending) -> None:
+        self.ending = ending
+        self.crashes += 1
+        self.state = CRASHED
+        if self.recovery:
+            try:
+                self._recover()
+            except OSError:
+                pass  # the kernel tells nobody either: offline, and still counted as in use
+
+    def _recover(self) -> None:
+        self._off()
+        self._load_and_run()
