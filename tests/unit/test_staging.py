@@ -1,0 +1,434 @@
+"""Proves that firmware is copied out of an image whole and from inside its root only, by both
+ways of resolving paths, and that every refusal is one clear line that leaves nothing behind."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import resource
+import shutil
+import socket
+import stat
+import tempfile
+import threading
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from adapters.host import rootfs as resolving
+from adapters.host.rootfs import open_by_kernel, open_by_walk, open_in_root
+from adapters.host.staging import FirmwareStaging
+from domain.errors import HostFault, InvalidRequest, NotFound, RemoteprocError
+from tests.sandbox import chroot, deny_openat2, in_child, small_tmpfs
+
+CONTENT = os.urandom(300_000)
+WAYS = [open_by_kernel, open_by_walk, open_in_root]
+
+
+@pytest.fixture(autouse=True)
+def no_descriptor_leaks():
+    before = os.listdir("/proc/self/fd")
+    yield
+    assert os.listdir("/proc/self/fd") == before
+
+
+@pytest.fixture
+def image(tmp_path):
+    """An image's root with some of everything; `outside` is what must never be read."""
+    root = tmp_path / "rootfs"
+    (root / "usr/lib/firmware").mkdir(parents=True)
+    (root / "usr/lib/firmware/blink.elf").write_bytes(CONTENT)
+    (root / "lib").symlink_to("usr/lib")
+    (root / "etc").mkdir()
+    (root / "etc/hostname").write_bytes(b"inside")
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/hostname").write_bytes(b"outside")
+    links = {
+        "relative.elf": "lib/firmware/blink.elf",
+        "absolute.elf": "/lib/firmware/blink.elf",
+        "up.elf": "../../../../../etc/hostname",
+        "outside.elf": str(tmp_path / "etc/hostname"),
+        "shadow.elf": "/etc/shadow",
+        "loop.elf": "/loop2.elf",
+        "loop2.elf": "loop.elf",
+        "slash.elf": "etc/hostname/",
+        "proc.elf": "/proc/self/exe",
+    }
+    for name, target in links.items():
+        (root / name).symlink_to(target)
+    (root / "empty.elf").touch()
+    with open(root / "huge.elf", "wb") as huge:
+        huge.truncate((64 << 20) + 1)
+    os.mkfifo(root / "fifo")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(root / "socket"))
+    return root
+
+
+@pytest.fixture(params=["openat2", "walk"])
+def way(request, monkeypatch):
+    if request.param == "walk":
+
+        def denied(root, path):
+            raise OSError(1, "Operation not permitted")
+
+        monkeypatch.setattr(resolving, "open_by_kernel", denied)
+    return request.param
+
+
+@pytest.mark.parametrize(
+    ("cwd", "name", "content"),
+    [
+        ("/", "/usr/lib/firmware/blink.elf", CONTENT),
+        ("/", "usr/lib/firmware/blink.elf", CONTENT),
+        ("/usr/lib/firmware", "blink.elf", CONTENT),
+        ("/usr/lib/firmware/", "./blink.elf", CONTENT),
+        ("", "usr/lib/firmware/blink.elf", CONTENT),
+        ("/nowhere", "/usr/lib//firmware/./blink.elf", CONTENT),
+        ("/etc", "../usr/lib/firmware/blink.elf", CONTENT),
+        ("/lib/firmware", "blink.elf", CONTENT),
+        ("/", "relative.elf", CONTENT),
+        ("/", "/absolute.elf", CONTENT),
+        ("/", "lib/../../usr/lib/firmware/blink.elf", None),
+        ("/", "lib/../lib/firmware/blink.elf", CONTENT),
+        ("/", "up.elf", b"inside"),
+    ],
+)
+def test_copies(image, tmp_path, way, cwd, name, content):
+    destination = str(tmp_path / "copy")
+    source = FirmwareStaging()
+    if content is None:
+        with pytest.raises(InvalidRequest, match="climbs out"):
+            source.stage(str(image), cwd, name, destination)
+        return
+    found = source.stage(str(image), cwd, name, destination)
+    digest = "sha256:" + hashlib.sha256(content).hexdigest()
+    assert found == (name, len(content), digest, destination)
+    with open(destination, "rb") as copy:
+        assert copy.read() == content
+    assert stat.S_IMODE(os.stat(destination).st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    ("cwd", "name", "kind", "message"),
+    [
+        ("/", "../../etc/hostname", InvalidRequest, "climbs out of the image's root (from /)"),
+        ("/usr", "../../etc/hostname", InvalidRequest, "climbs out of the image's root"),
+        ("/", "/../etc/hostname", InvalidRequest, "climbs out of the image's root"),
+        ("/..", "etc/hostname", InvalidRequest, "climbs out of the image's root"),
+        ("/", "", InvalidRequest, "no entry point"),
+        ("/", "a\0b", InvalidRequest, "has a NUL byte"),
+        ("/", "\ud800.elf", InvalidRequest, "cannot be a file name"),
+        ("/", "blink.elf", NotFound, "firmware /blink.elf is not in the image; give"),
+        ("/", "ls", NotFound, "firmware /ls is not in the image"),
+        ("/opt", "a/b.elf", NotFound, "firmware /opt/a/b.elf is not in the image: it has no /opt;"),
+        ("/", "shadow.elf", NotFound,
+         "/shadow.elf: /shadow.elf links to /etc/shadow, and the image has no /etc/shadow; "),
+        ("/", "outside.elf", NotFound, "links to {tmp}/etc/hostname, and the image has no /"),
+        ("/", "proc.elf", NotFound, "links to /proc/self/exe, and the image has no /proc;"),
+        ("/", "lib/none.elf", NotFound, "and the image has no /usr/lib/none.elf;"),
+        ("/", "etc/hostname/x", NotFound, "/etc/hostname/x, but /etc/hostname is no directory"),
+        ("/", "etc/hostname/", NotFound, "/etc/hostname/, but /etc/hostname is no directory"),
+        ("/", "etc/hostname/..", NotFound, "but /etc/hostname is no directory"),
+        ("/", "slash.elf", NotFound, "links to etc/hostname/, but /etc/hostname is no directory"),
+        ("/", "loop.elf", InvalidRequest, "too many symbolic links, or a circle of them"),
+        ("/", "n" * 256, InvalidRequest, "File name too long (ENAMETOOLONG)"),
+        ("/", "n/" * 2100, InvalidRequest, "File name too long (ENAMETOOLONG)"),
+        ("/", "etc", InvalidRequest, "firmware /etc is a directory, not a regular file"),
+        ("/", "/", InvalidRequest, "firmware / is a directory"),
+        ("/", "fifo", InvalidRequest, "firmware /fifo is a FIFO, not a regular file"),
+        ("/", "socket", InvalidRequest, "firmware /socket is a socket"),
+        ("/", "empty.elf", InvalidRequest, "firmware /empty.elf is empty"),
+        ("/", "huge.elf", InvalidRequest, "has 67108865 bytes or more, over the limit of 67108864"),
+    ],
+)  # fmt: skip
+def test_refuses(image, tmp_path, way, cwd, name, kind, message):
+    destination = tmp_path / "copy"
+    with pytest.raises(kind) as caught:
+        FirmwareStaging().stage(str(image), cwd, name, str(destination))
+    text = str(caught.value)
+    assert message.format(tmp=tmp_path) in text
+    assert "\n" not in text
+    assert len(text) < 500
+    assert not destination.exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="making a device takes root")
+@pytest.mark.parametrize("kind", ["character", "block"])
+def test_devices_are_not_opened(image, tmp_path, way, kind):
+    # A number that no driver has: to open it would fail, to look at it does not.
+    mode = stat.S_IFCHR if kind == "character" else stat.S_IFBLK
+    os.mknod(image / "device", mode | 0o600, os.makedev(510, 77))
+    with pytest.raises(InvalidRequest, match=f"/device is a {kind} device, not a regular file"):
+        FirmwareStaging().stage(str(image), "/", "device", str(tmp_path / "copy"))
+
+
+@pytest.mark.parametrize(
+    ("rootfs", "kind", "message"),
+    [
+        ("{tmp}/none", NotFound, "cannot open the root filesystem {tmp}/none: No such file"),
+        ("{tmp}/rootfs/empty.elf", NotFound, "Not a directory (ENOTDIR)"),
+        ("{tmp}/a\0b", InvalidRequest, "is no file name"),
+        ("{tmp}/" + "n" * 300, HostFault, "File name too long (ENAMETOOLONG)"),
+    ],
+)
+def test_bad_root(image, tmp_path, rootfs, kind, message):
+    with pytest.raises(kind) as caught:
+        FirmwareStaging().stage(rootfs.format(tmp=tmp_path), "/", "x", str(tmp_path / "copy"))
+    assert message.format(tmp=tmp_path) in str(caught.value)
+
+
+def test_limit_is_the_largest_size_taken(image, tmp_path):
+    stage = FirmwareStaging(limit=6).stage
+    assert stage(str(image), "/", "etc/hostname", str(tmp_path / "copy")).size == 6
+    with pytest.raises(InvalidRequest, match="over the limit of 5"):
+        FirmwareStaging(limit=5).stage(str(image), "/", "etc/hostname", str(tmp_path / "other"))
+
+
+def test_file_that_grows_while_copied(image, tmp_path):
+    staging, destination = FirmwareStaging(limit=1000), tmp_path / "copy"
+    with open(image / "usr/lib/firmware/blink.elf", "rb") as source:
+        with pytest.raises(InvalidRequest, match="over the limit of 1000"):
+            staging._copy(source.fileno(), "/blink.elf", str(destination))
+        assert not destination.exists()
+        source.seek(0, os.SEEK_END)  # as if it were cut to nothing
+        with pytest.raises(InvalidRequest, match="emptied while it was copied"):
+            staging._copy(source.fileno(), "/blink.elf", str(destination))
+    assert not destination.exists()
+
+
+@pytest.mark.parametrize("what", ["file", "link"])
+def test_destination_is_never_overwritten(image, tmp_path, what):
+    destination, precious = tmp_path / "copy", tmp_path / "precious"
+    precious.write_bytes(b"precious")
+    if what == "file":
+        destination.write_bytes(b"precious")
+    else:
+        destination.symlink_to(precious)
+    with pytest.raises(HostFault, match=r"copy: File exists \(EEXIST\)"):
+        FirmwareStaging().stage(str(image), "/", "relative.elf", str(destination))
+    assert destination.read_bytes() == precious.read_bytes() == b"precious"
+
+
+def test_write_error_removes_the_partial_copy(image, tmp_path):
+    destination = tmp_path / "copy"
+    old = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, old[1]))
+    try:
+        with pytest.raises(HostFault) as caught:
+            FirmwareStaging().stage(str(image), "/", "relative.elf", str(destination))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, old)
+    assert f"cannot copy firmware to {destination}: File too large (EFBIG)" in str(caught.value)
+    assert not destination.exists()
+
+
+def test_no_space(image, tmp_path):
+    full = tmp_path / "full"
+    full.mkdir()
+
+    def attempt():
+        small_tmpfs(full, "64k")
+        with pytest.raises(HostFault) as caught:
+            FirmwareStaging().stage(str(image), "/", "relative.elf", str(full / "copy"))
+        return str(caught.value), os.listdir(full)
+
+    text, left = in_child(attempt)
+    assert "full/copy: No space left on device (ENOSPC); make room there" in text
+    assert left == []
+
+
+@pytest.mark.parametrize("closed", ["usr/lib/firmware/blink.elf", "usr/lib", "usr/lib/firmware"])
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_no_permission(image, tmp_path, closed):
+    public = tempfile.mkdtemp()
+    try:
+        os.chmod(public, 0o777)
+        shutil.copytree(image / "usr", f"{public}/usr")
+        os.chmod(f"{public}/{closed}", 0)
+
+        def attempt():
+            os.setgroups([])
+            os.setresgid(65534, 65534, 65534)
+            os.setresuid(65534, 65534, 65534)
+            with pytest.raises(HostFault) as caught:
+                FirmwareStaging().stage(public, "/", "usr/lib/firmware/blink.elf", f"{public}/copy")
+            return str(caught.value), caught.value.errno
+
+        text, number = in_child(attempt)
+        assert number == 13
+        assert "firmware /usr/lib/firmware/blink.elf" in text
+        assert "Permission denied (EACCES)" in text
+        assert not os.path.exists(f"{public}/copy")
+    finally:
+        shutil.rmtree(public)
+
+
+@pytest.mark.parametrize("number", [1, 38], ids=["EPERM", "ENOSYS"])
+def test_seccomp_that_denies_openat2(image, tmp_path, number):
+    destination = str(tmp_path / "copy")
+
+    def attempt():
+        deny_openat2(number)
+        root = os.open(image, os.O_PATH)
+        try:
+            open_by_kernel(root, "/relative.elf")
+        except OSError as error:
+            denied = error.errno
+        else:
+            denied = 0
+        return denied, FirmwareStaging().stage(str(image), "/", "absolute.elf", destination).size
+
+    assert in_child(attempt) == (number, len(CONTENT))
+
+
+def test_forty_links_are_followed_and_no_more(image):
+    (image / "l0").symlink_to("etc/hostname")
+    for i in range(1, 41):
+        (image / f"l{i}").symlink_to(f"l{i - 1}")
+    root = os.open(image, os.O_PATH)
+    try:
+        for way in WAYS:
+            os.close(way(root, "/l39"))
+            with pytest.raises((OSError, InvalidRequest)):
+                way(root, "/l40")
+    finally:
+        os.close(root)
+
+
+# --- Random trees against an independent judge: the kernel's own chroot.
+
+NAMES = ["a", "b", "c"]
+PARTS = st.sampled_from([*NAMES, "..", ".", ""])
+PATHS = st.lists(PARTS, min_size=1, max_size=6).map("/".join).filter(bool)
+TARGETS = PATHS | PATHS.map("/{}".format) | st.just("<outside>").map(lambda o: f"{o}/a")
+ENTRIES = st.lists(
+    st.tuples(
+        st.lists(st.sampled_from(NAMES), min_size=1, max_size=3),
+        st.sampled_from(["dir", "file", "link", "link", "link"]),
+        TARGETS,
+    ),
+    max_size=12,
+)
+
+
+def build(top, entries):
+    """Make a root from random entries, beside files of the same names that lie outside."""
+    root = os.path.join(top, "deep/root")
+    os.makedirs(root)
+    outside = set()
+    for place in (top, f"{top}/deep"):
+        for name in NAMES:
+            with open(f"{place}/{name}", "w") as file:
+                outside.add(os.fstat(file.fileno()).st_ino)
+    for parts, kind, target in entries:
+        path = os.path.join(root, *parts)
+        above = os.path.dirname(path)
+        try:
+            if not os.path.realpath(above).startswith(root):
+                continue
+            os.makedirs(above, exist_ok=True)
+            if kind == "dir":
+                os.mkdir(path)
+            elif kind == "file":
+                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
+            else:
+                os.symlink(target.replace("<outside>", top), path)
+        except OSError:
+            continue  # the name is taken, or what is above is no directory
+    return root, outside
+
+
+def judge(root, paths):
+    """Stat each path in a child that has made `root` its root directory."""
+
+    def look():
+        chroot(root)
+        found = []
+        for path in paths:
+            try:
+                status = os.stat(path)
+                found.append((status.st_dev, status.st_ino))
+            except OSError:
+                found.append(None)
+        return found
+
+    return in_child(look)
+
+
+def resolve(way, root, path):
+    try:
+        found = way(root, path)
+    except (OSError, RemoteprocError):
+        return None
+    try:
+        status = os.fstat(found)
+        return status.st_dev, status.st_ino
+    finally:
+        os.close(found)
+
+
+@settings(max_examples=200, deadline=None)
+@given(ENTRIES, st.lists(PATHS.map("/{}".format), min_size=8, max_size=8))
+def test_random_trees_as_chroot_sees_them(entries, paths):
+    top = tempfile.mkdtemp()
+    try:
+        path, outside = build(top, entries)
+        # Every name there is, besides the random ones.
+        paths = paths + ["/" + "/".join(parts) for parts, _, _ in entries]
+        expected = judge(path, paths)
+        root = os.open(path, os.O_PATH | os.O_DIRECTORY)
+        try:
+            for way in WAYS:
+                found = [resolve(way, root, p) for p in paths]
+                assert found == expected, way.__name__
+                assert not outside & {inode for _, inode in filter(None, found)}
+        finally:
+            os.close(root)
+    finally:
+        shutil.rmtree(top)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    ("path", "attack"),
+    [
+        ("/dir/secret", "a link to the outside takes the directory's place"),
+        ("/dir/sub/../../secret", "the directory is moved out of the root"),
+    ],
+)
+def test_races_never_lead_outside(tmp_path, way, path, attack):
+    root, outside = tmp_path / "root", tmp_path / "outside"
+    (root / "dir/sub").mkdir(parents=True)
+    outside.mkdir()
+    (outside / "secret").write_bytes(b"outside")
+    (tmp_path / "secret").write_bytes(b"outside")
+    (root / "link").symlink_to(outside)
+    forbidden = {(outside / "secret").stat().st_ino, (tmp_path / "secret").stat().st_ino}
+    done = threading.Event()
+
+    def swap():
+        while not done.is_set():
+            if "link" in attack:
+                os.rename(root / "dir", root / "aside")
+                os.rename(root / "link", root / "dir")
+                os.rename(root / "dir", root / "link")
+                os.rename(root / "aside", root / "dir")
+            else:
+                os.rename(root / "dir/sub", outside / "sub")
+                os.rename(outside / "sub", root / "dir/sub")
+
+    attacker = threading.Thread(target=swap)
+    held = os.open(root, os.O_PATH)
+    attacker.start()
+    try:
+        end = time.monotonic() + 0.3
+        while time.monotonic() < end:
+            found = resolve(way, held, path)
+            assert found is None or found[1] not in forbidden
+    finally:
+        done.set()
+        attacker.join()
+        os.close(held)
