@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.engines.containerd import Containerd
+from tests.engines.docker import Docker
 from tests.engines.images import probe_image, write_docker, write_oci
 from tests.engines.releases import Releases, fetch
 
@@ -47,3 +48,11 @@ def probe(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
 def start_containerd(releases: Releases, runtime_path: str) -> Iterator[Callable[..., Any]]:
     with ExitStack() as stack:
         yield lambda version: stack.enter_context(Containerd(releases, version, [runtime_path]))
+
+
+@pytest.fixture
+def start_docker(releases: Releases, runtime_path: str) -> Iterator[Callable[..., Any]]:
+    with ExitStack() as stack:
+        yield lambda version, **options: stack.enter_context(
+            Docker(releases, version, [runtime_path], **options)
+        )

@@ -108,14 +108,17 @@ class Containerd:
             self._cri.close()
             self._cri = None
 
-    def close(self) -> None:
-        """Stop it; raises AssertionError if a container, process, mount or netns is left."""
+    def close(self, settle: float = 10) -> None:
+        """Stop it and give it `settle` seconds to leave nothing.
+
+        Raises AssertionError if a container, process, mount, netns or cgroup is left.
+        """
         try:
             left = self._containers()
             self.close_cri()
             self.daemon.stop()
             assert not left, f"containers left: {left}"
-            self.enclosure.wait_empty()
+            self.enclosure.wait_empty(settle)
         finally:
             self.close_cri()
             self.enclosure.close()

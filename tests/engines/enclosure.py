@@ -51,19 +51,20 @@ class Process:
     def __init__(self, argv: Sequence[str], status: int) -> None:
         self.argv = argv
         self.code: int | None = None
-        self._status = status  # the reading end of the holder's status pipe
+        # Two lines come, perhaps at once: unbuffered, or select would miss the second.
+        self._status = open(status, "rb", buffering=0)  # noqa: SIM115
         self.pid = int(self._line(10))
 
     def _line(self, timeout: float) -> bytes:
         if not select.select([self._status], [], [], timeout)[0]:
             raise TimeoutError(f"{' '.join(self.argv)}: still running after {timeout} s")
-        return os.read(self._status, 64)
+        return self._status.readline()
 
     def wait(self, timeout: float = 60) -> int:
         """The exit code; raises TimeoutError while it runs on."""
         if self.code is None:
             status = int(self._line(timeout) or signal.SIGKILL)  # no line: the holder is gone
-            os.close(self._status)
+            self._status.close()
             code = os.waitstatus_to_exitcode(status)
             self.code = code if code >= 0 else 128 - code
         return self.code
@@ -102,6 +103,7 @@ class Enclosure:
             "TMPDIR": f"{self.base}/tmp",
             "LANG": "C.UTF-8",
         }
+        self.expected: set[str] = set()  # what leftovers() need not tell
         self._overlays = dict(overlays or {})
 
     def open(self) -> Enclosure:
@@ -118,9 +120,9 @@ class Enclosure:
         return self
 
     def close(self) -> None:
-        """Kill what runs in it and remove all of it."""
+        """Kill what runs in it and remove all of it; raises AssertionError if that fails."""
         self._control.close()
-        self._holder.wait(60)
+        assert self._holder.wait(60) == 0 and not os.path.exists(self.base), f"{self.base} is left"
 
     def spawn(
         self, argv: Sequence[str], log: str, env: Mapping[str, str] | None = None
@@ -201,7 +203,7 @@ class Enclosure:
             path = f"{self.base}/run/{folder}"
             left += [f"netns {name}" for name in (os.listdir(path) if os.path.isdir(path) else [])]
         left += [f"cgroup {group}" for group in self.cgroups()]
-        return left
+        return [item for item in left if item not in self.expected]
 
     def wait_empty(self, timeout: float = 10) -> None:
         """Wait until nothing is left; raises AssertionError that lists what is."""

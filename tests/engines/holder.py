@@ -200,7 +200,7 @@ def serve(control: socket.socket) -> None:
 def unmount_below(base: str) -> None:
     points = [line.split()[4] for line in read("/proc/self/mountinfo").splitlines()]
     for point in reversed(points):
-        if point.startswith(f"{base}/"):
+        if point.startswith((f"{base}/", "/run/")):
             libc.umount2(point.encode(), MNT_DETACH)
 
 
@@ -234,9 +234,9 @@ def main() -> None:
         control.send(f"{type(error).__name__}: {error}".encode())
     finally:
         kill_all()
-        unmount_below(base)
-        shutil.rmtree(base, ignore_errors=True)
         leave(groups)
+        unmount_below(base)
+        shutil.rmtree(base)
 
 
 def leave(groups: dict[str, str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.engines.conftest import PROBE
-from tests.engines.containerd import PAUSE
+from tests.engines.containerd import PAUSE, Containerd
 from tests.engines.enclosure import wait_until
 from tests.engines.releases import CONTAINERD
 
@@ -61,8 +61,6 @@ def test_container_outlives_an_upgrade(start_containerd, probe, old, new, kill):
 
 
 def test_a_forgotten_container_is_reported(releases, runtime_path, probe):
-    from tests.engines.containerd import Containerd
-
     containerd = Containerd(releases, "2", [runtime_path])
     containerd.load(probe())
     containerd.ctr("run", "-d", PROBE, "forgotten")
@@ -71,9 +69,7 @@ def test_a_forgotten_container_is_reported(releases, runtime_path, probe):
 
 
 def test_a_forgotten_process_is_reported(releases, runtime_path):
-    from tests.engines.containerd import Containerd
-
     containerd = Containerd(releases, "2", [runtime_path])
     containerd.enclosure.run("sh", "-c", "setsid sleep 1000 &")
     with pytest.raises(AssertionError, match="sleep 1000"):
-        containerd.close()
+        containerd.close(settle=0.2)

@@ -1,0 +1,134 @@
+"""dockerd on a containerd of its own, in one enclosure, with the docker client of its version."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tests.engines.containerd import Containerd, close, enclosure_for
+from tests.engines.daemon import Daemon
+from tests.engines.enclosure import Result
+from tests.engines.releases import CONTAINERD, DOCKER, Releases
+
+
+class Docker:
+    """dockerd of one version; containers get no network.
+
+    `runtimes` is the daemon.json object of that name: {"remoteproc": {"path": "/…"}} for a command
+    line, or {"runtimeType": "io.containerd.remoteproc.v1"} for a shim (which needs no entry at
+    all). With `live_restore` containers outlive a graceful end of dockerd too.
+    """
+
+    def __init__(
+        self,
+        releases: Releases,
+        version: str,
+        path: Sequence[str] = (),
+        runtimes: Mapping[str, Any] | None = None,
+        live_restore: bool = False,
+    ) -> None:
+        self.releases = releases
+        self.enclosure = enclosure_for(releases, path)
+        base = self.enclosure.base
+        # With live-restore dockerd keeps the mount by which it makes its root private.
+        self.enclosure.expected.add(f"mount {base}/docker")
+        self.socket = f"{base}/run/docker.sock"  # seen from outside
+        self.daemon = Daemon(self.enclosure, "dockerd", self._ready)
+        self._settings = f"{base}/etc/daemon.json"
+        with open(self._settings, "w") as file:
+            json.dump({"runtimes": runtimes or {}, "live-restore": live_restore}, file)
+        self.containerd = Containerd(
+            releases, self._containerd_for(version), enclosure=self.enclosure
+        )
+        self.start(version)
+
+    @staticmethod
+    def _containerd_for(version: str) -> str:
+        return next(v for v, suite in CONTAINERD.items() if suite == DOCKER[version])
+
+    def _ready(self) -> bool:
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.settimeout(5)
+            sock.connect(self.socket)
+            sock.sendall(b"GET /_ping HTTP/1.0\r\n\r\n")
+            return b" 200 OK" in sock.recv(64)
+
+    def start(self, version: str) -> None:
+        """Start this version of dockerd on the roots that are there."""
+        self.version, self.suite = version, DOCKER[version]
+        base, dockerd = self.enclosure.base, self.releases.binary(self.suite, "dockerd")
+        off = ("iptables", "ip6tables", "ip-forward", "ip-masq", "userland-proxy")
+        self.daemon.start(
+            [
+                dockerd,
+                f"--config-file={self._settings}",
+                f"--data-root={base}/docker",
+                "--exec-root=/run/docker",
+                "--pidfile=/run/docker.pid",
+                "--host=unix:///run/docker.sock",
+                "--containerd=/run/containerd/containerd.sock",
+                "--exec-opt=native.cgroupdriver=cgroupfs",
+                "--storage-driver=overlay2",
+                "--bridge=none",
+                *(f"--{flag}=false" for flag in off),
+            ],
+            {"PATH": f"{self.enclosure.env['PATH']}:{os.path.dirname(dockerd)}"},
+        )
+
+    def restart(self, version: str = "", kill: bool = False, containerd: bool = False) -> None:
+        """End dockerd, by SIGKILL if `kill`, and start it, as another version if given.
+
+        With `containerd` that is restarted in the same way while dockerd is down.
+        """
+        version = version or self.version
+        if kill:
+            self.daemon.kill()
+        else:
+            self.daemon.stop()
+        if containerd:
+            self.containerd.restart(self._containerd_for(version), kill)
+        # dockerd killed leaves its pid file, and trusts it if the pid has been given out again.
+        if kill and os.path.exists(f"{self.enclosure.base}/run/docker.pid"):
+            os.unlink(f"{self.enclosure.base}/run/docker.pid")
+        self.start(version)
+
+    def docker(
+        self, *args: str, check: bool = True, timeout: float = 60, stdin: str = ""
+    ) -> Result:
+        """Run the docker client; an exit code other than 0 raises AssertionError, if `check`."""
+        docker = self.releases.binary(self.suite, "docker")
+        env = {"DOCKER_HOST": "unix:///run/docker.sock", "DOCKER_BUILDKIT": "0"}
+        result = self.enclosure.run(docker, *args, env=env, stdin=stdin, timeout=timeout)
+        return result.check() if check else result
+
+    def run(self, *args: str, check: bool = True, timeout: float = 60) -> Result:
+        """`docker run` without a network, which no firmware has."""
+        return self.docker("run", "--network", "none", *args, check=check, timeout=timeout)
+
+    def inspect(self, name: str) -> Any:
+        """The object that `docker inspect` prints."""
+        return json.loads(self.docker("inspect", name).stdout)[0]
+
+    def load(self, archive: str) -> None:
+        """Load an archive made by images.write_docker (or write_oci, from 25 on)."""
+        self.docker("load", "-i", archive)
+
+    def close(self) -> None:
+        """Stop both daemons; raises AssertionError if a container or anything else is left."""
+        try:
+            left = self.docker("ps", "-a", "--format", "{{.Names}}: {{.Status}}").text
+            self.daemon.stop()
+            assert not left, f"containers left: {left}"
+        except BaseException:
+            self.enclosure.close()
+            raise
+        self.containerd.close()
+
+    def __enter__(self) -> Docker:
+        return self
+
+    def __exit__(self, kind: Any, *_: object) -> None:
+        close(self, kind)
