@@ -9,6 +9,7 @@ from typing import Any
 from adapters.sim.board import BoardSpec
 from adapters.sim.presence import look
 from adapters.sim.processor import SimProcessor, open_processor
+from domain.annotations import Wishes
 from domain.errors import NotFound
 from domain.processor import OFFLINE, ProcessorInfo, ProcessorState
 
@@ -32,11 +33,11 @@ class SimBoard:
             found.append(ProcessorInfo(spec.name, device, state, firmware, note))
         return found
 
-    def open(self, device: str) -> SimProcessor:
+    def open(self, device: str, wishes: Wishes) -> SimProcessor:
         """Open one by `remoteprocN`. Raises NotFound."""
-        return open_processor(self.describe(device))
+        return open_processor(self.describe(device, wishes))
 
-    def describe(self, device: str) -> dict[str, Any]:
+    def describe(self, device: str, wishes: Wishes) -> dict[str, Any]:  # noqa: ARG002 -- none apply
         """Return what `open_processor` takes, JSON-able. Raises NotFound."""
         if device not in self._processors:
             known = ", ".join(f"{d} ({s.name})" for d, s in self._processors.items())

@@ -38,6 +38,11 @@ class Console:
         while self.sources:
             os.close(self.sources.pop())
 
+    @property
+    def pending(self) -> bool:
+        """Whether there is something to `read`."""
+        return bool(self._pending)
+
     def read(self) -> bytes:
         """Return what has arrived since the last call."""
         data = bytes(self._pending)

@@ -12,6 +12,7 @@ from errno import EBUSY, ENOENT
 from typing import Any
 
 from adapters.sim import loader
+from adapters.sim.machine import Machine
 from adapters.sim.presence import Presence, look
 from adapters.sim.remoteproc import RemoteProc, failure
 from adapters.sim.spec import ProcessorSpec
@@ -20,7 +21,8 @@ from domain.errors import HostFault, ProcessorFault, reason
 from domain.firmware import FirmwareImage
 from domain.processor import OFFLINE, RUNNING, SUSPENDED, Ending, ProcessorState
 
-_TRACE_PERIOD = 0.05  # seconds: QEMU takes half a millisecond for each look
+# Seconds from one look at the trace buffers to the next: less often while nothing is printed.
+_SOON, _LATE = 0.1, 0.4
 _LONGEST_TRACE = 1 << 20
 _LONGEST_NAME = 255
 
@@ -42,11 +44,15 @@ class SimProcessor:
         self._rproc.recovery = False  # a crash ends the container; the engine restarts it
         self._rproc.before_stop = self._follow_traces
         self._presence = Presence(os.path.join(directory, device))
+        self._claim: Mapping[str, str] = {}
         self._path = ""
         self._paused = False
         self._tails: list[TraceTail] = []
         self._traced = bytearray()
         self._trace_due = 0.0
+        self._trace_period = _SOON
+        self._reported: ProcessorState = OFFLINE
+        self._ready = -1
 
     def state(self) -> ProcessorState:
         """Return the state now, whichever process runs it."""
@@ -54,7 +60,8 @@ class SimProcessor:
             return ProcessorState(look(self._presence.path).get("state", OFFLINE))
         self._rproc.poll()
         self._tell()
-        return self._state()
+        self._reported = self._state()
+        return self._reported
 
     def prepare(self, container: str, firmware: FirmwareImage) -> dict[str, str]:
         """Raises FirmwareUnfit; the claim names the file as the attribute `firmware` will."""
@@ -65,14 +72,17 @@ class SimProcessor:
     def load(self, claim: Mapping[str, str], firmware: FirmwareImage) -> None:
         """Take the processor and choose the firmware; EBUSY if another process has it."""
         self._take("load")
-        self._path = firmware.path
+        self._claim, self._path = claim, firmware.path
         self._do("load", self._rproc.write_firmware, claim["firmware"])
 
     def start(self) -> None:
         """Run it in a QEMU of its own."""
         self._take("start")
+        if self._state() != OFFLINE:  # the kernel would count a second user, whom we never have
+            raise self._refused("start", failure(EBUSY, f"it is {self._state()}"))
         self._do("start", self._rproc.write_state, "start")
         self._paused = False
+        self._trace_due, self._trace_period = 0.0, _SOON
         self._tails = [TraceTail(min(trace.size, _LONGEST_TRACE)) for trace in self._rproc.traces]
 
     def stop(self) -> None:
@@ -87,8 +97,11 @@ class SimProcessor:
         On behalf of a dead owner there is only its file to remove: QEMU has died with it.
         """
         if self._presence.held:
+            if self._claim not in ({}, claim):
+                return  # what runs here is not what the caller means
             if self._state() != OFFLINE:
                 self.stop()
+            self._claim = {}
             self._presence.drop()
         elif os.path.exists(self._presence.path) and self._presence.take({}):
             self._presence.drop()
@@ -111,10 +124,36 @@ class SimProcessor:
         """Tell what QEMU told, the semihosting exit code included."""
         return self._rproc.ending
 
+    @property
+    def poll_seconds(self) -> float | None:
+        """Memory announces nothing: trace buffers are looked at as often as worth it."""
+        return _TRACE_PERIOD if self._tails else None
+
+    @property
+    def poll_seconds(self) -> float | None:
+        """None but for trace buffers, which are mere memory, and an injected crash."""
+        if self._rproc.state != RUNNING:
+            return None
+        times = [self._trace_period] if self._tails else []
+        crash = self._rproc.seconds_to_crash()
+        if crash is not None:
+            times.append(crash)
+        return min(times, default=None)
+
     def watch(self) -> Sequence[int]:
-        """QEMU's monitor, its consoles, its process: ends and output wake, WFI costs nothing."""
+        """QEMU's monitor, its consoles, its process; what has been noticed counts as news too."""
         machine = self._rproc.machine
-        return machine.watch() if machine else ()
+        if machine is None:
+            return ()
+        if machine.console.pending or self._traced or self._changed(machine):
+            if self._ready < 0:
+                self._ready = os.eventfd(1, os.EFD_CLOEXEC)
+            return (self._ready,)
+        return machine.watch()
+
+    def _changed(self, machine: Machine) -> bool:
+        ended_unseen = machine.ending is not None and self._rproc.state == RUNNING
+        return ended_unseen or self._state() != self._reported
 
     def read_output(self) -> bytes:
         """Return UART and semihosting output, then what the trace buffers have gained."""
@@ -168,11 +207,14 @@ class SimProcessor:
         return _read(self._path)
 
     def _follow_traces(self) -> None:
+        before = len(self._traced)
         for number, tail in enumerate(self._tails):
             now = self._rproc.read_trace(number, _LONGEST_TRACE)
             if now is not None:
                 self._traced += tail.advance(now)
-        self._trace_due = time.monotonic() + _TRACE_PERIOD
+        silent = len(self._traced) == before
+        self._trace_period = min(2 * self._trace_period, _LATE) if silent else _SOON
+        self._trace_due = time.monotonic() + self._trace_period * 0.9  # a poll may wake early
 
 
 def _read(path: str) -> bytes:

@@ -126,6 +126,10 @@ class RemoteProc:
         elif self._crash_at and time.monotonic() >= self._crash_at:
             self.crash("fault injected by the board file")
 
+    def seconds_to_crash(self) -> float | None:
+        """How long until an injected crash is due; None if none is."""
+        return max(0.0, self._crash_at - time.monotonic()) if self._crash_at else None
+
     def read_trace(self, number: int, most: int) -> bytes | None:
         """Return up to `most` bytes of a trace buffer; None where it cannot be read any more."""
         with self._lock:
