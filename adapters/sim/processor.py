@@ -6,7 +6,6 @@ QEMU is a child of the process that called `start`: when that ends, so does the 
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Mapping, Sequence
 from errno import EBUSY, ENOENT
 from typing import Any
@@ -16,14 +15,11 @@ from adapters.sim.machine import Machine
 from adapters.sim.presence import Presence, look
 from adapters.sim.remoteproc import RemoteProc, failure
 from adapters.sim.spec import ProcessorSpec
-from adapters.sim.trace import TraceTail
+from adapters.sim.trace import Traces
 from domain.errors import HostFault, ProcessorFault, reason
 from domain.firmware import FirmwareImage
 from domain.processor import OFFLINE, RUNNING, SUSPENDED, Ending, ProcessorState
 
-# Seconds from one look at the trace buffers to the next: less often while nothing is printed.
-_SOON, _LATE = 0.1, 0.4
-_LONGEST_TRACE = 1 << 20
 _LONGEST_NAME = 255
 
 
@@ -42,15 +38,12 @@ class SimProcessor:
         self._spec = spec
         self._rproc = RemoteProc(spec, self._find)
         self._rproc.recovery = False  # a crash ends the container; the engine restarts it
-        self._rproc.before_stop = self._follow_traces
+        self._traces = Traces((), self._rproc.read_trace)
+        self._rproc.before_stop = lambda: self._traces.look()
         self._presence = Presence(os.path.join(directory, device))
         self._claim: Mapping[str, str] = {}
         self._path = ""
         self._paused = False
-        self._tails: list[TraceTail] = []
-        self._traced = bytearray()
-        self._trace_due = 0.0
-        self._trace_period = _SOON
         self._reported: ProcessorState = OFFLINE
         self._ready = -1
 
@@ -80,10 +73,9 @@ class SimProcessor:
         self._take("start")
         if self._state() != OFFLINE:  # the kernel would count a second user, whom we never have
             raise self._refused("start", failure(EBUSY, f"it is {self._state()}"))
-        self._do("start", self._rproc.write_state, "start")
         self._paused = False
-        self._trace_due, self._trace_period = 0.0, _SOON
-        self._tails = [TraceTail(min(trace.size, _LONGEST_TRACE)) for trace in self._rproc.traces]
+        self._do("start", self._rproc.write_state, "start")
+        self._traces = Traces([t.size for t in self._rproc.traces], self._rproc.read_trace)
 
     def stop(self) -> None:
         """Stop it; what it printed can still be read."""
@@ -126,26 +118,18 @@ class SimProcessor:
 
     @property
     def poll_seconds(self) -> float | None:
-        """Memory announces nothing: trace buffers are looked at as often as worth it."""
-        return _TRACE_PERIOD if self._tails else None
-
-    @property
-    def poll_seconds(self) -> float | None:
         """None but for trace buffers, which are mere memory, and an injected crash."""
         if self._rproc.state != RUNNING:
             return None
-        times = [self._trace_period] if self._tails else []
-        crash = self._rproc.seconds_to_crash()
-        if crash is not None:
-            times.append(crash)
-        return min(times, default=None)
+        times = (self._traces.period, self._rproc.seconds_to_crash())
+        return min((seconds for seconds in times if seconds is not None), default=None)
 
     def watch(self) -> Sequence[int]:
         """QEMU's monitor, its consoles, its process; what has been noticed counts as news too."""
         machine = self._rproc.machine
         if machine is None:
             return ()
-        if machine.console.pending or self._traced or self._changed(machine):
+        if machine.console.pending or self._traces.text or self._changed(machine):
             if self._ready < 0:
                 self._ready = os.eventfd(1, os.EFD_CLOEXEC)
             return (self._ready,)
@@ -159,12 +143,9 @@ class SimProcessor:
         """Return UART and semihosting output, then what the trace buffers have gained."""
         self._rproc.poll()
         machine = self._rproc.machine
-        if self._rproc.state != OFFLINE and time.monotonic() >= self._trace_due:
-            self._follow_traces()
-        output = machine.console.read() if machine else b""
-        output += bytes(self._traced)
-        self._traced.clear()
-        return output
+        if self._rproc.state != OFFLINE:
+            self._traces.look_if_due()
+        return (machine.console.read() if machine else b"") + self._traces.read()
 
     def write_input(self, data: bytes) -> int:
         """Feed the UART; taken and forgotten where nobody reads."""
@@ -205,16 +186,6 @@ class SimProcessor:
         if not self._path:
             raise failure(ENOENT, f"no firmware is called {name!r}")
         return _read(self._path)
-
-    def _follow_traces(self) -> None:
-        before = len(self._traced)
-        for number, tail in enumerate(self._tails):
-            now = self._rproc.read_trace(number, _LONGEST_TRACE)
-            if now is not None:
-                self._traced += tail.advance(now)
-        silent = len(self._traced) == before
-        self._trace_period = min(2 * self._trace_period, _LATE) if silent else _SOON
-        self._trace_due = time.monotonic() + self._trace_period * 0.9  # a poll may wake early
 
 
 def _read(path: str) -> bytes:
