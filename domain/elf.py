@@ -159,8 +159,8 @@ class _Reader:
     def _check_sections(self, offset: int, count: int, names: int) -> int:
         """Return the file offset of the section names, 0 where there are none."""
         layout = _SECTION[self.bits]
+        self._within("its section headers", offset, count * layout.size)
         # The kernel reads the header of the name section even where `count` is 0.
-        self._within("its section headers", offset, max(count, 1) * layout.size)
         at = offset + names * layout.size
         self._within(f"the header of its name section {names}", at, layout.size)
         if count == 0:

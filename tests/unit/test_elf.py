@@ -129,6 +129,7 @@ GOOD64 = elf(bits=64, **FULL)
         (elf(patch={"e_phoff": 0xFFFF_FFFF}), "but its 1 program headers would end at"),
         (elf(patch={"e_shnum": 0xFFFF}), "but its section headers would end at"),
         (elf(patch={"e_shoff": 0xFFFF_FFF0}), "but its section headers would end at"),
+        (elf(patch={"e_shoff": 0xFFFF_FFF0, "e_shnum": 0}), "but its section headers would end at"),
         (elf(bits=64, patch={"e_shoff": (1 << 64) - 8}), "its section headers would end at"),
         (elf(patch={"e_shstrndx": 0xFFFF}), "but the header of its name section 65535 would"),
         (elf(patch={"e_shnum": 0, "e_shstrndx": 9999}), "the header of its name section 9999"),
