@@ -1,0 +1,1 @@
+"""The input adapter for containerd: the shim, its protocol and its messages."""

@@ -44,7 +44,7 @@ class Context:
         """Call back once when the call is cancelled, at once if it is already.
 
         For a handler that waits on something of its own, to wake it. Called in the server's
-        thread, so it must not block, nor raise.
+        thread, so it must not block; what it raises is lost.
         """
         with self._lock:
             if not self.cancelled.is_set():
@@ -58,4 +58,8 @@ class Context:
             self.cancelled.set()
             callbacks, self._callbacks = self._callbacks, []
         for callback in callbacks:
-            callback()
+            try:
+                callback()
+            except Exception:
+                # One call's mistake must not take the server's loop with it.
+                pass

@@ -55,5 +55,5 @@ class RpcError(Exception):
         return f"RpcError({self.code!r}, {self.message!r})"
 
 
-class Closed(Exception):  # noqa: N818 - a condition, as in the Go package's ErrClosed
+class Closed(Exception):
     """The connection is closed: whether the call was carried out is not known."""

@@ -13,6 +13,7 @@ from .errors import Code, RpcError
 Metadata = Mapping[str, Sequence[str]]
 
 _NANO = 1_000_000_000
+_MAX_INT32 = (1 << 31) - 1
 _MAX_INT64 = (1 << 63) - 1
 
 
@@ -48,12 +49,14 @@ def error_frame(stream_id: int, error: RpcError) -> bytes:
     """Bytes of a failed call's status; what is too long in it is left out."""
     # A surrogate (an undecodable file name) is no UTF-8, and protobuf would refuse it.
     message = error.message.encode("utf-8", "backslashreplace").decode()
-    status = Status(code=error.code, message=message, details=error.details)
+    # An error with code 0 would read as success.
+    code = error.code if 0 < error.code <= _MAX_INT32 else Code.UNKNOWN
+    status = Status(code=code, message=message, details=error.details)
     response = Response(status=status)
     try:
         return _frame(stream_id, frames.RESPONSE, response.SerializeToString())
     except RpcError:
-        return error_frame(stream_id, RpcError(error.code, message[:1024]))
+        return error_frame(stream_id, RpcError(code, message[:1024]))
 
 
 def parse_request(data: bytes) -> Request:

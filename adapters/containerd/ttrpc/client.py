@@ -1,0 +1,205 @@
+"""A ttrpc client: one connection that many threads may call over at once."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from google.protobuf.message import DecodeError, Message
+
+from . import frames, messages, threads
+from .errors import Closed, Code, RpcError
+from .transport import Stuck, Transport
+
+M = TypeVar("M", bound=Message)
+
+_MAX_STREAM_ID = (1 << 32) - 1
+
+
+class _Pending:
+    """A call that waits for its answer."""
+
+    __slots__ = ("done", "error", "payload")
+
+    def __init__(self) -> None:
+        self.done = threading.Event()
+        self.payload = b""
+        self.error: Exception | None = None
+
+
+class Client:
+    """Calls over one connected socket, which it owns. A context manager.
+
+    `on_close` is called once, in the thread that reads, when the connection has ended for
+    whatever reason. There is no reconnection: what to do about a call that may or may not have
+    been carried out only the caller can say.
+    """
+
+    def __init__(self, sock: socket.socket, on_close: Callable[[], None] | None = None) -> None:
+        self._transport = Transport(sock)
+        self._on_close = on_close
+        self._send_lock = threading.Lock()
+        self._lock = threading.Lock()
+        self._pending: dict[int, _Pending] = {}
+        self._next_id = 1
+        self._reason = "the peer closed the connection"
+        self._closed = False
+        self._reader = threads.start(self._read, "ttrpc client")
+
+    @classmethod
+    def connect(
+        cls,
+        address: str,
+        timeout: float | None = None,
+        on_close: Callable[[], None] | None = None,
+    ) -> Client:
+        """Connect to a path, or unix:// and a path. Raises OSError; `timeout` is in seconds."""
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            sock.settimeout(timeout)
+            sock.connect(address.removeprefix("unix://"))
+            return cls(sock, on_close)
+        except BaseException:
+            sock.close()
+            raise
+
+    @property
+    def closed(self) -> bool:
+        """Whether the connection has ended."""
+        return self._closed
+
+    def call(
+        self,
+        service: str,
+        method: str,
+        request: Message | None,
+        response_type: type[M],
+        *,
+        timeout: float | None = None,
+        metadata: messages.Metadata | None = None,
+    ) -> M:
+        """Call a method and wait for its answer. A request of None is an Empty.
+
+        `timeout` is in seconds; the server is told of it. Raises RpcError: the server's, or
+        DeadlineExceeded when the time is up. Raises Closed when the connection ends first.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        payload = b"" if request is None else request.SerializeToString()
+        pending = _Pending()
+        late = RpcError(Code.DEADLINE_EXCEEDED, f"{service}/{method}: context deadline exceeded")
+        # Ids must reach the server in rising order, so sending is under the same lock.
+        if not self._send_lock.acquire(timeout=-1 if timeout is None else max(0.0, timeout)):
+            raise late
+        try:
+            stream_id = self._expect(pending)
+            left = _left(deadline)
+            frame = messages.request_frame(stream_id, service, method, payload, left, metadata)
+            self._send(frame, deadline)
+        except TimeoutError:
+            self._forget(stream_id)
+            raise late from None
+        except RpcError:
+            self._forget(stream_id)
+            raise
+        finally:
+            self._send_lock.release()
+        if not pending.done.wait(_left(deadline)):
+            self._forget(stream_id)
+            raise late
+        if pending.error is not None:
+            raise pending.error
+        try:
+            return response_type.FromString(pending.payload)
+        except DecodeError as error:
+            raise RpcError(Code.INTERNAL, f"unmarshal {method} response error: {error}") from error
+
+    def close(self) -> None:
+        """End the connection; calls in flight raise Closed. Safe to repeat."""
+        self._hang_up("the connection was closed at this end")
+        if threading.current_thread() is not self._reader:
+            self._reader.join()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def _expect(self, pending: _Pending) -> int:
+        with self._lock:
+            stream_id = self._next_id
+            if self._closed:
+                raise Closed(self._reason)
+            if stream_id > _MAX_STREAM_ID:
+                raise Closed("the connection has used up its stream ids")
+            self._pending[stream_id] = pending
+            self._next_id += 2
+            return stream_id
+
+    def _forget(self, stream_id: int) -> None:
+        with self._lock:
+            self._pending.pop(stream_id, None)
+
+    def _send(self, frame: bytes, deadline: float | None) -> None:
+        try:
+            self._transport.send(frame, deadline)
+        except Stuck:
+            self._hang_up("the peer does not read what it is sent")
+            raise
+        except TimeoutError:
+            raise
+        except OSError:
+            # Answers may still be on their way: the reader takes them, then comes to the end.
+            self._transport.hang_up()
+
+    def _hang_up(self, reason: str) -> None:
+        if not self._closed:
+            self._reason = reason
+            self._transport.hang_up()
+
+    def _read(self) -> None:
+        reader = frames.FrameReader()
+        try:
+            while chunk := self._transport.receive():
+                for frame in reader.feed(chunk):
+                    self._receive(frame)
+        except OSError as error:
+            self._reason = f"the connection broke: {os.strerror(error.errno or 0)}"
+        with self._lock:
+            self._closed = True
+            pending, self._pending = self._pending, {}
+        # A sender meets a connection that is hung up, not a descriptor that is another's.
+        self._transport.hang_up()
+        with self._send_lock:
+            self._transport.close()
+        for call in pending.values():
+            call.error = Closed(self._reason)
+            call.done.set()
+        if self._on_close is not None:
+            self._on_close()
+
+    def _receive(self, frame: frames.Frame | frames.Oversized) -> None:
+        if frame.type not in (frames.RESPONSE, frames.DATA):
+            return
+        with self._lock:
+            pending = self._pending.pop(frame.stream_id, None)
+        if pending is None:
+            # Its deadline came first.
+            return
+        try:
+            if isinstance(frame, frames.Oversized):
+                raise RpcError(Code.RESOURCE_EXHAUSTED, frames.too_large(frame.length))
+            if frame.type == frames.DATA:
+                raise RpcError(Code.INTERNAL, "stream data in answer to a unary call")
+            pending.payload = messages.parse_response(frame.data)
+        except RpcError as error:
+            pending.error = error
+        pending.done.set()
+
+
+def _left(deadline: float | None) -> float | None:
+    return None if deadline is None else max(0.0, deadline - time.monotonic())
