@@ -1,0 +1,67 @@
+"""Proves that an error is one printable line whatever it quotes, and says the errno by name."""
+
+from __future__ import annotations
+
+import errno
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain import errors
+from domain.errors import HostFault, InvalidRequest, NotFound, ProcessorFault, RemoteprocError
+
+KINDS = [
+    kind
+    for kind in vars(errors).values()
+    if isinstance(kind, type) and issubclass(kind, RemoteprocError)
+]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_message_and_hint(kind):
+    assert str(kind("m4 is busy")) == "m4 is busy"
+    error = kind("m4 is busy", hint="stop it first")
+    assert str(error) == "m4 is busy; stop it first"
+    assert (error.message, error.hint) == ("m4 is busy", "stop it first")
+
+
+@given(st.text(), st.text())
+def test_nothing_that_is_quoted_breaks_or_forges_a_line(message, hint):
+    text = str(NotFound(message, hint=hint))
+    assert text.isprintable()
+    text.encode()  # no lone surrogate either
+
+
+def test_readable_text_stays_as_it_is():
+    assert str(InvalidRequest("Prozessor »m4« läuft")) == "Prozessor »m4« läuft"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [("a\nb", "a\\nb"), ("\x1b[2J", "\\x1b[2J"), ("\u202e", "\\u202e"), ("\udc80", "\\udc80")],
+)
+def test_the_unprintable_is_escaped(text, shown):
+    assert str(NotFound(text)) == shown
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (errno.EINVAL, "Invalid argument (EINVAL)"),
+        (errno.ENOSPC, "No space left on device (ENOSPC)"),
+        (99999, "Unknown error 99999 (99999)"),
+    ],
+)
+def test_reason(number, text):
+    assert errors.reason(OSError(number, "whatever")) == text
+
+
+def test_reason_of_an_error_without_a_number():
+    assert errors.reason(OSError("odd")) == "Success (0)"
+
+
+@pytest.mark.parametrize("kind", [HostFault, ProcessorFault])
+def test_faults_keep_the_errno(kind):
+    assert kind("x").errno == 0
+    assert kind("x", errno=16, hint="y").errno == 16
