@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -13,6 +14,7 @@ import pytest
 from tests.engines.containerd import Containerd
 from tests.engines.docker import Docker
 from tests.engines.images import probe_image, write_docker, write_oci
+from tests.engines.podman import Podman
 from tests.engines.releases import Releases, fetch
 
 PROBE = "localhost/probe:1"
@@ -37,7 +39,7 @@ def probe(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
     folder = str(tmp_path_factory.mktemp("probe"))
 
     def archive(name: str = PROBE, docker: bool = False) -> str:
-        path = f"{folder}/{name.replace('/', '-')}-{'docker' if docker else 'oci'}.tar"
+        path = f"{folder}/{re.sub('[^a-z0-9]', '-', name)}-{'docker' if docker else 'oci'}.tar"
         write = write_docker if docker else write_oci
         return write(probe_image(name, folder), path)
 
@@ -55,4 +57,12 @@ def start_docker(releases: Releases, runtime_path: str) -> Iterator[Callable[...
     with ExitStack() as stack:
         yield lambda version, **options: stack.enter_context(
             Docker(releases, version, [runtime_path], **options)
+        )
+
+
+@pytest.fixture
+def start_podman(releases: Releases, runtime_path: str) -> Iterator[Callable[..., Any]]:
+    with ExitStack() as stack:
+        yield lambda version, **options: stack.enter_context(
+            Podman(releases, version, [runtime_path], **options)
         )

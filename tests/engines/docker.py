@@ -34,7 +34,7 @@ class Docker:
         self.enclosure = enclosure_for(releases, path)
         base = self.enclosure.base
         # With live-restore dockerd keeps the mount by which it makes its root private.
-        self.enclosure.expected.add(f"mount {base}/docker")
+        self.enclosure.expected.append(f"mount {base}/docker")
         self.socket = f"{base}/run/docker.sock"  # seen from outside
         self.daemon = Daemon(self.enclosure, "dockerd", self._ready)
         self._settings = f"{base}/etc/daemon.json"

@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from fnmatch import fnmatch
 from typing import NamedTuple
 
 HOLDER = os.path.join(os.path.dirname(__file__), "holder.py")
@@ -103,13 +104,13 @@ class Enclosure:
             "TMPDIR": f"{self.base}/tmp",
             "LANG": "C.UTF-8",
         }
-        self.expected: set[str] = set()  # what leftovers() need not tell
-        self._overlays = dict(overlays or {})
+        self.expected: list[str] = []  # patterns (fnmatch) of what leftovers() need not tell
+        self.overlays = dict(overlays or {})  # may be added to until open()
 
     def open(self) -> Enclosure:
         """Make the namespaces; raises RuntimeError with the reason if the kernel refuses."""
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        config = json.dumps({"base": self.base, "overlays": self._overlays})
+        config = json.dumps({"base": self.base, "overlays": self.overlays})
         self._holder = subprocess.Popen([sys.executable, "-I", HOLDER, config], stdin=theirs)
         theirs.close()
         answer = self._control.recv(4096).decode()
@@ -203,7 +204,7 @@ class Enclosure:
             path = f"{self.base}/run/{folder}"
             left += [f"netns {name}" for name in (os.listdir(path) if os.path.isdir(path) else [])]
         left += [f"cgroup {group}" for group in self.cgroups()]
-        return [item for item in left if item not in self.expected]
+        return [item for item in left if not any(fnmatch(item, p) for p in self.expected)]
 
     def wait_empty(self, timeout: float = 10) -> None:
         """Wait until nothing is left; raises AssertionError that lists what is."""

@@ -54,7 +54,7 @@ def probe_image(name: str, folder: str) -> Image:
 
 
 def write_oci(image: Image, archive: str) -> str:
-    """Write the image as an OCI layout; returns the archive's path."""
+    """Write the image as an OCI layout; returns the path, in which podman allows no colon."""
     layer, config = _layer(image), _config(image)
     manifest = {
         "schemaVersion": 2,
@@ -82,7 +82,7 @@ def write_oci(image: Image, archive: str) -> str:
 
 
 def write_docker(image: Image, archive: str) -> str:
-    """Write the image in docker's own format; returns the archive's path."""
+    """Write the image in docker's own format; returns the path."""
     layer, config = _layer(image), _config(image)
     folder = _digest(layer)
     manifest = [

@@ -23,10 +23,6 @@ class Releases:
         """Path of an engine's program."""
         return f"{self.folder}/{suite}/bin/{name}"
 
-    def share(self, suite: str, name: str) -> str:
-        """Path of a data file."""
-        return f"{self.folder}/{suite}/share/{name}"
-
     def library_overlay(self, suite: str) -> dict[str, list[str]]:
         """Overlays that give programs of the suite their libraries, and the machine's still work.
 

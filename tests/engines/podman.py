@@ -1,0 +1,128 @@
+"""Podman in an enclosure, on storage of its own, with the libraries of its suite."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from tests.engines.containerd import close
+from tests.engines.enclosure import Enclosure, Result
+from tests.engines.releases import PODMAN, Releases
+
+# The defaults of the two limits cannot be raised to without CAP_SYS_RESOURCE.
+CONTAINERS_CONF = """\
+[containers]
+default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
+[engine]
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+runtime = "{runtime}"
+conmon_path = ["{bin}/conmon"]
+helper_binaries_dir = ["{bin}"]
+tmp_dir = "/run/libpod"
+[engine.runtimes]
+runc = ["{bin}/runc"]
+crun = ["{bin}/crun"]
+[network]
+network_backend = "netavark"
+network_config_dir = "{base}/networks"
+"""
+STORAGE_CONF = """\
+[storage]
+driver = "overlay"
+graphroot = "{base}/storage"
+runroot = "/run/containers"
+"""
+
+
+class Podman:
+    """Podman of one version; containers get no network.
+
+    `runtime` is the default of `--runtime`: `runc`, `crun` or a path. With `upgrade_to` another
+    version can take over by `switch`: both then run on the newer one's libraries.
+    """
+
+    def __init__(
+        self,
+        releases: Releases,
+        version: str,
+        path: Sequence[str] = (),
+        runtime: str = "crun",
+        upgrade_to: str = "",
+    ) -> None:
+        self.releases, self.runtime = releases, runtime
+        overlays = {}
+        for each in filter(None, (version, upgrade_to)):
+            for folder, layers in releases.library_overlay(PODMAN[each]).items():
+                overlays[folder] = [*layers, *overlays.get(folder, [])]
+        self.enclosure = Enclosure(path, {f: list(dict.fromkeys(v)) for f, v in overlays.items()})
+        base = self.enclosure.base
+        os.makedirs(f"{base}/layer/containers")
+        with open(f"{base}/layer/containers/policy.json", "w") as file:
+            json.dump({"default": [{"type": "insecureAcceptAnything"}]}, file)
+        self.enclosure.overlays["/etc"] = [f"{base}/layer", "/etc"]
+        self.enclosure.env |= {
+            "CONTAINERS_CONF": f"{base}/etc/containers.conf",
+            "CONTAINERS_STORAGE_CONF": f"{base}/etc/storage.conf",
+            "CONTAINERS_REGISTRIES_CONF": os.devnull,
+            "PODMAN_IGNORE_CGROUPSV1_WARNING": "1",
+        }
+        self.enclosure.expected += (
+            # Podman makes its root private by a mount, which stays until the machine goes down,
+            f"mount {base}/storage/overlay",
+            "mount /run/containers/overlay-containers",
+            # keeps one group for conmon, and version 5 forgets a pod's group in one hierarchy.
+            "cgroup */libpod_parent/conmon",
+            "cgroup systemd/libpod_parent/[0-9a-f]*",
+        )
+        self.enclosure.open()
+        self.switch(version)
+
+    def switch(self, version: str) -> None:
+        """Use this version from now on, on the storage that is there."""
+        self.version, self.suite = version, PODMAN[version]
+        base = self.enclosure.base
+        folder = os.path.dirname(self.releases.binary(self.suite, "podman"))
+        for name, text in (("containers", CONTAINERS_CONF), ("storage", STORAGE_CONF)):
+            with open(f"{base}/etc/{name}.conf", "w") as file:
+                file.write(text.format(base=base, bin=folder, runtime=self.runtime))
+
+    def podman(
+        self, *args: str, check: bool = True, timeout: float = 60, stdin: str = ""
+    ) -> Result:
+        """Run podman; an exit code other than 0 raises AssertionError, unless `check` is false."""
+        podman = self.releases.binary(self.suite, "podman")
+        result = self.enclosure.run(podman, *args, stdin=stdin, timeout=timeout)
+        return result.check() if check else result
+
+    def run(self, *args: str, check: bool = True, timeout: float = 60) -> Result:
+        """`podman run` without a network, which no firmware has."""
+        return self.podman("run", "--network", "none", *args, check=check, timeout=timeout)
+
+    def inspect(self, name: str) -> Any:
+        """The object that `podman inspect` prints."""
+        return json.loads(self.podman("inspect", name).stdout)[0]
+
+    def load(self, archive: str) -> None:
+        """Load an archive made by images.write_oci or write_docker."""
+        self.podman("load", "-i", archive)
+
+    def close(self, settle: float = 10) -> None:
+        """Check that nothing is left, within `settle` seconds, and remove all.
+
+        Raises AssertionError if a container, process, mount, netns or cgroup is left.
+        """
+        try:
+            left = self.podman("ps", "-a", "--format", "{{.Names}}: {{.Status}}").text
+            assert not left, f"containers left: {left}"
+            self.enclosure.wait_empty(settle)
+        finally:
+            self.enclosure.close()
+
+    def __enter__(self) -> Podman:
+        return self
+
+    def __exit__(self, kind: Any, *_: object) -> None:
+        close(self, kind)
