@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -125,6 +126,8 @@ class Lifecycle:
                 found.append(self._settled(self._store.load(container_id)))
             except NotFound:
                 continue  # deleted meanwhile
+            except HostFault as error:
+                self._warn(str(error))  # one that is damaged does not hide the others
         return found
 
     def kill(self, container_id: str, number: int) -> None:
@@ -158,7 +161,8 @@ class Lifecycle:
             with self._store.locked(container_id) as recorded:
                 container = self._settled(recorded)
                 if force and container.status is not Status.STOPPED:
-                    self.kill(container_id, SIGKILL)
+                    with contextlib.suppress(WrongState):  # it has ended meanwhile
+                        self.kill(container_id, SIGKILL)
                     container = self._settled(self._store.load(container_id))
                 container.check(Operation.DELETE)
                 if not self._supervisors.wait(container, _GONE_WITHIN):
@@ -213,7 +217,8 @@ class Lifecycle:
         self._store.sweep()
         for lease in self._ownership.abandoned():
             try:
-                self._board().open(lease.device, Wishes()).release(lease.claim)
+                if lease.claim:  # else its owner died before it had done anything
+                    self._board().open(lease.device, Wishes()).release(lease.claim)
             except NotFound:
                 lease.close()  # the processor itself is gone
             except RemoteprocError as error:

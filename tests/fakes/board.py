@@ -1,0 +1,201 @@
+"""A board in memory, whose processors run `Program`s or follow a script of states."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from domain.annotations import Wishes
+from domain.errors import FirmwareUnfit, NotFound, ProcessorFault, RemoteprocError, Unsupported
+from domain.firmware import FirmwareImage
+from domain.ports import Claim
+from domain.processor import (
+    CRASHED,
+    DELETED,
+    OFFLINE,
+    RUNNING,
+    Ending,
+    ProcessorInfo,
+    ProcessorState,
+)
+
+EBUSY, EINVAL = 16, 22
+
+
+class Program(NamedTuple):
+    """What firmware does: what it prints and how it ends by itself (None: never)."""
+
+    output: bytes = b""
+    ending: Ending | None = None
+
+
+class Core:
+    """The hardware, shared by all who open it. `script`: the next states, whatever is done."""
+
+    def __init__(self, name: str, device: str) -> None:
+        self.name = name
+        self.device = device
+        self.power = OFFLINE
+        self.loaded = ""
+        self.program = Program()
+        self.ending = Ending(crashed=False)
+        self.output = b""
+        self.script: list[str] = []
+        self.faults: dict[str, RemoteprocError] = {}
+        self.done: list[str] = []
+
+    def do(self, verb: str) -> None:
+        """Note that the verb was carried out, or raise the fault planted for it."""
+        if verb in self.faults:
+            raise self.faults[verb]
+        self.done.append(verb)
+
+    def look(self) -> ProcessorState:
+        """Return the state now."""
+        if self.script:
+            self.power = ProcessorState(self.script.pop(0))
+        elif self.power == RUNNING and self.program.ending:
+            self.ending = self.program.ending
+            self.power = CRASHED if self.ending.crashed else OFFLINE
+        return self.power
+
+
+class FakeProcessor:
+    """Implements domain.ports.Processor."""
+
+    poll_seconds: float | None = 0.01
+
+    def __init__(self, core: Core, programs: Mapping[str, Program], fits: Fits) -> None:
+        self.core = core
+        self._programs = programs
+        self._fits = fits
+
+    @property
+    def name(self) -> str:
+        """The core's name."""
+        return self.core.name
+
+    @property
+    def device(self) -> str:
+        """The core's device."""
+        return self.core.device
+
+    def state(self) -> ProcessorState:
+        """Return the state now."""
+        return self.core.look()
+
+    def prepare(self, container: str, firmware: FirmwareImage) -> Claim:
+        """Name the firmware file that `load` is going to publish."""
+        self.core.do("prepare")
+        if not self._fits(firmware):
+            raise FirmwareUnfit(f"{firmware.name} is no ELF file")
+        return {"firmware": f"{container}-{os.path.basename(firmware.name)}"}
+
+    def load(self, claim: Claim, firmware: FirmwareImage) -> None:
+        """Choose the firmware."""
+        self.core.do("load")
+        self.core.loaded = claim["firmware"]
+        self.core.program = self._programs.get(os.path.basename(firmware.name), Program())
+
+    def start(self) -> None:
+        """Run it."""
+        self.core.do("start")
+        if not self.core.look().startable:
+            raise ProcessorFault(f"cannot start {self.name}: it is {self.core.power}", errno=EBUSY)
+        self.core.ending = Ending(crashed=False)
+        self.core.power = RUNNING
+        self.core.output += self.core.program.output
+
+    def stop(self) -> None:
+        """Switch it off."""
+        self.core.do("stop")
+        if not (self.core.power.executing or self.core.power.crashed):
+            raise ProcessorFault(f"cannot stop {self.name}: it is off", errno=EINVAL)
+        self.core.power = OFFLINE
+
+    def release(self, claim: Claim) -> None:
+        """Stop what this claim runs, and forget its firmware."""
+        self.core.do("release")
+        if not claim["firmware"] or self.core.loaded != claim["firmware"]:
+            return
+        if self.core.power != DELETED:
+            self.core.power = OFFLINE
+        self.core.loaded = ""
+
+    def pause(self) -> None:
+        """Freeze it."""
+        self.core.do("pause")
+
+    def resume(self) -> None:
+        """Let it go on."""
+        self.core.do("resume")
+
+    def ending(self) -> Ending:
+        """Tell how the firmware ended."""
+        return self.core.ending
+
+    def watch(self) -> Sequence[int]:
+        """Announce nothing."""
+        return ()
+
+    def read_output(self) -> bytes:
+        """Return what was printed since."""
+        data, self.core.output = self.core.output, b""
+        return data
+
+    def write_input(self, data: bytes) -> int:
+        """Take it for nobody."""
+        return len(data)
+
+
+Fits = Callable[[FirmwareImage], bool]
+
+
+class RigidProcessor(FakeProcessor):
+    """One that cannot be frozen, as no real one can."""
+
+    def pause(self) -> None:
+        """Refuse."""
+        raise Unsupported(f"{self.name} cannot be paused")
+
+    resume = pause
+
+
+class FakeBoard:
+    """Implements domain.ports.Board. `programs`: what firmware of a file name does."""
+
+    def __init__(
+        self,
+        *names: str,
+        programs: Mapping[str, Program] | None = None,
+        fits: Fits = lambda _: True,
+        kind: type[FakeProcessor] = FakeProcessor,
+    ) -> None:
+        self.cores = [Core(name, f"remoteproc{number}") for number, name in enumerate(names)]
+        self._programs = programs or {}
+        self._fits = fits
+        self._kind = kind
+
+    def core(self, device: str) -> Core:
+        """Return the hardware. Raises NotFound."""
+        for core in self.cores:
+            if core.device == device:
+                return core
+        raise NotFound(f"there is no processor {device}")
+
+    def processors(self) -> list[ProcessorInfo]:
+        """List all."""
+        return [ProcessorInfo(c.name, c.device, c.look(), c.loaded) for c in self.cores]
+
+    def open(self, device: str, wishes: Wishes) -> FakeProcessor:
+        """Open one."""
+        return self._kind(self.core(device), self._programs, self._fits)
+
+    def describe(self, device: str, wishes: Wishes) -> Mapping[str, Any]:
+        """Say how to open it, in JSON's types."""
+        return {"device": self.core(device).device, "wishes": wishes._asdict()}
+
+    def open_described(self, description: Mapping[str, Any]) -> FakeProcessor:
+        """Undo `describe`."""
+        return self.open(description["device"], Wishes(**description["wishes"]))

@@ -1,0 +1,116 @@
+"""Containers in memory; two stores on one `Shelf` are two processes on one state root."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+from domain.container import Exit, FirmwareContainer, check_id
+from domain.errors import AlreadyExists, NotFound
+
+
+class Shelf:
+    """What would be on disk: containers by id, their locks, and the drafts under way."""
+
+    def __init__(self) -> None:
+        self.containers: dict[str, FirmwareContainer] = {}
+        self.locks: dict[str, threading.Lock] = {}
+        self.drafts: set[MemoryDraft] = set()
+        self.guard = threading.Lock()
+
+
+class MemoryDraft:
+    """Implements domain.ports.Draft."""
+
+    def __init__(self, shelf: Shelf, container_id: str, final: str) -> None:
+        self._shelf = shelf
+        self._id = container_id
+        self._final = final
+        self._lock = threading.Lock()
+        self._lock.acquire()
+        self._committed = False
+        self._open = True
+        self.path = f"{final}.{id(self):x}"
+        shelf.drafts.add(self)
+
+    def commit(self, container: FirmwareContainer) -> None:
+        """Put the container on the shelf, locked."""
+        with self._shelf.guard:
+            if self._id in self._shelf.containers:
+                raise AlreadyExists(f"container {self._id} exists")
+            self._shelf.containers[self._id] = container
+            self._shelf.locks[self._id] = self._lock
+        self._committed = True
+        self.path = self._final
+
+    def discard(self) -> None:
+        """Take it off again."""
+        if self._committed:
+            self._shelf.containers.pop(self._id, None)
+        self.close()
+
+    def close(self) -> None:
+        """Release the lock."""
+        self._shelf.drafts.discard(self)
+        if self._open:
+            self._open = False
+            self._lock.release()
+
+
+class MemoryStore:
+    """Implements domain.ports.ContainerStore."""
+
+    def __init__(self, shelf: Shelf | None = None, root: str = "memory:") -> None:
+        self.shelf = shelf or Shelf()
+        self._root = root
+
+    def directory(self, container_id: str) -> str:
+        """Return a name for the container's place."""
+        return f"{self._root}/{container_id}"
+
+    def draft(self, container_id: str) -> MemoryDraft:
+        """Begin a container."""
+        if container_id in self.shelf.containers:
+            raise AlreadyExists(f"container {container_id} exists")
+        return MemoryDraft(self.shelf, container_id, self.directory(container_id))
+
+    def ids(self) -> list[str]:
+        """Return the ids of all containers."""
+        return sorted(self.shelf.containers)
+
+    def load(self, container_id: str) -> FirmwareContainer:
+        """Return the container as recorded."""
+        try:
+            return self.shelf.containers[check_id(container_id)]
+        except KeyError:
+            raise NotFound(f"container {container_id} does not exist") from None
+
+    @contextlib.contextmanager
+    def locked(self, container_id: str) -> Iterator[FirmwareContainer]:
+        """Return the container, keeping others out."""
+        self.load(container_id)
+        with self.shelf.locks[container_id]:
+            yield self.load(container_id)
+
+    def mark(self, container_id: str, **facts: Any) -> None:
+        """Record what a supervisor does: `started`, `paused`."""
+        with self.shelf.guard:
+            container = self.load(container_id)
+            self.shelf.containers[container_id] = container._replace(**facts)
+
+    def record_exit(self, container_id: str, exit_: Exit) -> Exit:
+        """Record the end unless one is on record; return the one that is."""
+        with self.shelf.guard:
+            container = self.load(container_id)
+            recorded = container.exit or exit_
+            self.shelf.containers[container_id] = container._replace(exit=recorded)
+        return recorded
+
+    def remove(self, container_id: str) -> None:
+        """Forget the container."""
+        self.shelf.containers.pop(container_id, None)
+
+    def sweep(self) -> None:
+        """Nothing is ever left half-made: memory dies with its process."""

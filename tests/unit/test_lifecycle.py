@@ -1,0 +1,680 @@
+"""Proves the use cases over ports in memory: what each does, what it undoes when a step fails,
+and what is settled after the dead."""
+
+from __future__ import annotations
+
+import functools
+
+import pytest
+
+from domain.container import Exit, Owner, Status
+from domain.errors import (
+    AlreadyExists,
+    Busy,
+    FirmwareUnfit,
+    HostFault,
+    InvalidRequest,
+    NotFound,
+    ProcessorFault,
+    RemoteprocError,
+    Unsupported,
+    WrongState,
+)
+from domain.lifecycle import CreateRequest, Lifecycle, choose
+from domain.processor import OFFLINE, RUNNING, Ending, ProcessorInfo, ProcessorState
+from tests.fakes.board import FakeBoard, Program, RigidProcessor
+from tests.fakes.faulty import Fuse
+from tests.fakes.ownership import MemoryOwnership
+from tests.fakes.source import MemorySource
+from tests.fakes.store import MemoryStore
+from tests.fakes.supervisors import MemorySupervisors
+
+PROGRAMS = {
+    "hello.elf": Program(b"hello\n"),
+    "exit.elf": Program(b"", Ending(False, 7, "exit code 7")),
+    "crash.elf": Program(b"", Ending(True, None, "lockup")),
+}
+NOW = 1700000000.0
+
+
+class World:
+    """A runtime in memory, and a hand in each of its parts."""
+
+    def __init__(self, *names, fuse=None, **board):
+        fuse = fuse or Fuse()
+        self.board = FakeBoard(*(names or ("m4",)), programs=PROGRAMS, **board)
+        self.store = MemoryStore()
+        self.ownership = MemoryOwnership()
+        self.supervisors = MemorySupervisors(self.board, self.store, self.ownership)
+        self.source = MemorySource(dict.fromkeys(PROGRAMS, b"\x7fELF"))
+        self.warnings = []
+        self.boards_made = 0
+
+        def make_board():
+            self.boards_made += 1
+            fuse.pass_("board")
+            return fuse.wrap("board", self.board)
+
+        self.lifecycle = Lifecycle(
+            store=fuse.wrap("store", self.store),
+            board=make_board,
+            source=fuse.wrap("source", self.source),
+            supervisors=fuse.wrap("supervisors", self.supervisors, "abandon"),
+            ownership=fuse.wrap("ownership", self.ownership),
+            warn=self.warnings.append,
+            clock=lambda: NOW,
+        )
+
+    @property
+    def core(self):
+        return self.board.cores[0]
+
+    def create(self, container_id="c1", firmware="hello.elf", **annotations):
+        request = CreateRequest(
+            id=container_id,
+            bundle="/b",
+            rootfs="/b/rootfs",
+            cwd="/",
+            entry=firmware,
+            annotations={f"remoteproc.{k.replace('_', '-')}": v for k, v in annotations.items()},
+        )
+        return self.lifecycle.create(request)
+
+    def running(self, container_id="c1", firmware="hello.elf", **annotations):
+        container = self.create(container_id, firmware, **annotations)
+        self.lifecycle.start(container_id)
+        return container
+
+    def in_(self, status, container_id="c1"):
+        """Bring a container into a status by the use cases."""
+        container = self.create(container_id)
+        if status is not Status.CREATED:
+            self.lifecycle.start(container_id)
+        if status is Status.PAUSED:
+            self.lifecycle.pause(container_id)
+        if status is Status.STOPPED:
+            self.lifecycle.kill(container_id, 15)
+        return container
+
+    def status(self, container_id="c1"):
+        return self.lifecycle.state(container_id).status
+
+    def nothing_left(self):
+        shelf = self.store.shelf
+        assert shelf.containers == {} and shelf.drafts == set()
+        assert [s for s in self.supervisors.all.values() if s.alive] == []
+        assert self.ownership.held == {} and self.ownership.left == {}
+        assert [(c.power, c.loaded) for c in self.board.cores] == [(OFFLINE, "")] * len(
+            self.board.cores
+        )
+        return True
+
+
+@pytest.fixture
+def world():
+    return World()
+
+
+def test_a_whole_life(world):
+    container = world.create(name="m4")
+    assert world.status() is Status.CREATED
+    assert (container.processor, container.device, container.created) == ("m4", "remoteproc0", NOW)
+    assert container.firmware.path == "memory:/c1/firmware", "where it is once it is committed"
+    assert container.annotations == {"remoteproc.name": "m4"}
+    assert world.core.power == OFFLINE and world.core.loaded == "", "create changes no hardware"
+    world.lifecycle.start("c1")
+    assert world.status() is Status.RUNNING
+    assert world.core.power == RUNNING
+    world.lifecycle.kill("c1", 15)
+    assert world.status() is Status.STOPPED
+    assert world.lifecycle.state("c1").exit.status == 0
+    world.lifecycle.delete("c1")
+    assert world.nothing_left()
+
+
+# --- create ---------------------------------------------------------------------------------
+
+
+def steps():
+    fuse = Fuse()
+    World(fuse=fuse).create()
+    return fuse.calls
+
+
+STEPS = steps()
+
+
+def test_create_asks_every_port():
+    ports = {step.partition(".")[0] for step in STEPS}
+    assert ports >= {"store", "board", "source", "supervisors", "ownership", "draft", "processor"}
+
+
+@pytest.mark.parametrize("error", [HostFault("no", errno=28), KeyboardInterrupt(), OSError(5, "x")])
+@pytest.mark.parametrize("at", range(len(STEPS)), ids=STEPS)
+def test_create_undoes_itself_whatever_step_fails(at, error):
+    world = World(fuse=Fuse(at, error))
+    with pytest.raises(type(error)) as raised:
+        world.create()
+    assert raised.value is error, "the reason comes through"
+    assert world.nothing_left()
+    world.create()  # and the id is free
+    assert world.status() is Status.CREATED
+
+
+def test_no_two_containers_of_one_id(world):
+    world.running()
+    with pytest.raises(AlreadyExists):
+        world.create()
+    assert world.status() is Status.RUNNING, "the first one is not touched"
+    assert len(world.supervisors.all) == 1
+    assert len(world.store.shelf.drafts) == 0
+
+
+def test_an_id_taken_while_creating(world):
+    """Another process commits the same id between our draft and our commit."""
+    rival = world.store.draft("c1")
+    theirs = World().create()._replace(pid=77)
+    staged = world.source.stage
+
+    def stage(*args):
+        rival.commit(theirs)
+        rival.close()
+        return staged(*args)
+
+    world.source.stage = stage
+    with pytest.raises(AlreadyExists):
+        world.create()
+    assert world.store.load("c1") == theirs, "theirs stays"
+    assert [s for s in world.supervisors.all.values() if s.alive] == []
+
+
+@pytest.mark.parametrize("container_id", ["", ".", "..", "a/b", "x" * 201])
+def test_a_bad_id_is_refused_before_anything_is_done(container_id):
+    fuse = Fuse()
+    with pytest.raises(InvalidRequest):
+        World(fuse=fuse).create(container_id)
+    assert fuse.calls == []
+
+
+@pytest.mark.parametrize(
+    ("annotations", "firmware", "error"),
+    [
+        ({"nmae": "m4"}, "hello.elf", InvalidRequest),
+        ({"name": "m7"}, "hello.elf", NotFound),
+        ({}, "absent.elf", NotFound),
+        ({"firmware_digest": "sha256:" + "0" * 64}, "hello.elf", FirmwareUnfit),
+    ],
+)
+def test_wrong_wishes(world, annotations, firmware, error):
+    with pytest.raises(error):
+        world.create("c1", firmware, **annotations)
+    assert world.nothing_left()
+
+
+def test_firmware_that_does_not_fit():
+    world = World(fits=lambda image: False)
+    with pytest.raises(FirmwareUnfit):
+        world.create()
+    assert world.nothing_left()
+
+
+def test_the_right_digest(world):
+    digest = world.source.stage("", "", "hello.elf", "").digest
+    assert world.create(firmware_digest=digest).firmware.digest == digest
+
+
+@pytest.mark.parametrize("name", ["m7", "remoteproc1"])
+def test_the_processor_that_is_named(name):
+    world = World("m4", "m7")
+    assert world.running(name=name).device == "remoteproc1"
+    assert [core.power for core in world.board.cores] == [OFFLINE, RUNNING]
+
+
+INFOS = [
+    ProcessorInfo("m4", "remoteproc0", OFFLINE),
+    ProcessorInfo("m7", "remoteproc1", RUNNING),
+    ProcessorInfo("dsp", "remoteproc2", OFFLINE),
+    ProcessorInfo("dsp", "remoteproc3", OFFLINE),
+    # One whose driver calls it as the kernel calls another.
+    ProcessorInfo("remoteproc1", "remoteproc4", OFFLINE),
+]
+
+
+@pytest.mark.parametrize(
+    ("there", "wanted", "chosen"),
+    [
+        (INFOS[:1], "", 0),
+        (INFOS[:1], "m4", 0),
+        (INFOS[:2], "m4", 0),
+        (INFOS[:2], "m7", 1),
+        (INFOS[:2], "remoteproc1", 1),
+        (INFOS, "remoteproc3", 3),
+        ([], "", (NotFound, "no remote processors", "backend")),
+        ([], "m4", (NotFound, "no remote processors", "backend")),
+        (INFOS[:2], "", (InvalidRequest, "m4 (remoteproc0), m7 (remoteproc1)", "remoteproc.name")),
+        (INFOS[:2], "x", (NotFound, "no processor x", "m4 (remoteproc0), m7 (remoteproc1)")),
+        (INFOS[:2], "M4", (NotFound, "no processor M4", "m4")),
+        (INFOS, "dsp", (InvalidRequest, "several", "remoteproc2 or remoteproc3")),
+        (INFOS, "remoteproc1", (InvalidRequest, "several", "remoteproc1 or remoteproc4")),
+    ],
+)
+def test_choose(there, wanted, chosen):
+    if isinstance(chosen, int):
+        assert choose(there, wanted) is INFOS[chosen]
+        return
+    kind, message, hint = chosen
+    with pytest.raises(kind) as refused:
+        choose(there, wanted)
+    assert message in refused.value.message
+    assert hint in refused.value.hint
+
+
+# --- what is legal when ---------------------------------------------------------------------
+
+STATUSES = [Status.CREATED, Status.RUNNING, Status.PAUSED, Status.STOPPED]
+OPERATIONS = {
+    "start": lambda lifecycle: lifecycle.start("c1"),
+    "kill": lambda lifecycle: lifecycle.kill("c1", 9),
+    "term": lambda lifecycle: lifecycle.kill("c1", 15),
+    "hup": lambda lifecycle: lifecycle.kill("c1", 1),
+    "pause": lambda lifecycle: lifecycle.pause("c1"),
+    "resume": lambda lifecycle: lifecycle.resume("c1"),
+    "delete": lambda lifecycle: lifecycle.delete("c1"),
+    "delete --force": lambda lifecycle: lifecycle.delete("c1", force=True),
+    "state": lambda lifecycle: lifecycle.state("c1"),
+    "directory": lambda lifecycle: lifecycle.directory("c1"),
+    "wait": lambda lifecycle: lifecycle.wait("c1"),
+}
+C, R, P, S, GONE = *STATUSES, None
+AFTER = {
+    #         created running paused stopped; WrongState where a word is missing
+    "start": {C: R},
+    "kill": {C: S, R: S, P: S},
+    "term": {C: S, R: S, P: S},
+    "hup": {C: C, R: R, P: P},
+    "pause": {R: P},
+    "resume": {P: R},
+    "delete": {S: GONE},
+    "delete --force": {C: GONE, R: GONE, P: GONE, S: GONE},
+    "state": {C: C, R: R, P: P, S: S},
+    "directory": {C: C, R: R, P: P, S: S},
+}
+
+
+@pytest.mark.parametrize("before", STATUSES)
+@pytest.mark.parametrize("operation", AFTER)
+def test_every_operation_in_every_status(world, operation, before):
+    world.in_(before)
+    if before not in AFTER[operation]:
+        with pytest.raises(WrongState):
+            OPERATIONS[operation](world.lifecycle)
+        assert world.status() is before
+        return
+    OPERATIONS[operation](world.lifecycle)
+    after = AFTER[operation][before]
+    if after is GONE:
+        assert world.nothing_left()
+    else:
+        assert world.status() is after
+        assert (world.core.power == RUNNING) == (after in (R, P))
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_every_operation_on_no_container(world, operation):
+    if operation == "delete --force":
+        OPERATIONS[operation](world.lifecycle)  # it is gone, which is what was wanted
+        return
+    with pytest.raises(NotFound):
+        OPERATIONS[operation](world.lifecycle)
+
+
+# --- start ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("step", ["prepare", "load", "start"])
+def test_a_start_that_fails_tells_why_and_can_be_tried_again(world, step):
+    world.create()
+    fault = world.core.faults[step] = ProcessorFault("the kernel says no", errno=22)
+    with pytest.raises(ProcessorFault) as raised:
+        world.lifecycle.start("c1")
+    assert raised.value is fault
+    assert world.status() is Status.CREATED
+    assert world.ownership.held == {} and world.core.power == OFFLINE
+    world.core.faults.clear()
+    world.lifecycle.start("c1")
+    assert world.status() is Status.RUNNING
+
+
+def test_a_processor_has_one_owner_and_the_second_start_says_whose_it_is(world):
+    world.running("first")
+    world.create("second")
+    with pytest.raises(Busy, match="first"):
+        world.lifecycle.start("second")
+    assert world.status("first") is Status.RUNNING
+    world.lifecycle.kill("first", 15)
+    world.lifecycle.start("second")
+    assert world.status("second") is Status.RUNNING
+
+
+@pytest.mark.parametrize("word", ["running", "attached", "crashed", "suspended", "dreaming"])
+def test_a_processor_that_somebody_else_started_is_left_alone(world, word):
+    world.create()
+    world.core.power = ProcessorState(word)
+    with pytest.raises(Busy, match=word):
+        world.lifecycle.start("c1")
+    assert world.core.power == word and "stop" not in world.core.done
+    world.lifecycle.delete("c1", force=True)
+    assert world.core.power == word
+
+
+# --- kill -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("number", "status"), [(15, 0), (2, 0), (9, 137)])
+def test_the_exit_status_of_a_kill(world, number, status):
+    world.running()
+    world.lifecycle.kill("c1", number)
+    assert world.lifecycle.wait("c1").status == status
+    assert world.core.power == OFFLINE
+
+
+def test_the_images_own_stop_signal(world):
+    container = world.create()
+    image = {"org.opencontainers.image.stopSignal": "SIGQUIT"}
+    world.store.mark("c1", annotations=image)
+    world.lifecycle.start("c1")
+    world.lifecycle.kill("c1", 3)
+    assert world.lifecycle.state("c1").exit.status == 0
+    assert not world.supervisors.alive(container)
+
+
+def test_a_stop_that_the_processor_refuses(world):
+    world.running()
+    world.core.faults["stop"] = ProcessorFault("busy", errno=16)
+    for number in (15, 9):
+        with pytest.raises(ProcessorFault):
+            world.lifecycle.kill("c1", number)
+    assert world.status() is Status.RUNNING
+    world.core.faults.clear()
+    world.lifecycle.kill("c1", 9)
+    assert world.status() is Status.STOPPED
+
+
+def test_killing_one_that_ends_at_this_moment(world):
+    container = world.running(firmware="exit.elf")
+    asked = world.supervisors.ask
+
+    def ask(container, verb):
+        world.supervisors.all[container.pid].look()
+        asked(container, verb)
+
+    world.supervisors.ask = ask
+    world.lifecycle.kill("c1", 15)
+    assert world.lifecycle.state("c1").exit.status == 7, "how it really ended"
+    assert not world.supervisors.alive(container)
+
+
+def test_a_supervisor_that_does_not_answer(world):
+    """The kernel holds it up: TERM says so, KILL kills it and settles what it leaves."""
+    container = world.running()
+    world.supervisors.stuck.add(container.pid)
+    with pytest.raises(Busy):
+        world.lifecycle.kill("c1", 15)
+    assert world.status() is Status.RUNNING
+    world.lifecycle.kill("c1", 9)
+    assert world.lifecycle.state("c1").exit == Exit(137, NOW, "its supervisor was killed")
+    assert world.core.power == OFFLINE
+    world.lifecycle.delete("c1")
+    assert world.nothing_left()
+
+
+# --- firmware that ends by itself -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(("firmware", "status"), [("exit.elf", 7), ("crash.elf", 139)])
+def test_an_end_of_its_own(world, firmware, status):
+    container = world.running(firmware=firmware)
+    assert world.lifecycle.wait("c1").status == status
+    assert world.status() is Status.STOPPED
+    assert world.core.power == OFFLINE, "a crashed processor is given back stopped"
+    assert any("m4" in text for text in world.supervisors.all[container.pid].said)
+    world.lifecycle.delete("c1")
+    assert world.nothing_left()
+
+
+def test_scripted_states(world):
+    container = world.running()
+    supervisor = world.supervisors.all[container.pid]
+    for word in ("running", "dreaming", "dreaming", "suspended", "running"):
+        world.core.script = [word]
+        supervisor.look()
+        assert world.status() is Status.RUNNING, word
+    assert supervisor.said == ["m4: state dreaming is unknown here; taken as active"]
+    world.core.script = ["deleted"]
+    supervisor.look()
+    assert world.status() is Status.STOPPED
+
+
+# --- delete ---------------------------------------------------------------------------------
+
+
+def test_a_stopped_container_whose_supervisor_lingers_is_not_deleted(world):
+    world.running()
+    world.store.record_exit("c1", Exit(0, NOW))
+    with pytest.raises(HostFault, match="has not ended"):
+        world.lifecycle.delete("c1")
+    assert world.lifecycle.state("c1")
+
+
+def test_force_on_one_that_ends_at_this_moment(world):
+    """It runs when it is looked at first, and has ended when it is to be killed."""
+    container = world.running(firmware="exit.elf")
+    alive = world.supervisors.alive
+
+    def last_look(container):
+        try:
+            return alive(container)
+        finally:
+            if alive(container):
+                world.supervisors.all[container.pid].look()
+
+    world.supervisors.alive = last_look
+    world.lifecycle.delete("c1", force=True)
+    assert not alive(container)
+    assert world.nothing_left()
+
+
+def test_force_when_the_processor_cannot_be_stopped(world):
+    world.running()
+    world.core.faults["stop"] = ProcessorFault("busy", errno=16)
+    with pytest.raises(ProcessorFault):
+        world.lifecycle.delete("c1", force=True)
+    assert world.status() is Status.RUNNING, "not forgotten while it runs"
+
+
+# --- pause ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("operation", ["pause"])
+def test_a_processor_that_cannot_be_paused(operation):
+    world = World(kind=RigidProcessor)
+    world.running()
+    with pytest.raises(Unsupported):
+        getattr(world.lifecycle, operation)("c1")
+    assert world.status() is Status.RUNNING
+
+
+# --- the dead -------------------------------------------------------------------------------
+
+
+def refused(operation, *args):
+    with pytest.raises(WrongState):
+        operation(*args)
+
+
+TOUCHES = {
+    "state": lambda lifecycle: lifecycle.state("c1"),
+    "all": lambda lifecycle: lifecycle.all(),
+    "processors": lambda lifecycle: lifecycle.processors(),
+    "wait": lambda lifecycle: lifecycle.wait("c1"),
+    "settle": lambda lifecycle: lifecycle.settle(),
+    "delete": lambda lifecycle: lifecycle.delete("c1"),
+    "delete --force": lambda lifecycle: lifecycle.delete("c1", force=True),
+    "start": lambda lifecycle: refused(lifecycle.start, "c1"),
+    "kill": lambda lifecycle: refused(lifecycle.kill, "c1", 15),
+}
+
+
+@pytest.mark.parametrize("touch", TOUCHES)
+def test_after_a_killed_supervisor_the_next_touch_stops_the_processor(world, touch):
+    container = world.running()
+    world.supervisors.crash(container)
+    assert world.core.power == RUNNING
+    TOUCHES[touch](world.lifecycle)
+    assert world.core.power == OFFLINE and world.core.loaded == ""
+    assert world.ownership.left == {}
+    if touch.startswith("delete"):
+        assert world.nothing_left()
+    else:
+        assert world.lifecycle.state("c1").exit == Exit(137, NOW, "its supervisor was killed")
+
+
+@pytest.mark.parametrize("status", [Status.CREATED, Status.RUNNING, Status.PAUSED])
+def test_a_container_without_its_supervisor_is_stopped(world, status):
+    container = world.in_(status)
+    world.supervisors.crash(container)
+    assert world.lifecycle.state("c1").exit.status == 137
+    assert [row.status for row in world.lifecycle.all()] == [Status.STOPPED]
+    assert world.store.load("c1").exit.status == 137, "it is on record"
+
+
+def test_an_exit_on_record_is_not_overwritten(world):
+    container = world.running()
+    first = world.store.record_exit("c1", Exit(7, 1.0, "exit code 7"))
+    world.supervisors.crash(container)
+    assert world.lifecycle.state("c1").exit == first
+
+
+def test_an_exit_recorded_between_our_look_and_our_record(world):
+    """It ends by itself after we read the state and before we see that nobody is alive."""
+    container = world.running(firmware="exit.elf")
+    alive = world.supervisors.alive
+
+    def late(container):
+        if alive(container):
+            world.supervisors.all[container.pid].look()
+        return alive(container)
+
+    world.supervisors.alive = late
+    assert world.lifecycle.state("c1").exit.status == 7
+    assert not alive(container)
+
+
+def abandoned(world, claim):
+    lease = world.ownership.take("remoteproc0", Owner("dead", "memory:"))
+    lease.remember(claim)
+    world.ownership.die("remoteproc0")
+
+
+def test_what_cannot_be_cleaned_up_is_said_and_tried_again(world):
+    abandoned(world, {"firmware": "x"})
+    world.core.faults["release"] = ProcessorFault("busy", errno=16)
+    world.lifecycle.settle()
+    world.lifecycle.settle()
+    assert world.warnings == ["cannot clean up after dead: busy"] * 2
+    assert set(world.ownership.left) == {"remoteproc0"}
+    world.core.faults.clear()
+    world.lifecycle.settle()
+    assert world.ownership.left == {} and len(world.warnings) == 2
+
+
+def test_what_cannot_be_cleaned_up_does_not_keep_others_from_it():
+    world = World("m4", "m7")
+    world.core.faults["release"] = ProcessorFault("busy", errno=16)
+    for device in ("remoteproc0", "remoteproc1"):
+        world.ownership.take(device, Owner("dead", "")).remember({"firmware": "x"})
+        world.ownership.die(device)
+    world.lifecycle.settle()
+    assert set(world.ownership.left) == {"remoteproc0"}
+
+
+def test_a_dead_owner_of_a_processor_that_is_gone(world):
+    world.ownership.take("remoteproc9", Owner("dead", "")).remember({"firmware": "x"})
+    world.ownership.die("remoteproc9")
+    world.lifecycle.settle()
+    assert world.ownership.left == {} and world.warnings == []
+
+
+def test_an_owner_that_died_before_it_had_done_anything(world):
+    """Its claim is empty: nothing is to be undone, and no board is needed for that."""
+    abandoned(world, {})
+    world.lifecycle.settle()
+    assert world.ownership.left == {} and world.warnings == []
+    assert world.boards_made == 0 and "release" not in world.core.done
+
+
+def test_a_running_container_of_somebody_else_is_not_touched(world):
+    world.running()
+    world.lifecycle.settle()
+    assert world.core.power == RUNNING and "release" not in world.core.done
+
+
+# --- lists ----------------------------------------------------------------------------------
+
+
+def test_all(world):
+    assert world.lifecycle.all() == []
+    world.running("b")
+    world.create("a")
+    assert [(c.id, c.status) for c in world.lifecycle.all()] == [("a", C), ("b", R)]
+
+
+def test_all_while_one_is_deleted(world):
+    world.create("a")
+    world.create("b")
+    listed = world.store.ids()
+    world.lifecycle.delete("a", force=True)
+    world.store.ids = lambda: listed
+    assert [c.id for c in world.lifecycle.all()] == ["b"]
+
+
+def test_all_with_one_that_cannot_be_read(world):
+    world.create("a")
+    world.create("b")
+    load = world.store.load
+
+    def damaged(container_id):
+        if container_id == "a":
+            raise HostFault("the state of container a is damaged")
+        return load(container_id)
+
+    world.store.load = damaged
+    assert [c.id for c in world.lifecycle.all()] == ["b"]
+    assert world.warnings == ["the state of container a is damaged"]
+
+
+def test_processors():
+    world = World("m4", "m7")
+    world.running("c1", name="m7")
+    rows = world.lifecycle.processors()
+    assert [(r.info.name, r.info.state, r.owner) for r in rows] == [
+        ("m4", OFFLINE, ""),
+        ("m7", RUNNING, "c1"),
+    ]
+
+
+def test_operations_that_need_no_hardware_make_no_board(world):
+    world.in_(Status.STOPPED)
+    world.boards_made = 0
+    world.lifecycle.state("c1")
+    world.lifecycle.all()
+    world.lifecycle.wait("c1")
+    world.lifecycle.delete("c1")
+    assert world.boards_made == 0
+
+
+def test_errors_are_the_domains_own(world):
+    """The fakes, too, raise nothing but what the ports name."""
+    for attempt in (world.lifecycle.state, world.lifecycle.start, world.lifecycle.directory):
+        with pytest.raises(RemoteprocError):
+            functools.partial(attempt, "absent")()
