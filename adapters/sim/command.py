@@ -10,19 +10,19 @@ from domain.errors import HostFault
 
 
 class Descriptors(NamedTuple):
-    """The child's descriptors; `console` and `semihosting` are -1 where there is no console."""
+    """The child's descriptors; `console` is -1 where there is none."""
 
     firmware: int
     qmp: int
     console: int
-    semihosting: int
 
 
 def command_line(spec: ProcessorSpec, fds: Descriptors) -> list[str]:
     """Return program and arguments. Raises HostFault if QEMU is not installed.
 
-    Semihosting targets gdb, of which there is none: so output and exit work, and calls that
-    would open, remove or run things on the host do nothing. Firmware is not to be trusted.
+    Firmware is not to be trusted, and QEMU's semihosting would let it write, remove and run
+    what it likes on the host. So that targets gdb, of which there is none: exit works, all other
+    calls do nothing. (Output does not come then; there is no safe way to have it.)
     """
     core = CORES[spec.core]
     program = find_program(core.program)
@@ -40,18 +40,15 @@ def command_line(spec: ProcessorSpec, fds: Descriptors) -> list[str]:
         *("-S", "-action", "reboot=shutdown,shutdown=pause,watchdog=pause"),
         *("-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny"),
         *("-chardev", f"socket,id=qmp,fd={fds.qmp}", "-mon", "chardev=qmp,mode=control"),
-        *_console(fds),
+        *("-semihosting-config", "enable=on,target=gdb"),
+        *_serial(fds.console),
         *core.options,
         *spec.options,
         *("-kernel", f"/proc/self/fd/{fds.firmware}"),
     ]
 
 
-def _console(fds: Descriptors) -> list[str]:
-    if fds.console < 0:
-        semihosting, serial = "null,id=semi", ["-serial", "none"]
-    else:
-        semihosting = f"socket,id=semi,fd={fds.semihosting}"
-        serial = ["-chardev", f"socket,id=con,fd={fds.console}", "-serial", "chardev:con"]
-    config = "enable=on,target=gdb,chardev=semi"
-    return [*serial, "-chardev", semihosting, "-semihosting-config", config]
+def _serial(console: int) -> tuple[str, ...]:
+    if console < 0:
+        return ("-serial", "none")
+    return ("-chardev", f"socket,id=con,fd={console}", "-serial", "chardev:con")

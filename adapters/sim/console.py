@@ -1,4 +1,4 @@
-"""What firmware prints and reads: stream sockets, whose other ends QEMU holds."""
+"""What firmware prints and reads: a stream socket, whose other end QEMU holds."""
 
 from __future__ import annotations
 
@@ -6,37 +6,33 @@ import os
 
 
 class Console:
-    """Output of all sources in the order of arrival; input goes to the first source.
+    """Both directions of one UART; `fd` is -1 where there is none, or once it has ended.
 
     A UART waits for nobody: when no one reads, the oldest output is lost, not the processor's
-    time. (A QEMU whose console socket is full hangs with all its monitors, too.)
+    time. (A QEMU whose console socket is full may hang, its monitor included.)
     """
 
     LIMIT = 1 << 20
 
-    def __init__(self, sources: list[int]) -> None:
-        self._input = sources[0] if sources else -1
-        self.sources = sources
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
         self._pending = bytearray()
 
-    def receive(self, fd: int) -> bytes | None:
-        """Take a chunk from one source; None if it has nothing now, b"" if it has ended."""
-        data = read_now(fd)
+    def receive(self) -> bytes | None:
+        """Take a chunk; None if there is nothing now, b"" if it has ended."""
+        data = read_now(self.fd)
         self._pending += data or b""
         if len(self._pending) > self.LIMIT:
             del self._pending[: len(self._pending) - self.LIMIT]
-        if data == b"":
-            self.sources.remove(fd)
-            os.close(fd)
         return data
 
     def close(self) -> None:
-        """Take all there is, once the other side has gone."""
-        for fd in list(self.sources):
-            while self.receive(fd):
+        """Take all there is, once the other side has gone. Repeatable."""
+        if self.fd >= 0:
+            while self.receive():
                 pass
-        while self.sources:
-            os.close(self.sources.pop())
+            os.close(self.fd)
+            self.fd = -1
 
     @property
     def pending(self) -> bool:
@@ -50,11 +46,9 @@ class Console:
         return data
 
     def write(self, data: bytes) -> int:
-        """Return how many bytes were taken. Without an input, all are, for nobody."""
-        if self._input not in self.sources:
-            return len(data)
+        """Return how many bytes were taken. Without a reader, all are, for nobody."""
         try:
-            return os.write(self._input, data)
+            return os.write(self.fd, data) if self.fd >= 0 else len(data)
         except BlockingIOError:
             return 0
         except OSError:

@@ -36,22 +36,24 @@ class Machine:
         self._qmp = Qmp()
         self._complaints = ""
         self._pid = self._pidfd = -1
+        self._watched: list[int] = []
         self._control, control = _pair()
-        consoles = [_pair() for _ in range(2 if spec.console == "uart" else 0)]
-        self.console = Console([ours for ours, _ in consoles])
+        ours, serial = _pair() if spec.console == "uart" else (-1, -1)
+        self.console = Console(ours)
         self._stderr, stderr = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._dump = os.memfd_create("memory")
         self._poll = select.poll()
-        serial = [childs for _, childs in consoles]
-        fds = Descriptors(firmware, control, *(serial or (-1, -1)))
+        inherited = [fd for fd in (firmware, self._dump, control, serial) if fd >= 0]
         try:
-            self._spawn(command_line(spec, fds), [firmware, self._dump, control, *serial], stderr)
+            argv = command_line(spec, Descriptors(firmware, control, serial))
+            self._spawn(argv, inherited, stderr)
         except BaseException:
             self.close()
             raise
         finally:
-            for fd in (control, stderr, *serial):
-                os.close(fd)
+            for fd in (control, stderr, serial):
+                if fd >= 0:
+                    os.close(fd)
         self._greet()
 
     def _spawn(self, argv: list[str], inherited: list[int], stderr: int) -> None:
@@ -61,7 +63,10 @@ class Machine:
         except OSError as error:
             problem = f"cannot start QEMU for {self.name}: {error.strerror}"
             raise HostFault(problem, errno=error.errno or 0) from error
-        for fd in (self._control, *self.console.sources, self._pidfd):
+        self._watched = [self._control, self._pidfd]
+        if self.console.fd >= 0:
+            self._watched.append(self.console.fd)
+        for fd in self._watched:
             self._poll.register(fd, select.POLLIN)
 
     def _greet(self) -> None:
@@ -82,7 +87,7 @@ class Machine:
 
     def watch(self) -> list[int]:
         """Descriptors that become readable when there is something to `poll`."""
-        return [self._control, *self.console.sources, self._pidfd] if self._pid > 0 else []
+        return self._watched
 
     def resume(self) -> None:
         """Let the processor run; it may have ended by the time this returns."""
@@ -111,8 +116,9 @@ class Machine:
         for fd, _ in self._poll.poll(milliseconds):
             if fd == self._pidfd:
                 died = True
-            elif (self._receive() if fd == self._control else self.console.receive(fd)) == b"":
+            elif (self._receive() if fd == self._control else self.console.receive()) == b"":
                 self._poll.unregister(fd)
+                self._watched.remove(fd)
         if died:
             self._bury()
 
@@ -161,6 +167,7 @@ class Machine:
         """Reap QEMU, which has died or is about to, and find out why."""
         _, status = os.waitpid(self._pid, 0)
         self._pid = -1
+        self._watched.clear()
         os.close(self._pidfd)
         while self._receive():
             pass

@@ -140,7 +140,7 @@ class SimProcessor:
         return ended_unseen or self._state() != self._reported
 
     def read_output(self) -> bytes:
-        """Return UART and semihosting output, then what the trace buffers have gained."""
+        """Return UART output, then what the trace buffers have gained."""
         self._rproc.poll()
         machine = self._rproc.machine
         if self._rproc.state != OFFLINE:

@@ -25,21 +25,24 @@ class Qmp:
             message["arguments"] = arguments
         return self._serial, json.dumps(message).encode() + b"\n"
 
-    def feed(self, data: bytes) -> list[tuple[str, dict[str, Any]]]:
+    def feed(self, received: bytes) -> list[tuple[str, dict[str, Any]]]:
         """Take what was received; return the events in it, as name and data.
 
         Raises ValueError where this is not QMP.
         """
-        *lines, self._rest = (self._rest + data).split(b"\n")
+        *lines, self._rest = (self._rest + received).split(b"\n")
         if len(self._rest) > self.LONGEST:
             raise ValueError("endless QMP message")
         events = []
         for line in lines:
             message = json.loads(line) if line.strip() else {}
+            if not isinstance(message, dict):
+                raise ValueError("not a QMP message")
+            data = message.get("data")
             if "event" in message:
-                events.append((str(message["event"]), dict(message.get("data") or {})))
+                events.append((str(message["event"]), data if isinstance(data, dict) else {}))
             elif "QMP" in message:
                 self.greeted = True
-            elif "id" in message:
-                self.replies[int(message["id"])] = message
+            elif isinstance(message.get("id"), int):
+                self.replies[message["id"]] = message
         return events

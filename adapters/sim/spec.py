@@ -59,7 +59,7 @@ class Faults(NamedTuple):
 class ProcessorSpec(NamedTuple):
     """One simulated processor. `core` is a key of CORES, `machine` QEMU's -M.
 
-    `console` is `uart` (the machine's first UART, and semihosting output) or `none`; `options`
+    `console` is `uart` (the machine's first one) or `none`; `options`
     are further arguments for QEMU.
     """
 

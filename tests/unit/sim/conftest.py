@@ -1,0 +1,70 @@
+"""Simulated boards in temporary directories, and the sample firmware to run on them."""
+
+import contextlib
+import fcntl
+import os
+import subprocess
+
+import pytest
+
+from adapters.sim.backend import SimBoard
+from adapters.sim.board import load_board, parse_board
+from domain.annotations import Wishes
+from domain.firmware import FirmwareImage
+
+FIRMWARE = os.path.join(os.path.dirname(__file__), "..", "..", "..", "firmware")
+
+
+@pytest.fixture(scope="session")
+def samples(tmp_path_factory):
+    """The directory with the sample firmware of all targets, built."""
+    lock = os.path.join(tmp_path_factory.getbasetemp().parent, "firmware.lock")
+    with open(lock, "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        subprocess.run(["make", "-s", "-C", FIRMWARE], check=True)
+    return os.path.realpath(os.path.join(FIRMWARE, "build"))
+
+
+@pytest.fixture
+def image(samples):
+    """Return a sample, or the file at a path, as a container has it."""
+
+    def image(program, target="cortex-m3"):
+        path = os.fspath(program)
+        if "/" not in path:
+            path = f"{samples}/{target}/{program}.elf"
+        return FirmwareImage(os.path.basename(path), os.path.getsize(path), "", path)
+
+    return image
+
+
+@pytest.fixture
+def make_board(tmp_path):
+    """Make a board: a shipped one, or one Cortex-M3 with further keys given as YAML lines."""
+
+    def make_board(name="cortex-m3", extra=""):
+        spec = load_board(name)
+        if extra:
+            with open(spec.path) as file:
+                text = file.read() + "".join(f"    {line}\n" for line in extra.splitlines())
+            path = tmp_path / "board.yaml"
+            path.write_text(text)
+            spec = parse_board(text, str(path))
+        return SimBoard(spec, str(tmp_path / "run"))
+
+    return make_board
+
+
+@pytest.fixture
+def opened(make_board):
+    """Open the first processor of a board; all that were opened are released at the end."""
+    with contextlib.ExitStack() as stack:
+
+        def opened(board="cortex-m3", extra="", device="remoteproc0"):
+            made = board if isinstance(board, SimBoard) else make_board(board, extra)
+            processor = made.open(device, Wishes())
+            stack.callback(lambda: processor._rproc.machine and processor._rproc.machine.close())
+            stack.callback(lambda: processor._presence.drop())
+            return processor
+
+        yield opened

@@ -1,0 +1,43 @@
+"""What tests of simulated processors do again and again."""
+
+import select
+import time
+
+
+def run(processor, image):
+    """Prepare, load and start; return the claim."""
+    claim = processor.prepare("c1", image)
+    processor.load(claim, image)
+    processor.start()
+    return claim
+
+
+def follow(processor, until, seconds=20.0):
+    """Wait as a supervisor does, on what `watch` gives, until the output or state suffices."""
+    output = b""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        poll = select.poll()
+        for descriptor in processor.watch():
+            poll.register(descriptor, select.POLLIN)
+        period = processor.poll_seconds
+        left = deadline - time.monotonic()
+        poll.poll(1000 * max(0.0, left if period is None else min(period, left)))
+        output += processor.read_output()
+        state = processor.state()
+        if until(output, state):
+            return output, state
+    raise AssertionError(f"nothing after {seconds} s; state {state}, output {output!r}")
+
+
+def ended(_, state):
+    return state.ended
+
+
+def alive(pid):
+    """Whether a process is there and not merely unreaped."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False

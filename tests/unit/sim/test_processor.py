@@ -1,0 +1,244 @@
+"""A simulated processor keeps the port's promises: refusals, faults, pause, presence elsewhere."""
+
+import errno
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from adapters.sim.backend import SimBoard
+from adapters.sim.board import BoardSpec, load_board
+from domain.annotations import Wishes
+from domain.errors import FirmwareUnfit, HostFault, NotFound, ProcessorFault
+from domain.processor import OFFLINE, RUNNING, SUSPENDED
+from tests.elves import Load, carveout, devmem, elf, resource_table
+from tests.unit.sim.helpers import alive, follow, run
+
+
+def left_over(tmp_path):
+    return sorted(str(p.relative_to(tmp_path)) for p in (tmp_path / "run").rglob("*"))
+
+
+def test_a_life_leaves_nothing(make_board, opened, image, tmp_path):
+    board = make_board()
+    processor = opened(board)
+    descriptors = set(os.listdir("/proc/self/fd"))
+    assert processor.state() == OFFLINE
+    claim = run(processor, image("hello"))
+    pid = processor._rproc.machine.pid
+    assert (processor.state(), alive(pid)) == (RUNNING, True)
+    assert [(p.name, p.state, p.firmware) for p in board.processors()] == [
+        ("m3", "running", "hello.elf")
+    ]
+    processor.stop()
+    assert (processor.state(), alive(pid)) == (OFFLINE, False)
+    processor.release(claim)
+    processor.release(claim)
+    assert not (tmp_path / "run").exists()
+    assert len(set(os.listdir("/proc/self/fd")) - descriptors) <= 1  # the one that says "news"
+    assert [(p.state, p.firmware) for p in board.processors()] == [("offline", "rproc-m3-fw")]
+
+
+def test_release_stops_what_runs(opened, image, tmp_path):
+    processor = opened()
+    claim = run(processor, image("spin"))
+    pid = processor._rproc.machine.pid
+    processor.release({"container": "another", "firmware": "x"})
+    assert processor.state() == RUNNING
+    processor.release(claim)
+    assert not alive(pid)
+    assert not (tmp_path / "run").exists()
+
+
+def test_unknown_devices_are_not_found(make_board):
+    with pytest.raises(NotFound, match=r"no processor remoteproc1; it has remoteproc0 \(m3\)"):
+        make_board().open("remoteproc1", Wishes())
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "is empty"),
+        (b"#!/bin/sh\n", "looks like a script"),
+        (elf(machine=243), "RISC-V code, but cortex-m3 executes 32-bit ARM"),
+        (elf(bits=64), "64-bit"),
+        (elf(segments=[Load(0x1000_0000, bytes(8))]), "0x10000000-0x10000008, which is not inside"),
+        (elf(segments=[Load(0x3F_FFFC, bytes(8))]), "not inside"),
+        (elf(segments=[]), "no program headers"),
+        (elf(table=resource_table(devmem(0, 4096, "regs"))), "IOMMU"),
+        (elf(table=resource_table(carveout(0xFFFF_FFFF, 1 << 30, "big"))), "carveout"),
+    ],
+)
+def test_what_the_kernel_would_refuse_is_refused_before_anything_changes(
+    opened, image, tmp_path, content, says
+):
+    path = tmp_path / "bad.elf"
+    path.write_bytes(content)
+    processor = opened()
+    with pytest.raises(FirmwareUnfit, match=says):
+        processor.prepare("c1", image(path))
+    processor.load({"container": "c1", "firmware": "bad.elf"}, image(path))
+    with pytest.raises(ProcessorFault, match="cannot start m3: ") as caught:
+        processor.start()
+    assert caught.value.errno == (errno.ENOMEM if "carveout" in says else errno.EINVAL)
+    assert processor.state() == OFFLINE
+    assert processor._rproc.machine is None
+
+
+def test_firmware_for_another_profile_is_refused(opened, image):
+    with pytest.raises(FirmwareUnfit, match=r"v8-M mainline.*cortex-m3 is Arm v7-M"):
+        opened().prepare("c1", image("hello", "cortex-m33"))
+
+
+def test_injected_start_error(opened, image):
+    processor = opened(extra="faults: {start-error: ETIMEDOUT, start-delay: 0.05}")
+    with pytest.raises(ProcessorFault, match=r"cannot start m3: .* \(ETIMEDOUT\)") as caught:
+        run(processor, image("hello"))
+    assert caught.value.errno == errno.ETIMEDOUT
+    assert processor.state() == OFFLINE
+
+
+def test_injected_stop_error_leaves_it_running(opened, image):
+    processor = opened(extra="faults: {stop-error: EBUSY}")
+    claim = run(processor, image("hello"))
+    for stop in (processor.stop, lambda: processor.release(claim)):
+        with pytest.raises(ProcessorFault, match=r"cannot stop m3: .* \(EBUSY\)"):
+            stop()
+        assert processor.state() == RUNNING
+
+
+def test_pause_and_resume(opened, image):
+    processor = opened()
+    run(processor, image("hello"))
+    follow(processor, lambda output, _: b"tick 1" in output)
+    processor.pause()
+    processor.read_output()
+    assert processor.state() == SUSPENDED
+    with pytest.raises(AssertionError, match="nothing after"):
+        follow(processor, lambda output, _: b"tick" in output, seconds=0.5)
+    processor.resume()
+    assert processor.state() == RUNNING
+    follow(processor, lambda output, _: b"tick" in output)
+    processor.pause()
+    processor.stop()
+    assert processor.state() == OFFLINE
+
+
+def test_a_second_start_is_refused(opened, image):
+    processor = opened()
+    run(processor, image("hello"))
+    with pytest.raises(ProcessorFault, match=r"\(EBUSY\)"):
+        processor.start()
+    processor.stop()
+    assert processor.state() == OFFLINE
+
+
+def test_qemu_missing_says_what_to_install(opened, image, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    processor = opened()
+    with pytest.raises(HostFault, match="qemu-system-arm is not installed; install QEMU") as caught:
+        run(processor, image("hello"))
+    assert not isinstance(caught.value, ProcessorFault)
+    assert processor.state() == OFFLINE
+
+
+def test_setpriv_missing_says_what_to_install(opened, image, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (tmp_path / "qemu-system-arm").symlink_to("/bin/false")
+    with pytest.raises(HostFault, match="setpriv is not installed; install util-linux"):
+        run(opened(), image("hello"))
+
+
+@pytest.mark.parametrize(
+    ("extra", "says"),
+    [
+        ("options: [-nonsense]", "QEMU cannot simulate m3: -nonsense: invalid option"),
+        ("options: [-machine, mps9]", "unsupported machine type"),
+    ],
+)
+def test_qemus_own_complaint_is_told(opened, image, extra, says):
+    processor = opened(extra=extra)
+    with pytest.raises(HostFault, match=says):
+        run(processor, image("hello"))
+    assert processor.state() == OFFLINE
+
+
+OTHER = """
+import json, sys
+from adapters.sim.processor import open_processor
+from domain.firmware import FirmwareImage
+processor = open_processor(json.loads(sys.argv[1]))
+image = FirmwareImage("hello.elf", 1, "", sys.argv[2])
+claim = processor.prepare("other", image)
+processor.load(claim, image)
+processor.start()
+print(processor._rproc.machine.pid, flush=True)
+sys.stdin.read()
+processor.release(claim)
+"""
+
+
+@pytest.fixture
+def elsewhere(make_board, image):
+    """A processor that another process runs: that process, the board, QEMU's pid."""
+    board = make_board()
+    with subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            OTHER,
+            json.dumps(board.describe("remoteproc0", Wishes())),
+            image("hello").path,
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as other:
+        yield other, board, int(other.stdout.readline())
+        other.kill()
+
+
+def test_a_processor_that_another_process_runs(elsewhere, opened, image, tmp_path):
+    other, board, pid = elsewhere
+    processor = opened(board)
+    assert board.processors()[0].state == "running"
+    assert board.processors()[0].firmware == "hello.elf"
+    assert processor.state() == RUNNING
+    claim = processor.prepare("mine", image("hello"))
+    for refused in (lambda: processor.load(claim, image("hello")), processor.start, processor.stop):
+        with pytest.raises(ProcessorFault, match=r"\(EBUSY\)"):
+            refused()
+    processor.release(claim)
+    assert processor.state() == RUNNING
+    assert alive(pid)
+    other.communicate("")
+    assert (processor.state(), alive(pid)) == (OFFLINE, False)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_dead_owner_is_cleaned_up_after(elsewhere, opened, tmp_path):
+    other, board, _ = elsewhere
+    processor = opened(board)
+    other.kill()
+    other.wait()
+    assert processor.state() == OFFLINE
+    assert board.processors()[0].state == "offline"
+    assert left_over(tmp_path)
+    processor.release({"container": "other", "firmware": "hello.elf"})
+    assert not (tmp_path / "run").exists()
+
+
+def test_ten_processors_at_once(opened, image, tmp_path):
+    m3 = load_board("cortex-m3").processors[0]
+    spec = BoardSpec("ten", "/ten.yaml", [m3._replace(name=f"m3-{i}") for i in range(10)])
+    board = SimBoard(spec, str(tmp_path / "run"))
+    processors = [opened(board, device=f"remoteproc{i}") for i in range(10)]
+    claims = [run(processor, image("hello")) for processor in processors]
+    for processor in processors:
+        follow(processor, lambda output, _: b"tick 2" in output)
+    assert [info.state for info in board.processors()] == ["running"] * 10
+    for processor, claim in zip(processors, claims, strict=True):
+        processor.release(claim)
+    assert not (tmp_path / "run").exists()
