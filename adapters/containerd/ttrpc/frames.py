@@ -45,8 +45,8 @@ def encode(stream_id: int, kind: int, data: bytes, flags: int = 0) -> bytes:
 
 
 def too_large(length: int) -> str:
-    """The sentence that both ends say about such a length."""
-    return f"message length {length} exceeds the maximum message size of {MAX_DATA}"
+    """What both ends say about such a length, in the Go package's words."""
+    return f"message length {length} exceed maximum message size of {MAX_DATA}"
 
 
 class FrameReader:
