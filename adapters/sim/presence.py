@@ -13,7 +13,10 @@ import json
 import os
 import struct
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
+
+from domain.errors import HostFault, reason
 
 _LAYOUT = "hhqqi4x"  # struct flock: type, whence, start, length, pid
 _ROOM = 4096
@@ -33,7 +36,14 @@ class Presence:
         return self._fd >= 0
 
     def take(self, record: Mapping[str, Any]) -> bool:
-        """Take the right; False if another process has it."""
+        """Take the right; False if another process has it. Raises HostFault."""
+        try:
+            return self._take(record)
+        except OSError as error:
+            problem = f"cannot note who uses a processor in {self.path}: {reason(error)}"
+            raise HostFault(problem, errno=error.errno or 0) from error
+
+    def _take(self, record: Mapping[str, Any]) -> bool:
         while not self.held:
             fd = self._open()
             try:
@@ -59,26 +69,27 @@ class Presence:
         """Give the right up and leave nothing behind. Repeatable."""
         if not self.held:
             return
-        try:
+        with suppress(FileNotFoundError):  # somebody may have cleared the directory
             os.unlink(self.path)
-        except FileNotFoundError:
-            pass  # somebody cleared the directory
         os.close(self._fd)
         self._fd, self._written = -1, ""
         directory = os.path.dirname(self.path)
-        try:
+        with suppress(OSError):  # others may be in there
             os.rmdir(directory)
             os.rmdir(os.path.dirname(directory))
-        except OSError:
-            pass  # others are in there
 
     def _open(self) -> int:
+        board = os.path.dirname(self.path)
+        run = os.path.dirname(board)
+        os.makedirs(os.path.dirname(run), exist_ok=True)
         while True:
             try:
-                os.makedirs(os.path.dirname(self.path), 0o700, exist_ok=True)
+                for directory in (run, board):
+                    with suppress(FileExistsError):
+                        os.mkdir(directory, 0o700)
                 return os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             except FileNotFoundError:
-                continue  # somebody who left took the directory along
+                continue  # somebody who left took a directory along
 
 
 def look(path: str) -> dict[str, Any]:

@@ -57,18 +57,9 @@ write:  .word 0, done, 5
 @pytest.fixture
 def burglar(tmp_path):
     (tmp_path / "burglar.s").write_text(SOURCE.replace("@", str(tmp_path)))
-    subprocess.run(
-        [
-            "arm-none-eabi-gcc",
-            "-nostdlib",
-            "-Wl,-n,-e,0,-Ttext=0,-Tdata=0x20000000",
-            "-o",
-            "burglar.elf",
-            "burglar.s",
-        ],
-        check=True,
-        cwd=tmp_path,
-    )
+    flags = "-nostdlib -Wl,-n,-e,0,-Ttext=0,-Tdata=0x20000000"
+    command = f"arm-none-eabi-gcc {flags} -o burglar.elf burglar.s"
+    subprocess.run(command.split(), check=True, cwd=tmp_path)
     (tmp_path / "old").write_text("precious")
     return tmp_path / "burglar.elf"
 

@@ -98,14 +98,13 @@ def test_before_and_after_the_child_has_asked_to_die_along(
     mark = f"{tmp_path}-{program}"
     gate = tmp_path / "bin" / program
     gate.parent.mkdir()
-    gate.write_text(
-        f'#!/bin/sh\ntrap "" HUP\nkill -STOP $$\n: >{gate}.passed\nexec {shutil.which(program)} "$@"\n'
-    )
+    real = shutil.which(program)
+    gate.write_text(f'#!/bin/sh\ntrap "" HUP\nkill -STOP $$\n: >{gate}.passed\nexec {real} "$@"\n')
     gate.chmod(0o755)
     monkeypatch.setenv("PATH", f"{gate.parent}:{os.environ['PATH']}")
     with owner(mark) as process:
         assert process.stdout.readline() == b"ready\n"
-        child = _stopped(mark, process.pid)
+        _stopped(mark, process.pid)
         process.kill()
         process.wait()
     # The kernel itself continues the stopped group of a dead parent: so the child that nobody
