@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from _thread import get_native_id  # unique among all threads of the machine, as a pid is
 
 from domain.errors import HostFault, reason
 
@@ -41,7 +42,7 @@ def private_directory(path: str) -> None:
 
 def write_whole(name: str, data: bytes, directory: int) -> None:
     """Write a file that is complete whenever it is visible, replacing an older one."""
-    temporary = f"{name}.{os.getpid()}~"
+    temporary = f"{name}.{get_native_id()}~"
     try:
         _write_new(temporary, data, directory)
         os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
@@ -51,7 +52,7 @@ def write_whole(name: str, data: bytes, directory: int) -> None:
 
 def write_once(name: str, data: bytes, directory: int) -> bool:
     """Like `write_whole`, but an older file stays; tell whether ours was the first."""
-    temporary = f"{name}.{os.getpid()}~"
+    temporary = f"{name}.{get_native_id()}~"
     try:
         _write_new(temporary, data, directory)
         try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+from _thread import get_native_id
 from collections.abc import Iterator
 
 from adapters.host.files import (
@@ -36,7 +37,7 @@ class DirectoryDraft:
     def __init__(self, root: str, container_id: str) -> None:
         self._id = container_id
         self._final = f"{root}/{container_id}"
-        self.path = f"{root}/@new-{container_id}-{os.getpid()}"
+        self.path = f"{root}/@new-{container_id}-{get_native_id()}"
         try:
             self._descriptor = self._make()
         except OSError as error:
@@ -44,7 +45,7 @@ class DirectoryDraft:
 
     def _make(self) -> int:
         while True:
-            remove_flat(self.path)  # of a namesake with our pid, before a pid wrap-around
+            remove_flat(self.path)  # of a namesake with our thread id, before these wrapped around
             os.mkdir(self.path, 0o700)
             try:
                 descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -158,7 +159,7 @@ class DirectoryStore:
 
     def remove(self, container_id: str) -> None:
         """Rename the directory out of the way, then remove it."""
-        rubbish = f"{self.root}/@gone-{container_id}-{os.getpid()}"
+        rubbish = f"{self.root}/@gone-{container_id}-{get_native_id()}"
         try:
             remove_flat(rubbish)
             os.rename(self.directory(container_id), rubbish)
