@@ -49,7 +49,9 @@ def probe(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
 @pytest.fixture
 def start_containerd(releases: Releases, runtime_path: str) -> Iterator[Callable[..., Any]]:
     with ExitStack() as stack:
-        yield lambda version: stack.enter_context(Containerd(releases, version, [runtime_path]))
+        yield lambda version, **options: stack.enter_context(
+            Containerd(releases, version, [runtime_path], **options)
+        )
 
 
 @pytest.fixture

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tests.engines.cri import Cri
 from tests.engines.daemon import Daemon
-from tests.engines.enclosure import Enclosure, Result
+from tests.engines.enclosure import Enclosure
+from tests.engines.process import Result
 from tests.engines.releases import CONTAINERD, OLDEST, Releases
 
 PAUSE = "localhost/pause:1"  # the image of CRI's sandboxes; load it before the first pod
@@ -43,22 +44,30 @@ container_annotations = ["remoteproc.*"]
 
 
 class Containerd:
-    """containerd of one version, `path` first in the PATH where it looks for shims."""
+    """containerd of one version, `path` first in the PATH where it looks for shims.
+
+    `etc`: texts of files to show below /etc, by their paths there.
+    """
 
     def __init__(
         self,
         releases: Releases,
         version: str,
         path: Sequence[str] = (),
+        etc: Mapping[str, str] | None = None,
         enclosure: Enclosure | None = None,
     ) -> None:
         self.releases = releases
         # Debian 12's runc serves every version; the shim for runc is found beside containerd.
-        self.enclosure = enclosure or enclosure_for(releases, path)
+        self.enclosure = enclosure or enclosure_for(releases, path, etc)
+        self.enclosure.watched += [
+            "run/containerd/s/*",  # shims' sockets
+            "run/containerd/io.containerd.runtime.v2.task/*/*",  # bundles
+        ]
         self.socket = f"{self.enclosure.base}/run/containerd/containerd.sock"  # seen from outside
         self.daemon = Daemon(self.enclosure, "containerd", self._ready)
         self._cri: Cri | None = None
-        self._config = f"{self.enclosure.base}/etc/containerd.toml"
+        self._config = f"{self.enclosure.base}/conf/containerd.toml"
         with open(self._config, "w") as file:
             file.write(CONFIG.format(base=self.enclosure.base, pause=PAUSE))
         self.start(version)
@@ -134,9 +143,11 @@ class Containerd:
         close(self, kind)
 
 
-def enclosure_for(releases: Releases, path: Sequence[str]) -> Enclosure:
+def enclosure_for(
+    releases: Releases, path: Sequence[str], etc: Mapping[str, str] | None
+) -> Enclosure:
     """An open enclosure with runc at the end of PATH."""
-    enclosure = Enclosure(path)
+    enclosure = Enclosure(path, etc)
     runc = f"{enclosure.base}/bin"
     os.mkdir(runc)
     os.symlink(releases.binary(OLDEST, "runc"), f"{runc}/runc")

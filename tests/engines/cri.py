@@ -9,12 +9,12 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import grpc
+import grpc  # type: ignore[import-untyped]
 
-from tests.engines.enclosure import wait_until
+from tests.engines.process import wait_until
 
 # Compiled from cri.proto as it is imported (grpcio-tools); found by sys.path, which has the root.
-_messages, _services = grpc.protos_and_services("tests/engines/cri.proto")  # type: ignore[no-untyped-call]
+_messages, _services = grpc.protos_and_services("tests/engines/cri.proto")
 
 
 class Pod:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Mapping, Sequence
 
-from tests.engines.enclosure import Enclosure, Process, wait_until
+from tests.engines.enclosure import Enclosure
+from tests.engines.process import Process, wait_until
 
 
 class Daemon:

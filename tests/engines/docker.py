@@ -10,16 +10,16 @@ from typing import Any
 
 from tests.engines.containerd import Containerd, close, enclosure_for
 from tests.engines.daemon import Daemon
-from tests.engines.enclosure import Result
+from tests.engines.process import Result
 from tests.engines.releases import CONTAINERD, DOCKER, Releases
 
 
 class Docker:
     """dockerd of one version; containers get no network.
 
-    `runtimes` is the daemon.json object of that name: {"remoteproc": {"path": "/…"}} for a command
-    line, or {"runtimeType": "io.containerd.remoteproc.v1"} for a shim (which needs no entry at
-    all). With `live_restore` containers outlive a graceful end of dockerd too.
+    `etc`: as Containerd's. `runtimes` is the daemon.json object of that name: {"remoteproc":
+    {"path": "/…"}} for a command line, or {"runtimeType": "io.containerd.remoteproc.v1"} for a shim
+    (which needs no entry at all). With `live_restore` containers outlive a graceful end of dockerd.
     """
 
     def __init__(
@@ -27,17 +27,19 @@ class Docker:
         releases: Releases,
         version: str,
         path: Sequence[str] = (),
+        etc: Mapping[str, str] | None = None,
         runtimes: Mapping[str, Any] | None = None,
         live_restore: bool = False,
     ) -> None:
         self.releases = releases
-        self.enclosure = enclosure_for(releases, path)
+        self.enclosure = enclosure_for(releases, path, etc)
         base = self.enclosure.base
+        self.enclosure.watched.append("run/docker/netns/*")
         # With live-restore dockerd keeps the mount by which it makes its root private.
         self.enclosure.expected.append(f"mount {base}/docker")
         self.socket = f"{base}/run/docker.sock"  # seen from outside
         self.daemon = Daemon(self.enclosure, "dockerd", self._ready)
-        self._settings = f"{base}/etc/daemon.json"
+        self._settings = f"{base}/conf/daemon.json"
         with open(self._settings, "w") as file:
             json.dump({"runtimes": runtimes or {}, "live-restore": live_restore}, file)
         self.containerd = Containerd(

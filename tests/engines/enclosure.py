@@ -8,95 +8,39 @@ Needs root.
 
 from __future__ import annotations
 
+import glob
 import json
 import os
-import select
-import signal
+import shutil
 import socket
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatch
-from typing import NamedTuple
 
-HOLDER = os.path.join(os.path.dirname(__file__), "holder.py")
+from tests.engines.process import Process, Result, wait_until
+
+PROJECT = os.path.join(os.path.dirname(__file__), "../..")
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
-
-class Result(NamedTuple):
-    """What a command said, and its exit code (128 + N if signal N ended it)."""
-
-    argv: Sequence[str]
-    code: int
-    stdout: str
-    stderr: str
-
-    @property
-    def text(self) -> str:
-        """stdout without the white space around it: an id, a number, a word."""
-        return self.stdout.strip()
-
-    def check(self) -> Result:
-        """This result, if the command succeeded; raises AssertionError with its output if not."""
-        assert self.code == 0, (
-            f"{' '.join(self.argv)} exited {self.code}\n{self.stdout}{self.stderr}"
-        )
-        return self
-
-
-class Process:
-    """A command running in an enclosure."""
-
-    def __init__(self, argv: Sequence[str], status: int) -> None:
-        self.argv = argv
-        self.code: int | None = None
-        # Two lines come, perhaps at once: unbuffered, or select would miss the second.
-        self._status = open(status, "rb", buffering=0)  # noqa: SIM115
-        self.pid = int(self._line(10))
-
-    def _line(self, timeout: float) -> bytes:
-        if not select.select([self._status], [], [], timeout)[0]:
-            raise TimeoutError(f"{' '.join(self.argv)}: still running after {timeout} s")
-        return self._status.readline()
-
-    def wait(self, timeout: float = 60) -> int:
-        """The exit code; raises TimeoutError while it runs on."""
-        if self.code is None:
-            status = int(self._line(timeout) or signal.SIGKILL)  # no line: the holder is gone
-            self._status.close()
-            code = os.waitstatus_to_exitcode(status)
-            self.code = code if code >= 0 else 128 - code
-        return self.code
-
-    def running(self) -> bool:
-        """Whether it has not exited yet."""
-        try:
-            self.wait(0)
-        except TimeoutError:
-            return True
-        return False
-
-    def kill(self, number: int = signal.SIGKILL) -> None:
-        """Send a signal, unless it has exited already."""
-        if self.running():
-            os.kill(self.pid, number)
 
 
 class Enclosure:
     """Namespaces, a scratch folder, and the processes in them.
 
-    `path`: folders that go first in PATH. `overlays`: read-only layers, first wins, to show at a
-    folder, by that folder.
+    `path`: folders that go first in PATH. `etc`: texts of files to show below /etc, by their paths
+    there. `overlays`: read-only layers to show at a folder, by that folder; the first layer wins.
     """
 
     def __init__(
-        self, path: Sequence[str] = (), overlays: Mapping[str, Sequence[str]] | None = None
+        self,
+        path: Sequence[str] = (),
+        etc: Mapping[str, str] | None = None,
+        overlays: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         # Short, for a socket's path has at most 107 bytes and engines append much to it.
         self.base = tempfile.mkdtemp(prefix="eng-", dir="/tmp")
-        for name in ("run", "tmp", "home", "logs", "etc"):
+        for name in ("run", "tmp", "home", "logs", "etc", "conf"):
             os.mkdir(f"{self.base}/{name}")
         self.env = {
             "PATH": ":".join([*path, SYSTEM_PATH]),
@@ -104,18 +48,31 @@ class Enclosure:
             "TMPDIR": f"{self.base}/tmp",
             "LANG": "C.UTF-8",
         }
-        self.expected: list[str] = []  # patterns (fnmatch) of what leftovers() need not tell
-        self.overlays = dict(overlays or {})  # may be added to until open()
+        # What leftovers() looks for, below base, and what it need not tell (fnmatch patterns).
+        self.watched = ["run/netns/*"]
+        self.expected: list[str] = []
+        self._overlays = dict(overlays or {})
+        for name, text in (etc or {}).items():
+            os.makedirs(os.path.dirname(f"{self.base}/etc/{name}"), exist_ok=True)
+            with open(f"{self.base}/etc/{name}", "w") as file:
+                file.write(text)
+            self._overlays["/etc"] = [f"{self.base}/etc", "/etc"]
 
     def open(self) -> Enclosure:
         """Make the namespaces; raises RuntimeError with the reason if the kernel refuses."""
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        config = json.dumps({"base": self.base, "overlays": self.overlays})
-        self._holder = subprocess.Popen([sys.executable, "-I", HOLDER, config], stdin=theirs)
+        config = json.dumps({"base": self.base, "overlays": self._overlays})
+        self._holder = subprocess.Popen(
+            [sys.executable, "-s", "-E", "-m", "tests.engines.holder", config],
+            stdin=theirs.fileno(),
+            cwd=PROJECT,
+        )
         theirs.close()
         answer = self._control.recv(4096).decode()
         if answer != "ready":
-            self.close()
+            self._control.close()
+            self._holder.wait(60)
+            shutil.rmtree(self.base, ignore_errors=True)
             raise RuntimeError(f"enclosure: {answer or 'the holder died'}")
         self._first_mounts = set(self._mountinfo())
         return self
@@ -125,9 +82,7 @@ class Enclosure:
         self._control.close()
         assert self._holder.wait(60) == 0 and not os.path.exists(self.base), f"{self.base} is left"
 
-    def spawn(
-        self, argv: Sequence[str], log: str, env: Mapping[str, str] | None = None
-    ) -> Process:
+    def spawn(self, argv: Sequence[str], log: str, env: Mapping[str, str] | None = None) -> Process:
         """Start a long-running command, its output appended to the file `log`."""
         with open(log, "ab") as out, open(os.devnull, "rb") as nothing:
             return self._spawn(argv, env, [nothing.fileno(), out.fileno(), out.fileno()])
@@ -140,26 +95,27 @@ class Enclosure:
         timeout: float = 60,
     ) -> Result:
         """Run a command to its end; raises TimeoutError, having killed it, if it takes too long."""
-        with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as out:
-            with tempfile.TemporaryFile() as err:
-                given.write(stdin.encode())
-                given.seek(0)
-                # Files, not pipes: a daemon left by the command would hold a pipe open for ever.
-                process = self._spawn(argv, env, [f.fileno() for f in (given, out, err)])
-                try:
-                    code = process.wait(timeout)
-                except TimeoutError:
-                    process.kill()
-                    raise
-                texts = []
-                for file in (out, err):
-                    file.seek(0)
-                    texts.append(file.read().decode(errors="replace"))
-                return Result(argv, code, *texts)
+        # Files, not pipes: a daemon left by the command would hold a pipe open for ever.
+        with (
+            tempfile.TemporaryFile() as given,
+            tempfile.TemporaryFile() as out,
+            tempfile.TemporaryFile() as err,
+        ):
+            given.write(stdin.encode())
+            given.seek(0)
+            process = self._spawn(argv, env, [f.fileno() for f in (given, out, err)])
+            try:
+                code = process.wait(timeout)
+            except TimeoutError:
+                process.kill()
+                raise
+            texts = []
+            for file in (out, err):
+                file.seek(0)
+                texts.append(file.read().decode(errors="replace"))
+            return Result(argv, code, *texts)
 
-    def _spawn(
-        self, argv: Sequence[str], env: Mapping[str, str] | None, fds: list[int]
-    ) -> Process:
+    def _spawn(self, argv: Sequence[str], env: Mapping[str, str] | None, fds: list[int]) -> Process:
         request = {"argv": list(argv), "env": {**self.env, **(env or {})}, "cwd": self.base}
         ours, theirs = os.pipe()
         socket.send_fds(self._control, [json.dumps(request).encode()], [*fds, theirs])
@@ -193,16 +149,16 @@ class Enclosure:
     def cgroups(self) -> list[str]:
         """Container cgroups, hierarchy first: those below an engine's own, which it may keep."""
         root = f"/proc/{self._holder.pid}/root/sys/fs/cgroup"
+        depth = 1 if os.path.exists(f"{root}/cgroup.controllers") else 2
         found = [folder[len(root) + 1 :] for folder, _, _ in os.walk(root)]
-        return [path for path in found if path.count("/") >= 2]
+        return [path for path in found if path.count("/") >= depth]
 
     def leftovers(self) -> list[str]:
-        """Processes, mounts, network namespaces and container cgroups that are still there."""
+        """Processes, mounts, watched files and container cgroups that are still there."""
         left = [f"process {pid}: {line}" for pid, line in self.processes().items()]
         left += [f"mount {point}" for point in self.mounts()]
-        for folder in ("netns", "docker/netns"):
-            path = f"{self.base}/run/{folder}"
-            left += [f"netns {name}" for name in (os.listdir(path) if os.path.isdir(path) else [])]
+        for pattern in self.watched:
+            left += [f"file {name}" for name in glob.glob(pattern, root_dir=self.base)]
         left += [f"cgroup {group}" for group in self.cgroups()]
         return [item for item in left if not any(fnmatch(item, p) for p in self.expected)]
 
@@ -225,13 +181,3 @@ def children(pid: int) -> list[int]:
         with open(f"/proc/{pid}/task/{thread}/children") as file:
             found += [int(word) for word in file.read().split()]
     return found
-
-
-def wait_until(condition: Callable[[], object], timeout: float = 20, every: float = 0.02) -> bool:
-    """Whether the condition came true within `timeout` seconds."""
-    end = time.monotonic() + timeout
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(every)
-    return True

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tests.engines.containerd import close
-from tests.engines.enclosure import Enclosure, Result
+from tests.engines.enclosure import Enclosure
+from tests.engines.process import Result
 from tests.engines.releases import PODMAN, Releases
 
 # The defaults of the two limits cannot be raised to without CAP_SYS_RESOURCE.
@@ -40,8 +41,8 @@ runroot = "/run/containers"
 class Podman:
     """Podman of one version; containers get no network.
 
-    `runtime` is the default of `--runtime`: `runc`, `crun` or a path. With `upgrade_to` another
-    version can take over by `switch`: both then run on the newer one's libraries.
+    `etc`: as Containerd's. `runtime` is the default of `--runtime`: `runc`, `crun` or a path. With
+    `upgrade_to` another version can take over by `switch`: both then run on the newer's libraries.
     """
 
     def __init__(
@@ -49,23 +50,25 @@ class Podman:
         releases: Releases,
         version: str,
         path: Sequence[str] = (),
+        etc: Mapping[str, str] | None = None,
         runtime: str = "crun",
         upgrade_to: str = "",
     ) -> None:
         self.releases, self.runtime = releases, runtime
-        overlays = {}
+        overlays: dict[str, list[str]] = {}
         for each in filter(None, (version, upgrade_to)):
             for folder, layers in releases.library_overlay(PODMAN[each]).items():
                 overlays[folder] = [*layers, *overlays.get(folder, [])]
-        self.enclosure = Enclosure(path, {f: list(dict.fromkeys(v)) for f, v in overlays.items()})
+        policy = {"default": [{"type": "insecureAcceptAnything"}]}
+        self.enclosure = Enclosure(
+            path,
+            {"containers/policy.json": json.dumps(policy), **(etc or {})},
+            {folder: list(dict.fromkeys(layers)) for folder, layers in overlays.items()},
+        )
         base = self.enclosure.base
-        os.makedirs(f"{base}/layer/containers")
-        with open(f"{base}/layer/containers/policy.json", "w") as file:
-            json.dump({"default": [{"type": "insecureAcceptAnything"}]}, file)
-        self.enclosure.overlays["/etc"] = [f"{base}/layer", "/etc"]
         self.enclosure.env |= {
-            "CONTAINERS_CONF": f"{base}/etc/containers.conf",
-            "CONTAINERS_STORAGE_CONF": f"{base}/etc/storage.conf",
+            "CONTAINERS_CONF": f"{base}/conf/containers.conf",
+            "CONTAINERS_STORAGE_CONF": f"{base}/conf/storage.conf",
             "CONTAINERS_REGISTRIES_CONF": os.devnull,
             "PODMAN_IGNORE_CGROUPSV1_WARNING": "1",
         }
@@ -74,7 +77,7 @@ class Podman:
             f"mount {base}/storage/overlay",
             "mount /run/containers/overlay-containers",
             # keeps one group for conmon, and version 5 forgets a pod's group in one hierarchy.
-            "cgroup */libpod_parent/conmon",
+            "cgroup *libpod_parent/conmon",
             "cgroup systemd/libpod_parent/[0-9a-f]*",
         )
         self.enclosure.open()
@@ -86,7 +89,7 @@ class Podman:
         base = self.enclosure.base
         folder = os.path.dirname(self.releases.binary(self.suite, "podman"))
         for name, text in (("containers", CONTAINERS_CONF), ("storage", STORAGE_CONF)):
-            with open(f"{base}/etc/{name}.conf", "w") as file:
+            with open(f"{base}/conf/{name}.conf", "w") as file:
                 file.write(text.format(base=base, bin=folder, runtime=self.runtime))
 
     def podman(

@@ -6,7 +6,7 @@ import pytest
 
 from tests.engines.conftest import PROBE
 from tests.engines.containerd import PAUSE, Containerd
-from tests.engines.enclosure import wait_until
+from tests.engines.process import wait_until
 from tests.engines.releases import CONTAINERD
 
 pytestmark = pytest.mark.slow

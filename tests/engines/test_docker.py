@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.engines.conftest import PROBE
-from tests.engines.enclosure import wait_until
+from tests.engines.process import wait_until
 from tests.engines.releases import DOCKER, OLDEST
 
 pytestmark = pytest.mark.slow

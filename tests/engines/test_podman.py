@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from tests.engines.conftest import PROBE
-from tests.engines.enclosure import wait_until
+from tests.engines.process import wait_until
 from tests.engines.releases import OLDEST, PODMAN
 
 pytestmark = pytest.mark.slow
@@ -49,6 +51,14 @@ def test_runtime_given_by_path(start_podman, releases, probe, version):
         "--runtime", runc, "run", "--rm", "--network", "none", PROBE, "say", "by path", "0"
     )
     assert ran.text == "by path"
+
+
+@each_version
+def test_programs_of_the_machine_run_on_the_libraries_of_the_suite(start_podman, version):
+    podman = start_podman(version)
+    modules = "ssl, sqlite3, ctypes, google.protobuf.message, yaml, click, dependency_injector"
+    podman.enclosure.run(sys.executable, "-c", f"import {modules}").check()
+    assert "emulator" in podman.enclosure.run("qemu-system-arm", "--version").check().stdout
 
 
 @each_version
