@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dependency_injector import containers, providers
 
-from adapters.host.staging import RootfsSource
+from adapters.host.staging import FirmwareStaging
 from adapters.host.store import DirectoryStore
 from adapters.host.supervisors import ProcessSupervisors
 from bootstrap import factories
@@ -25,7 +25,7 @@ class Runtime(containers.DeclarativeContainer):
 
     board = providers.ThreadSafeSingleton(factories.make_board, settings)
     store = providers.ThreadSafeSingleton(DirectoryStore, settings.provided.root)
-    source = providers.ThreadSafeSingleton(RootfsSource)
+    source = providers.ThreadSafeSingleton(FirmwareStaging)
     ownership = providers.ThreadSafeSingleton(factories.make_ownership, settings)
     supervisors = providers.ThreadSafeSingleton(
         ProcessSupervisors,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import sys
 
-from adapters.host.staging import RootfsSource
+from adapters.host.staging import FirmwareStaging
 from adapters.host.store import DirectoryStore
 from adapters.host.supervisors import ProcessSupervisors
 from bootstrap import factories
@@ -28,7 +28,7 @@ def lifecycle(settings: Settings) -> Lifecycle:
     return Lifecycle(
         store=DirectoryStore(settings.root),
         board=board,
-        source=RootfsSource(),
+        source=FirmwareStaging(),
         supervisors=ProcessSupervisors(
             settings.root,
             factories.supervisor_command(),

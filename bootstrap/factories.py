@@ -76,7 +76,7 @@ def make_describe(
 
 def open_described(description: Mapping[str, Any]) -> tuple[Processor, FileOwnership]:
     """Undo `describe`, in the supervisor."""
-    from adapters.sim.backend import open_processor
+    from adapters.sim.processor import open_processor
 
     ownership = FileOwnership(description["owners"], description["board"])
     return open_processor(description["open"]), ownership

@@ -70,10 +70,14 @@ def outcome_of(error: BaseException) -> Outcome:
 
 
 def run(command: Callable[[], object], log: LogTarget) -> int:
-    """Run the command line; return the exit code, having told the user what went wrong."""
+    """Run the command line; return the exit code, having told the user what went wrong.
+
+    `command` may return an exit code of its own, as click does for `Context.exit`.
+    """
     try:
-        command()
+        code = command()
         sys.stdout.flush()
+        return code if isinstance(code, int) else 0
     except BaseException as error:
         code, message = outcome_of(error)
         if isinstance(error, BrokenPipeError):
@@ -88,4 +92,3 @@ def run(command: Callable[[], object], log: LogTarget) -> int:
 
             traceback.print_exception(error)
         return code
-    return 0
