@@ -13,6 +13,7 @@ import select
 import signal
 import socket
 import time
+from collections.abc import Callable, Sequence
 
 from adapters.host import records, wire
 from adapters.host.files import fault
@@ -48,6 +49,7 @@ class Supervisor:
         self._firmware = firmware
         self._stops = stops
         self._processor = processor
+        self._remarks: Callable[[], Sequence[str]] = getattr(processor, "remarks", tuple)
         self._ownership = ownership
         self._directory = directory
         self._creator: socket.socket | None = creator
@@ -138,8 +140,7 @@ class Supervisor:
     def _look(self) -> None:
         if self._exit is not None:
             return
-        if data := self._processor.read_output():
-            self.output.firmware(data)
+        self._read()
         try:
             state = self._processor.state()
             ending = self._processor.ending() if state.ended else None
@@ -147,6 +148,13 @@ class Supervisor:
             self.output.remark(str(error))
             return
         self._handle(sv.Seen(state, ending))
+
+    def _read(self) -> bool:
+        for text in self._remarks():
+            self.output.remark(text)
+        if data := self._processor.read_output():
+            self.output.firmware(data)
+        return bool(data)
 
     def _handle(self, event: sv.Event) -> None:
         for effect in self._state.on(event):
@@ -205,8 +213,8 @@ class Supervisor:
         self._lease = lease
 
     def _read_rest(self) -> None:
-        while data := self._processor.read_output():
-            self.output.firmware(data)
+        while self._read():
+            pass
 
     def _finish(self, status: int, reason: str) -> None:
         if self._lease is not None:

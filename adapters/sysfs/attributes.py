@@ -1,0 +1,126 @@
+"""Reads and writes the attributes of a processor; every one of them may be missing or garbage.
+
+Behaviour relied on (measured on 5.10, 6.1 and 6.12): one write is one command and its errno the
+answer; a short write is no error; a signal that arrives while the kernel waits for the processor
+fails the write, in some cases with EINVAL, so none is let through meanwhile.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+
+from domain.errors import HostFault
+from domain.processor import DELETED, ProcessorState
+
+UNKNOWN = ProcessorState("unknown")
+
+_LIMIT = 4096  # bytes; sysfs gives no more
+_SHOWN = 200  # characters of a value; names of files have fewer
+_GONE = (errno.ENODEV, errno.ENXIO, errno.ENOENT, errno.ENOTDIR)
+
+
+class Attributes:
+    """The attributes in one directory. `genuine`: refuse to write to anything but a sysfs."""
+
+    __slots__ = ("_genuine", "_state", "path")
+
+    def __init__(self, path: str, *, genuine: bool) -> None:
+        self.path = path
+        self._genuine = genuine
+        self._state = -1
+
+    def exact(self, name: str) -> str | None:
+        """Return a value as it is, less one newline; None where there is none to be read."""
+        try:
+            data = read_some(f"{self.path}/{name}")
+        except OSError:
+            return None
+        return data.decode("utf-8", "surrogateescape").removesuffix("\n")
+
+    def shown(self, name: str) -> str:
+        """Return a value for people: escaped where unprintable, cut where long, `` for none."""
+        return escape(self.exact(name) or "")
+
+    def hold_state(self) -> None:
+        """Keep the state's descriptor: cheaper to read, and it never means a successor."""
+        self.release_state()
+        try:
+            self._state = os.open(f"{self.path}/state", os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            pass  # told by whoever reads it next
+
+    def release_state(self) -> None:
+        """Undo `hold_state`."""
+        if self._state >= 0:
+            os.close(self._state)
+            self._state = -1
+
+    def state(self) -> ProcessorState:
+        """Return the kernel's word, `deleted` if the processor has gone, `unknown` if untold."""
+        try:
+            if self._state >= 0:
+                data = os.pread(self._state, _LIMIT, 0)
+            else:
+                data = read_some(f"{self.path}/state")
+        except OSError as error:
+            if error.errno in _GONE and (self._state >= 0 or not os.path.isdir(self.path)):
+                return DELETED
+            return UNKNOWN
+        return ProcessorState(escape(data.decode("ascii", "backslashreplace").strip()) or UNKNOWN)
+
+    def write(self, name: str, value: str) -> None:
+        """Give one command to the kernel. Raises its OSError."""
+        path = f"{self.path}/{name}"
+        descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        try:
+            if self._genuine and not on_sysfs(descriptor):
+                raise HostFault(f"{path} is not on a sysfs", hint="check what is mounted at /sys")
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+            try:
+                os.write(descriptor, value.encode("utf-8", "surrogateescape"))
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        finally:
+            os.close(descriptor)
+
+    def read_only(self) -> bool:
+        """Whether the driver lets nobody, not even root, write the state."""
+        try:
+            return not os.stat(f"{self.path}/state").st_mode & 0o222
+        except OSError:
+            return True
+
+
+def read_some(path: str) -> bytes:
+    """Return the start of a file, as much as an attribute may have. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(descriptor, _LIMIT)
+    finally:
+        os.close(descriptor)
+
+
+def escape(text: str) -> str:
+    """Return text that can be printed in one line, whatever it was."""
+    if text.isprintable() and len(text) <= _SHOWN:
+        return text
+    plain = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text[:_SHOWN])
+    return plain if len(text) <= _SHOWN else f"{plain}..."
+
+
+def on_sysfs(descriptor: int) -> bool:
+    """Whether an open file is on a mounted sysfs.
+
+    Asks mountinfo for the file's device, since Python's statvfs lacks the type of a filesystem
+    and ctypes costs a supervisor more than all else it does.
+    """
+    device = os.fstat(descriptor).st_dev
+    number = b"%d:%d" % (os.major(device), os.minor(device))
+    with open("/proc/self/mountinfo", "rb") as mounts:
+        for line in mounts:
+            mount, _, source = line.partition(b" - ")
+            if source.startswith(b"sysfs ") and mount.split()[2] == number:
+                return True
+    return False

@@ -1,0 +1,97 @@
+"""The processors under /sys/class/remoteproc; implements domain.ports.Board."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from adapters.sysfs.attributes import Attributes
+from adapters.sysfs.policy import Policy
+from adapters.sysfs.processor import SysfsProcessor, open_processor
+from domain.annotations import Wishes
+from domain.errors import HostFault, InvalidRequest, NotFound, reason
+from domain.processor import DELETED, ProcessorInfo
+
+_DEVICE = re.compile(r"remoteproc[0-9]+")
+_CLASS = "sys/class/remoteproc"
+
+
+class SysfsBoard:
+    """The tree under `root`, `/` for the running kernel.
+
+    `directory` overrides where firmware is published; the kernel must look there. `policies`
+    are by a processor's name or device, `default` is for the others.
+    """
+
+    def __init__(
+        self,
+        root: str = "/",
+        directory: str = "",
+        policies: Mapping[str, Policy] | None = None,
+        default: Policy | None = None,
+    ) -> None:
+        self._root = root
+        self._prefix = root.rstrip("/")
+        self._directory = directory
+        self._policies = policies or {}
+        self._default = default or Policy()
+
+    def processors(self) -> list[ProcessorInfo]:
+        """List what there is, by number; none where the kernel has no remoteproc."""
+        path = f"{self._prefix}/{_CLASS}"
+        try:
+            devices = [name for name in os.listdir(path) if _DEVICE.fullmatch(name)]
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise HostFault(
+                f"cannot list {path}: {reason(error)}", errno=error.errno or 0
+            ) from error
+        found = (self._info(device) for device in sorted(devices, key=lambda name: int(name[10:])))
+        return [info for info in found if info.state != DELETED]
+
+    def _attributes(self, device: str) -> Attributes:
+        return Attributes(f"{self._prefix}/{_CLASS}/{device}", genuine=not self._prefix)
+
+    def _info(self, device: str) -> ProcessorInfo:
+        attributes = self._attributes(device)
+        note = "its driver lets nobody control it" if attributes.read_only() else ""
+        if not note and not os.access(f"{attributes.path}/state", os.W_OK, effective_ids=True):
+            note = "this user may not control it"
+        return ProcessorInfo(
+            name=attributes.shown("name") or device,
+            device=device,
+            state=attributes.state(),
+            firmware=attributes.shown("firmware"),
+            note=note,
+        )
+
+    def open(self, device: str, wishes: Wishes) -> SysfsProcessor:
+        """Open one. Raises NotFound, InvalidRequest for a console that is not allowed."""
+        return open_processor(self.describe(device, wishes))
+
+    def describe(self, device: str, wishes: Wishes) -> Mapping[str, Any]:
+        """Say what `open_processor` needs. Raises as `open` does."""
+        attributes = self._attributes(device)
+        if not _DEVICE.fullmatch(device) or not os.path.isdir(attributes.path):
+            raise NotFound(
+                f"there is no processor {device} under {self._prefix}/{_CLASS}",
+                hint="was its driver removed?",
+            )
+        name = attributes.shown("name")
+        policy = self._policies.get(device) or self._policies.get(name) or self._default
+        if wishes.console.startswith("/") and wishes.console not in policy.consoles:
+            allowed = ", ".join(policy.consoles) or "none"
+            raise InvalidRequest(
+                f"console {wishes.console} is not allowed for processor {name or device}",
+                hint=f"the configuration allows {allowed}",
+            )
+        return {
+            "root": self._root,
+            "device": device,
+            "directory": self._directory,
+            "wishes": list(wishes),
+            "policy": policy.to_json(),
+        }

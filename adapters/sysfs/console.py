@@ -1,0 +1,119 @@
+"""A tty as the firmware's console: one that rpmsg offers, or one that the operator allows."""
+
+from __future__ import annotations
+
+import os
+import time
+
+_CHUNK = 1 << 16
+_SEARCH_PAUSE = 0.5  # seconds between looks for a tty that is not there yet
+_EAGER = 20  # looks before that pause sets in
+
+
+def rpmsg_tty(root: str, processor: str) -> str:
+    """Return the path of the first rpmsg tty that descends from the processor, or ``.
+
+    Numbers of ttys say nothing: the kernel gives them in the order of appearance.
+    """
+    base = f"{os.path.realpath(processor)}/"
+    try:
+        names = sorted(n for n in os.listdir(f"{root}/sys/class/tty") if n.startswith("ttyRPMSG"))
+    except OSError:
+        return ""
+    for name in sorted(names, key=len):
+        if os.path.realpath(f"{root}/sys/class/tty/{name}/device").startswith(base):
+            return f"{root}/dev/{name}"
+    return ""
+
+
+class TtyConsole:
+    """Reads and writes one tty, which may come and go with the firmware; never blocks.
+
+    `device` is its path, `` for the processor's rpmsg tty; `speed` in baud, 0 to leave it.
+    """
+
+    __slots__ = ("_descriptor", "_device", "_looks", "_next", "_processor", "_root", "_speed")
+
+    def __init__(self, root: str, processor: str, device: str, speed: int) -> None:
+        self._root = root
+        self._processor = processor
+        self._device = device
+        self._speed = speed
+        self._descriptor = -1
+        self._looks = 0
+        self._next = 0.0
+
+    def descriptors(self) -> tuple[int, ...]:
+        """Return what becomes readable with output."""
+        return (self._descriptor,) if self._descriptor >= 0 else ()
+
+    def open(self) -> bool:
+        """Open the tty if it is there; tell whether it is open."""
+        if self._descriptor >= 0:
+            return True
+        if time.monotonic() < self._next:
+            return False
+        self._looks += 1
+        self._next = time.monotonic() + (_SEARCH_PAUSE if self._looks > _EAGER else 0)
+        path = self._root + self._device if self._device else ""
+        path = path or rpmsg_tty(self._root, self._processor)
+        if path:
+            try:
+                flags = os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC
+                self._descriptor = os.open(path, flags)
+                _make_raw(self._descriptor, self._speed)
+            except OSError:
+                self.close()
+        return self._descriptor >= 0
+
+    def read(self) -> bytes:
+        """Return what has come in."""
+        if not self.open():
+            return b""
+        try:
+            data = os.read(self._descriptor, _CHUNK)
+        except BlockingIOError:
+            return b""
+        except OSError:
+            data = b""  # EIO, EPIPE: the other end has gone
+        if not data:
+            self.close()
+        return data
+
+    def write(self, data: bytes) -> int:
+        """Return how many bytes were taken."""
+        if not self.open():
+            return 0
+        try:
+            return os.write(self._descriptor, data)
+        except BlockingIOError:
+            return 0
+        except OSError:
+            self.close()
+            return 0
+
+    def close(self) -> None:
+        """Forget the tty; the next read looks for it anew."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+            self._looks = 0
+            self._next = time.monotonic() + _SEARCH_PAUSE
+
+
+def _make_raw(descriptor: int, speed: int) -> None:
+    """Let bytes through as they are (termios(3), cfmakeraw)."""
+    import termios
+
+    try:
+        iflag, oflag, cflag, lflag, ispeed, ospeed, control = termios.tcgetattr(descriptor)
+        lflag &= ~(termios.ECHO | termios.ECHONL | termios.ICANON | termios.ISIG | termios.IEXTEN)
+        cflag = cflag & ~(termios.CSIZE | termios.PARENB) | termios.CS8 | termios.CLOCAL
+        if speed:
+            ispeed = ospeed = getattr(termios, f"B{speed}", ospeed)
+        control[termios.VMIN], control[termios.VTIME] = 1, 0
+        raw = [termios.IGNBRK, oflag & ~termios.OPOST, cflag, lflag, ispeed, ospeed, control]
+        termios.tcsetattr(descriptor, termios.TCSANOW, raw)
+    except termios.error as error:
+        raise OSError(*error.args) from error
+    del iflag

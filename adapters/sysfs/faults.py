@@ -1,0 +1,54 @@
+"""What the kernel's errno means to whoever deploys firmware, as one line."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Sequence
+
+from domain.errors import ProcessorFault, reason
+
+_ROOT = "run as root, or let this user write the processor's attributes"
+_HINTS = {
+    ("start", errno.ENOENT): "the kernel did not find the firmware: check firmware_class.path",
+    ("start", errno.EINVAL): "the firmware does not suit this processor: see the kernel's log",
+    ("start", errno.ENOMEM): "lower the memory that the resource table asks for, or reserve more",
+    ("start", errno.EBUSY): "somebody else uses the processor or its memory",
+    ("start", errno.ETIMEDOUT): "the processor did not answer: check its clock, reset and memory",
+    ("start", errno.EIO): "the driver could not start the processor: see the kernel's log",
+    ("load", errno.EBUSY): "somebody started the processor at this moment: stop it first",
+    ("load", errno.EINVAL): "the kernel does not take this file name",
+    ("stop", errno.EBUSY): "the firmware does not let go: try again",
+    ("stop", errno.EINVAL): "the processor's state changed at this moment: try again",
+    ("detach", errno.EINVAL): "this driver cannot detach: stop the processor instead",
+    ("attach", errno.EINVAL): "there is nothing to attach to",
+}  # fmt: skip
+_ANYWHERE = {
+    errno.EACCES: _ROOT,
+    errno.EPERM: "its driver lets nobody in user space control this processor",
+    errno.EROFS: "mount sysfs writable: a container needs it so",
+    errno.ENODEV: "its driver was removed meanwhile",
+    errno.ENOENT: "the processor or this attribute has gone: was its driver removed?",
+    errno.EOPNOTSUPP: "this processor's driver cannot do that",
+}
+
+
+def refused(verb: str, name: str, error: OSError, log: Sequence[str] = ()) -> ProcessorFault:
+    """Return the error of a refused `start`, `stop`, ...; `log` are the kernel's own words."""
+    number = error.errno or 0
+    hint = _HINTS.get((verb, number)) or _ANYWHERE.get(number, "see the kernel's log")
+    return ProcessorFault(
+        f"cannot {verb} processor {name}: {reason(error)}{_words(log)}", errno=number, hint=hint
+    )
+
+
+def unchanged(verb: str, name: str, state: str, log: Sequence[str] = ()) -> ProcessorFault:
+    """Return the error of a `start`, `stop`, ... that the kernel accepted without effect."""
+    return ProcessorFault(
+        f"cannot {verb} processor {name}: the kernel accepted it, but the state is "
+        f"{state}{_words(log)}",
+        hint="see the kernel's log; unbinding and binding its driver resets the processor",
+    )
+
+
+def _words(log: Sequence[str]) -> str:
+    return f" [kernel: {' / '.join(log[-2:])}]" if log else ""

@@ -1,0 +1,253 @@
+"""One processor of the kernel; implements domain.ports.Processor."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from adapters.sysfs.attributes import Attributes
+from adapters.sysfs.changes import Changes
+from adapters.sysfs.console import TtyConsole
+from adapters.sysfs.coredump import Coredumps
+from adapters.sysfs.kernel_log import KernelLog, crash_type
+from adapters.sysfs.policy import Policy
+from adapters.sysfs.power import Power
+from adapters.sysfs.preflight import judge
+from adapters.sysfs.release_switch import ReleaseSwitch
+from adapters.sysfs.search_path import SearchPath
+from adapters.sysfs.trace import Traces
+from domain.annotations import Wishes
+from domain.errors import RemoteprocError, Unsupported, WrongState, reason
+from domain.firmware import FirmwareImage
+from domain.ports import Claim
+from domain.processor import DELETED, DETACHED, RUNNING, Ending, ProcessorState
+
+_RECOVERY_WITHIN = 5.0  # seconds in which the kernel must have recovered from a crash
+_NO_PAUSE = "the kernel has no way to freeze a processor"
+
+
+_BOOT_LOADER = ("attached", "detached")
+
+
+class _Yielding(ProcessorState):
+    """The state of a core that the boot loader started, to a container that may have it."""
+
+    __slots__ = ()
+
+    @property
+    def startable(self) -> bool:
+        """True: `load` takes the core over, or `start` attaches to it."""
+        return True
+
+
+def open_processor(description: Mapping[str, Any]) -> SysfsProcessor:
+    """Open what SysfsBoard.describe has described, in another process."""
+    return SysfsProcessor(
+        description["root"],
+        description["device"],
+        Wishes(*description["wishes"]),
+        Policy(**description["policy"]),
+        description["directory"],
+    )
+
+
+class SysfsProcessor:
+    """The processor `device` under `root`; `directory` is the firmware's, `` for the kernel's.
+
+    Nothing is kept open before `load`.
+    """
+
+    def __init__(
+        self, root: str, device: str, wishes: Wishes, policy: Policy, directory: str
+    ) -> None:
+        root = root.rstrip("/")
+        self._path = path = f"{root}/sys/class/remoteproc/{device}"
+        self._attributes = Attributes(path, genuine=not root)
+        self._device = device
+        self._name = self._attributes.shown("name") or device
+        self._wishes = wishes
+        self._policy = policy
+        self._log = KernelLog(f"{root}/dev/kmsg", device)
+        self._power = Power(self._name, self._attributes, self._log)
+        search = SearchPath(root, directory)
+        self._changes = Changes(device, self._name, self._attributes, self._power, search)
+        self._switch = ReleaseSwitch(f"{root}/dev/{device}")
+        self._debug = f"{root}/sys/kernel/debug/remoteproc/{device}"
+        self._traces = Traces(self._debug)
+        self._coredumps = Coredumps(root, path, policy.coredumps)
+        named = "" if wishes.console == "rpmsg" else wishes.console
+        self._tty = TtyConsole(root, path, named, policy.consoles.get(named, 0))
+        self._container = ""
+        self._rest = b""  # output from before a restart whose output is not the container's
+        self._remarks: list[str] = []
+        self._executing = False
+        self._faltered = 0.0  # since when the kernel has been recovering
+        self._dump_until = 0.0  # how long to look for a core dump that comes of recovery
+
+    def __del__(self) -> None:
+        """Close what is open: servers open and drop processors all the time."""
+        if hasattr(self, "_dump_until"):
+            self._close()
+
+    def _close(self) -> None:
+        self._attributes.release_state()
+        self._log.close()
+        self._traces.close()
+        self._tty.close()
+        self._executing = False
+
+    @property
+    def name(self) -> str:
+        """The driver's name for the processor."""
+        return self._name
+
+    @property
+    def device(self) -> str:
+        """The kernel's name for it."""
+        return self._device
+
+    @property
+    def poll_seconds(self) -> float | None:
+        """The kernel announces no change of state."""
+        return self._policy.poll_seconds
+
+    def prepare(self, container: str, firmware: FirmwareImage) -> Claim:
+        """Judge the firmware by the processor's policy and say what `load` is going to change."""
+        self._container = container
+        if self._wishes.attached != "keep":
+            warning = judge(firmware, self._policy, self._path, self._name)
+            if warning:
+                self._remarks.append(warning)
+        return self._changes.plan(container, firmware, self._wishes)
+
+    def load(self, claim: Claim, firmware: FirmwareImage) -> None:
+        """Publish the firmware and choose it; take over what the boot loader started.
+
+        Raises WrongState if there is nothing to keep.
+        """
+        state = self._attributes.state()
+        if self._wishes.attached == "keep" and state not in _BOOT_LOADER:
+            raise WrongState(
+                f"processor {self._name} is {state}: nothing runs there to attach to",
+                hint="leave out the annotation remoteproc.attached to run the image's firmware",
+            )
+        self._log.open()
+        self._attributes.hold_state()
+        self._changes.apply(claim, firmware)
+
+    def start(self) -> None:
+        """Start or attach, and believe it when the state says so."""
+        self._switch.hold()
+        if self._wishes.attached != "keep":
+            self._power.start()
+        elif self._attributes.state() == DETACHED:
+            self._power.attach()
+        self._executing = True
+        if self._wishes.console != "trace" or self._traces.open():
+            return
+        if not os.access(self._debug, os.R_OK | os.X_OK):
+            self._remarks.append(f"no output of {self._name}: {self._debug} cannot be read")
+
+    def stop(self) -> None:
+        """Stop, or detach from what was only kept."""
+        if self._wishes.attached == "keep":
+            if not self._power.detach():
+                self._remarks.append(f"{self._name} stays attached: its driver cannot detach")
+        else:
+            self._power.stop()
+
+    def release(self, claim: Claim) -> None:
+        """Undo all that the claim says; the kernel's promise to stop is given up last."""
+        self._changes.undo(claim)
+        self._switch.let_go()
+        self._close()
+
+    def pause(self) -> None:
+        """Raise Unsupported."""
+        raise Unsupported(f"cannot pause processor {self._name}: {_NO_PAUSE}")
+
+    def resume(self) -> None:
+        """Raise Unsupported."""
+        raise Unsupported(f"cannot resume processor {self._name}: {_NO_PAUSE}")
+
+    def state(self) -> ProcessorState:
+        """Return the kernel's word; `running` while the kernel itself recovers from a crash."""
+        state = self._attributes.state()
+        if not self._executing:
+            yielding = self._wishes.attached and state in _BOOT_LOADER
+            return _Yielding(state) if yielding else state
+        if self._wishes.recovery != "kernel":
+            return state
+        self._note_recovery()
+        if not state.ended or state == DELETED:
+            self._faltered = 0.0
+            return state
+        if not self._faltered and self._attributes.exact("recovery") == "enabled":
+            self._faltered = time.monotonic()
+        if self._faltered and time.monotonic() - self._faltered < _RECOVERY_WITHIN:
+            return RUNNING
+        return state
+
+    def _note_recovery(self) -> None:
+        if kind := crash_type(self._log.news()):
+            self._remarks.append(f"{self._name}: crashed: {kind}; left to the kernel's recovery")
+            self._dump_until = time.monotonic() + _RECOVERY_WITHIN
+        if self._wishes.coredump == "enabled" and time.monotonic() < self._dump_until:
+            self._remarks += self._coredumps.save(self._container)
+
+    def ending(self) -> Ending:
+        """Tell why it ended, as far as the kernel's log may be read; save a core dump if wished."""
+        state = self._attributes.state()
+        if state == DELETED:
+            return Ending(crashed=True, reason="its driver was removed")
+        why = crash_type(self._log.news())
+        if self._faltered:
+            why = "the kernel has not recovered it"
+        if state.crashed and self._wishes.coredump == "enabled":
+            why = f"{why}; {self._dump()}" if why else self._dump()
+        if state.crashed or why:
+            return Ending(crashed=True, reason=why)
+        return Ending(crashed=False, reason=f"somebody else left it {state}")
+
+    def _dump(self) -> str:
+        """Get the core dump, which the kernel only makes when it recovers the processor.
+
+        So the firmware runs again for an instant.
+        """
+        if self._wishes.attached == "keep":
+            return "no core dump of a core that was only attached to"
+        self._rest += self._traces.seal()
+        try:
+            self._attributes.write("recovery", "recover")
+            self._power.stop()
+        except OSError as error:
+            return f"no core dump: {reason(error)}"
+        except RemoteprocError as error:
+            self._remarks.append(str(error))
+        return "; ".join(self._coredumps.save(self._container)) or "the driver gave no core dump"
+
+    def remarks(self) -> Sequence[str]:
+        """Return what operators should know and no error or ending says, once."""
+        found, self._remarks = self._remarks, []
+        return found
+
+    def watch(self) -> Sequence[int]:
+        """Return the console's descriptor where it is a tty."""
+        return self._tty.descriptors()
+
+    def read_output(self) -> bytes:
+        """Return what has come on the console."""
+        found, self._rest = self._rest, b""
+        if self._wishes.console == "trace":
+            found += self._traces.read(running=self._executing)
+        elif self._wishes.console != "none" and self._executing:
+            found += self._tty.read()
+        return found
+
+    def write_input(self, data: bytes) -> int:
+        """Give input to a tty; without one nobody listens, and it is dropped."""
+        if self._wishes.console in ("trace", "none"):
+            return len(data)
+        return self._tty.write(data)

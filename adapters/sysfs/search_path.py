@@ -1,0 +1,103 @@
+"""Where the kernel looks for firmware, and which of these directories we publish in.
+
+Source: Linux drivers/base/firmware_loader/main.c (fw_path). The kernel looks in its own root,
+which is ours unless this process lives in a container; that is for the configuration to say.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+from adapters.sysfs.attributes import escape, read_some
+from domain.errors import HostFault
+
+_PARAMETER = "sys/module/firmware_class/parameters/path"
+
+
+class Place(NamedTuple):
+    """A directory, and how the kernel calls it: `` or `sub/`, put before a file's name."""
+
+    directory: str
+    prefix: str
+
+
+class SearchPath:
+    """The kernel's directories under `root`; `wanted` is the configured one, `` for any."""
+
+    __slots__ = ("_root", "_wanted")
+
+    def __init__(self, root: str, wanted: str) -> None:
+        self._root = root.rstrip("/")
+        self._wanted = wanted
+
+    def _parameter(self) -> tuple[str, str]:
+        """Return the value of firmware_class.path, and what is wrong with it if it is."""
+        try:
+            # One newline is of the attribute; a second one has come in by `echo`.
+            value = os.fsdecode(read_some(f"{self._root}/{_PARAMETER}").removesuffix(b"\n"))
+        except OSError:
+            return "", ""
+        if not value or value == "(null)":
+            return "", ""
+        if value.endswith("\n"):
+            word = escape(value)
+            return "", f"firmware_class.path is {word}, where older kernels find nothing"
+        if not value.startswith("/") or "\n" in value:
+            return "", f"firmware_class.path is {escape(value)}, not an absolute path"
+        return value, ""
+
+    def directories(self) -> list[str]:
+        """Return the kernel's directories in its order, under our root."""
+        value, _ = self._parameter()
+        release = os.uname().release
+        tails = (f"/updates/{release}", "/updates", f"/{release}", "")
+        fixed = [f"{self._root}/lib/firmware{tail}" for tail in tails]
+        return [self._root + value, *fixed] if value else fixed
+
+    def places(self) -> list[Place]:
+        """Return where we may publish, the best first: `updates` is for a read-only system."""
+        if self._wanted:
+            return [self._configured()]
+        value, _ = self._parameter()
+        fixed = [f"{self._root}/lib/firmware", f"{self._root}/lib/firmware/updates"]
+        return [Place(path, "") for path in ([self._root + value] if value else []) + fixed]
+
+    def _configured(self) -> Place:
+        wanted = os.path.realpath(self._root + self._wanted)
+        for path in self.directories():
+            base = os.path.realpath(path)
+            if wanted == base:
+                return Place(wanted, "")
+            if wanted.startswith(f"{base.rstrip('/')}/"):
+                return Place(wanted, f"{os.path.relpath(wanted, base)}/")
+        _, problem = self._parameter()
+        raise HostFault(
+            f"the kernel does not look for firmware in the configured directory {self._wanted}",
+            hint=f"{problem or 'firmware_class.path is not set to it'}: "
+            f"set it by `printf %s {self._wanted} >/{_PARAMETER}`, or choose one in /lib/firmware",
+        )
+
+    def choose(self) -> Place:
+        """Return the first place that can be written. Raises HostFault saying why none can."""
+        refusals = []
+        for place in self.places():
+            if os.access(place.directory, os.W_OK | os.X_OK, effective_ids=True):
+                return place
+            refusals.append(f"{escape(place.directory)}: {_why(place.directory)}")
+        _, problem = self._parameter()
+        if problem:
+            refusals.append(problem)
+        raise HostFault(
+            f"no firmware directory of the kernel can be written ({'; '.join(refusals)})",
+            hint="mount a writable directory there, or set firmware_class.path to one",
+        )
+
+
+def _why(path: str) -> str:
+    try:
+        if os.statvfs(path).f_flag & os.ST_RDONLY:
+            return "read-only file system"
+    except OSError as error:
+        return os.strerror(error.errno or 0)
+    return "permission denied" if os.path.isdir(path) else "not a directory"
