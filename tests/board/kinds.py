@@ -22,7 +22,7 @@ def qemu(guest: Guest) -> list[str]:
     arguments = _kernel_arguments(
         guest,
         "console=ttyAMA0 panic=-1",
-        BOARD_PORT="/dev/vport0p1",
+        BOARD_PORT="/dev/vport*p1",
         BOARD_COMMANDS=guest.commands,
     )
     command = [
@@ -30,6 +30,8 @@ def qemu(guest: Guest) -> list[str]:
         "-nodefaults", "-display", "none", "-no-reboot",
         "-kernel", f"{guest.board}/vmlinuz", "-initrd", f"{guest.board}/initrd",
         "-append", arguments,
+        "-drive", f"file={guest.board}/root.ext4,format=raw,if=none,id=root,snapshot=on",
+        "-device", "virtio-blk-pci,drive=root",
         "-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console",
         "-chardev", f"socket,id=port,fd={guest.port}",
         "-device", "virtio-serial-pci", "-device", "virtserialport,chardev=port,name=board",
@@ -48,14 +50,16 @@ def uml(guest: Guest) -> list[str]:
     """User Mode Linux: the host's CPU and userland, its own kernel.
 
     It runs in a PID namespace, since the host processes that stand for the guest's would go on,
-    beyond any kernel's control, if the one that traces them were killed.
+    beyond any kernel's control, if the one that traces them were killed. A shell is that
+    namespace's init: as PID 1, a kernel that panics could not abort.
     """
     unshare = ["unshare", "--pid", "--fork", "--kill-child"]
     if os.getuid() != 0:
         unshare += ["--user", "--map-root-user"]
     init = f"{guest.checkout}/tests/board/guest/uml-init"
     return [
-        *unshare, f"{guest.board}/linux", f"mem={guest.memory}M", f"uml_dir={guest.scratch}",
+        *unshare, "sh", "-c", '"$@"; exit $?', "sh",
+        f"{guest.board}/linux", f"mem={guest.memory}M", f"uml_dir={guest.scratch}",
         "root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro", f"init={init}",
         "con=null", "con0=null,fd:1", "ssl=null", f"ssl0=fd:{guest.port},fd:{guest.port}",
         _kernel_arguments(guest, "console=tty0 panic=-1", BOARD_PORT="/dev/ttyS0"),

@@ -7,6 +7,7 @@ run side by side, each in a session of its own.
 """
 from __future__ import annotations
 
+import glob
 import json
 import os
 import signal
@@ -78,9 +79,9 @@ class Agent:
 
 
 def main() -> None:
-    while not os.path.exists(sys.argv[1]):  # the host announces a virtio port some time later
+    while not (paths := glob.glob(sys.argv[1])):  # a virtio port is announced some time later
         time.sleep(0.01)
-    port = os.open(sys.argv[1], os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+    port = os.open(paths[0], os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
     if os.isatty(port):
         tty.setraw(port)
     Agent(port).serve()
