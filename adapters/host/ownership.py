@@ -58,8 +58,6 @@ class FileLease:
             with contextlib.suppress(OSError):
                 os.unlink(self._path)
             self.leave()
-            with contextlib.suppress(OSError):
-                os.rmdir(os.path.dirname(self._path))
 
     def leave(self) -> None:
         """Release the lock and keep the file: what it says is still to be undone."""

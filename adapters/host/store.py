@@ -37,7 +37,7 @@ class DirectoryDraft:
     def __init__(self, root: str, container_id: str) -> None:
         self._id = container_id
         self._final = f"{root}/{container_id}"
-        self.path = f"{root}/@new-{container_id}-{get_native_id()}"
+        self._hidden = self.path = f"{root}/@new-{container_id}-{get_native_id()}"
         try:
             self._descriptor = self._make()
         except OSError as error:
@@ -68,9 +68,13 @@ class DirectoryDraft:
         self.path = self._final
 
     def discard(self) -> None:
-        """Remove the directory."""
+        """Remove the directory, out of sight before the first of its files."""
+        if self._descriptor < 0:
+            return
         with contextlib.suppress(OSError):
-            remove_flat(self.path)
+            if self.path == self._final:
+                os.rename(self._final, self._hidden)
+            remove_flat(self._hidden)
         self.close()
 
     def close(self) -> None:
