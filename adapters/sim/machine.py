@@ -17,7 +17,7 @@ from adapters.sim.spec import ProcessorSpec
 from domain.errors import HostFault
 from domain.processor import Ending
 
-_PATIENCE = 10.0  # seconds for QEMU to answer anything, on a machine that is busy
+_PATIENCE = 10.0  # seconds for QEMU to answer, on a host that is busy
 _KILL = 9
 _EIO = 5
 
@@ -35,6 +35,7 @@ class Machine:
         self.ending: Ending | None = None
         self._qmp = Qmp()
         self._complaints = ""
+        self._deaf = False
         self._pid = self._pidfd = -1
         self._watched: list[int] = []
         self._control, control = _pair()
@@ -89,13 +90,13 @@ class Machine:
         """Descriptors that become readable when there is something to `poll`."""
         return self._watched
 
-    def resume(self) -> None:
-        """Let the processor run; it may have ended by the time this returns."""
-        self._ask("cont")
+    def resume(self) -> bool:
+        """Let the processor run; it may have ended by the time this returns. False on failure."""
+        return self._ask("cont") is not None or self.ending is not None
 
-    def pause(self) -> None:
-        """Let it stand still. No effect after its end."""
-        self._ask("stop")
+    def pause(self) -> bool:
+        """Let it stand still; no effect after its end. False on failure."""
+        return self._ask("stop") is not None or self.ending is not None
 
     def read_memory(self, address: int, size: int) -> bytes | None:
         """Read by the processor's own addresses, running or not; None where that is impossible.
@@ -135,8 +136,8 @@ class Machine:
         self.console.close()
 
     def _ask(self, command: str, **arguments: object) -> dict[str, Any] | None:
-        """Return QEMU's reply, None if it has gone or hangs."""
-        if self._pid < 0:
+        """Return QEMU's reply, None if it has gone or hangs: then it is not asked again."""
+        if self._pid < 0 or self._deaf:
             return None
         number, message = self._qmp.request(command, **arguments)
         try:
@@ -147,6 +148,7 @@ class Machine:
         while number not in self._qmp.replies and self._pid > 0:
             left = deadline - time.monotonic()
             if left <= 0:
+                self._deaf = True
                 return None
             self.poll(int(left * 1000) + 1)
         return self._qmp.replies.pop(number, None)

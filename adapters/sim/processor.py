@@ -78,10 +78,14 @@ class SimProcessor:
         self._traces = Traces([t.size for t in self._rproc.traces], self._rproc.read_trace)
 
     def stop(self) -> None:
-        """Stop it; what it printed can still be read."""
+        """Stop it; what it printed can still be read. Firmware that just ended is no error."""
         if not self._presence.held:
             raise self._refused("stop", failure(EBUSY, "another process runs it"))
-        self._do("stop", self._rproc.write_state, "stop")
+        try:
+            self._do("stop", self._rproc.write_state, "stop")
+        except ProcessorFault:
+            if self._rproc.state != OFFLINE:
+                raise
 
     def release(self, claim: Mapping[str, str]) -> None:
         """Stop the firmware and give the processor back.
@@ -101,16 +105,18 @@ class SimProcessor:
     def pause(self) -> None:
         """Freeze it: QEMU's `stop`."""
         if self.state() == RUNNING and self._rproc.machine:
-            self._rproc.machine.pause()
-            self._paused = True
-            self._tell()
+            self._freeze(self._rproc.machine.pause, True)
 
     def resume(self) -> None:
         """Let it go on: QEMU's `cont`."""
         if self._paused and self._rproc.machine:
-            self._rproc.machine.resume()
-            self._paused = False
-            self._tell()
+            self._freeze(self._rproc.machine.resume, False)
+
+    def _freeze(self, ask: Callable[[], bool], paused: bool) -> None:
+        if not ask():
+            raise HostFault(f"cannot pause or resume {self.name}: the simulator does not answer")
+        self._paused = paused
+        self._tell()
 
     def ending(self) -> Ending:
         """Tell what QEMU told, the semihosting exit code included."""

@@ -11,7 +11,7 @@ import os
 import time
 from _thread import RLock
 from collections.abc import Callable
-from errno import EBUSY, EINVAL
+from errno import EBUSY, EINVAL, ETIMEDOUT
 
 from adapters.sim import loader
 from adapters.sim.machine import Machine
@@ -165,7 +165,9 @@ class RemoteProc:
         self.ending = Ending(crashed=False)
         after = self.spec.faults.crash_after
         self._crash_at = time.monotonic() + after if after else 0.0
-        self.machine.resume()
+        if not self.machine.resume():
+            self.machine.close()
+            raise failure(ETIMEDOUT, "the simulator (QEMU) does not answer")
         self.state = RUNNING
 
     def _shutdown(self) -> None:

@@ -3,8 +3,10 @@
 import errno
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -124,6 +126,28 @@ def test_pause_and_resume(opened, image):
     processor.pause()
     processor.stop()
     assert processor.state() == OFFLINE
+
+
+def test_a_simulator_that_hangs_is_told_and_still_ended(opened, image, monkeypatch):
+    monkeypatch.setattr("adapters.sim.machine._PATIENCE", 0.3)
+    processor = opened()
+    claim = run(processor, image("hello"))
+    pid = processor._rproc.machine.pid
+    os.kill(pid, signal.SIGSTOP)
+    with pytest.raises(HostFault, match="does not answer"):
+        processor.pause()
+    assert processor.state() == RUNNING
+    processor.release(claim)
+    assert not alive(pid)
+
+
+def test_stop_of_what_has_just_ended_is_no_error(opened, image):
+    processor = opened()
+    run(processor, image("exit"))
+    time.sleep(0.3)  # nobody has looked: it counts as running
+    processor.stop()
+    assert processor.state() == OFFLINE
+    assert processor.ending().status == 7
 
 
 def test_a_second_start_is_refused(opened, image):
