@@ -322,7 +322,7 @@ def test_a_peer_that_vanishes_cancels_its_calls_and_no_others(running):
         assert sum(c.cancelled.is_set() for c in running.handlers.contexts) == 50
         running.handlers.release.set()
         kept.join()
-        assert kept.outcome.value == "answered"
+        assert kept.outcome.value == "kept"
 
 
 def test_a_peer_that_vanishes_in_mid_frame_or_mid_answer_harms_nobody(running):
