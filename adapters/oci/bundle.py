@@ -37,21 +37,27 @@ class Value:
     def get(self, name: str) -> Value | None:
         """Return a property of this object; None if it is absent or null."""
         value = self._as(dict).get(name)
-        where = f"{self._where}.{name}" if self._where != "the document" else name
-        return None if value is None else Value(value, where, self._file)
+        return None if value is None else Value(value, self._at(name), self._file)
+
+    def _at(self, name: str) -> str:
+        return f"{self._where}.{name}" if self._where != "the document" else name
 
     def need(self, name: str, hint: str = "") -> Value:
         """Return a property that has to be there."""
         found = self.get(name)
         if found is None:
-            raise InvalidRequest(f"{self._file}: there is no {name}", hint=hint)
+            raise InvalidRequest(f"{self._file}: there is no {self._at(name)}", hint=hint)
         return found
 
     def text(self) -> str:
-        """Return the string; no NUL may be in it."""
+        """Return the string; no NUL may be in it, nor half a character (an escaped surrogate)."""
         text = self._as(str)
         if "\0" in text:
             raise self.fail("must not contain a NUL")
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise self.fail("must be Unicode text") from None
         return str(text)
 
     def items(self) -> list[Value]:
@@ -63,10 +69,11 @@ class Value:
 
     def texts(self) -> dict[str, str]:
         """Return this object, whose values have to be strings."""
-        return {
-            key: Value(value, f"{self._where}[{key!r}]", self._file).text()
-            for key, value in self._as(dict).items()
-        }
+        found = {}
+        for key, value in self._as(dict).items():
+            where = f"{self._where}[{key!r}]"
+            found[Value(key, where, self._file).text()] = Value(value, where, self._file).text()
+        return found
 
 
 def read_bundle(container_id: str, bundle: str) -> CreateRequest:

@@ -1,0 +1,214 @@
+"""Proves that config.json is read as meant, that whatever is wrong in it is named by its property,
+and that nothing in it makes the reader fail in another way."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from adapters.oci.bundle import read_bundle
+from adapters.oci.render import as_json
+from adapters.oci.spec import write_spec
+from domain.errors import AlreadyExists, InvalidRequest, NotFound, RemoteprocError
+from domain.lifecycle import CreateRequest
+
+GOOD = {
+    "ociVersion": "1.2.1",
+    "root": {"path": "rootfs"},
+    "process": {"cwd": "/fw", "args": ["hello.elf"]},
+    "annotations": {"remoteproc.name": "m4", "x": ""},
+}
+
+
+@pytest.fixture
+def bundle(tmp_path):
+    def make(config):
+        data = config if isinstance(config, bytes) else json.dumps(config).encode()
+        (tmp_path / "config.json").write_bytes(data)
+        return str(tmp_path)
+
+    return make
+
+
+def changed(path, value):
+    """Return GOOD with one property replaced, or removed by `...`."""
+    config = json.loads(json.dumps(GOOD))
+    *parents, last = path
+    place = config
+    for key in parents:
+        place = place[key]
+    if value is ...:
+        del place[last]
+    else:
+        place[last] = value
+    return config
+
+
+def test_a_good_one(bundle):
+    place = bundle(GOOD)
+    assert read_bundle("c1", place) == CreateRequest(
+        id="c1",
+        bundle=place,
+        rootfs=f"{place}/rootfs",
+        cwd="/fw",
+        entry="hello.elf",
+        annotations={"remoteproc.name": "m4", "x": ""},
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "field", "expected"),
+    [
+        (["root", "path"], "/abs/./rootfs/", "rootfs", "/abs/rootfs"),
+        (["root", "path"], "a/../b", "rootfs", "{bundle}/b"),
+        (["root", "path"], ".", "rootfs", "{bundle}"),
+        (["process", "cwd"], ..., "cwd", "/"),
+        (["process", "cwd"], None, "cwd", "/"),
+        (["annotations"], ..., "annotations", {}),
+        (["annotations"], None, "annotations", {}),
+        (["process", "args"], ["/a b/ü.elf"], "entry", "/a b/ü.elf"),
+        (["linux"], {"namespaces": 7}, "entry", "hello.elf"),
+        (["mounts"], "nonsense that means nothing here", "entry", "hello.elf"),
+        (["process", "env"], 5, "entry", "hello.elf"),
+    ],
+)
+def test_what_may_vary(bundle, path, value, field, expected):
+    place = bundle(changed(path, value))
+    if isinstance(expected, str):
+        expected = expected.format(bundle=place)
+    assert getattr(read_bundle("c1", place), field) == expected
+
+
+def test_a_relative_bundle(bundle, monkeypatch):
+    place = bundle(GOOD)
+    monkeypatch.chdir(os.path.dirname(place))
+    request = read_bundle("c1", os.path.basename(place))
+    assert (request.bundle, request.rootfs) == (place, f"{place}/rootfs")
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (["process"], ..., "there is no process"),
+        (["process"], None, "there is no process"),
+        (["process"], [], "process must be an object"),
+        (["process"], "x", "process must be an object"),
+        (["process", "args"], ..., "there is no process.args"),
+        (["process", "args"], "hello.elf", "process.args must be a list"),
+        (["process", "args"], {}, "process.args must be a list"),
+        (["process", "args"], [], "process.args must be one firmware file, not 0 words"),
+        (["process", "args"], ["a", "-v"], "process.args must be one firmware file, not 2 words"),
+        (["process", "args"], [""], "process.args[0] is empty"),
+        (["process", "args"], [7], "process.args[0] must be a string"),
+        (["process", "args"], [None], "process.args[0] must be a string"),
+        (["process", "args"], ["a\0b"], "process.args[0] must not contain a NUL"),
+        (["process", "args"], ["\udc80.elf"], "process.args[0] must be Unicode text"),
+        (["process", "cwd"], 7, "process.cwd must be a string"),
+        (["process", "cwd"], True, "process.cwd must be a string"),
+        (["process", "cwd"], "/\0", "process.cwd must not contain a NUL"),
+        (["root"], ..., "there is no root"),
+        (["root"], "rootfs", "root must be an object"),
+        (["root", "path"], ..., "there is no root.path"),
+        (["root", "path"], ["rootfs"], "root.path must be a string"),
+        (["root", "path"], "a\0", "root.path must not contain a NUL"),
+        (["annotations"], ["remoteproc.name"], "annotations must be an object"),
+        (["annotations", "x"], 1, "annotations['x'] must be a string"),
+        (["annotations", "x"], None, "annotations['x'] must be a string"),
+        (["annotations", "x"], {"y": "z"}, "annotations['x'] must be a string"),
+        (["annotations", "x"], "\ud800", "annotations['x'] must be Unicode text"),
+        (["annotations", "\ud800"], "x", "annotations['\\ud800'] must be Unicode text"),
+        (["annotations", "a\nb"], 1, "annotations['a\\nb'] must be a string"),
+    ],
+)
+def test_what_is_wrong_is_named(bundle, path, value, message):
+    place = bundle(changed(path, value))
+    with pytest.raises(InvalidRequest) as refused:
+        read_bundle("c1", place)
+    assert refused.value.message == f"{place}/config.json: {message}"
+    assert str(refused.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "is not JSON"),
+        (b"{", "is not JSON"),
+        (b'{"process": {}', "line 1 column"),
+        (b"[]", "the document must be an object"),
+        (b"null", "the document must be an object"),
+        (b"7", "the document must be an object"),
+        (b"\xff\xfe\xfa", "is not UTF-8 text"),
+        (b"[" * 100_000, "is nested too deeply"),
+        (b'{"a": ' + b"9" * 5000 + b"}", "is not JSON"),
+        (b" " * (8 << 20) + b"{}", "is larger than 8 MiB"),
+    ],
+)
+def test_what_is_no_config_at_all(bundle, data, message):
+    place = bundle(data)
+    with pytest.raises(InvalidRequest) as refused:
+        read_bundle("c1", place)
+    assert f"{place}/config.json" in refused.value.message
+    assert message in refused.value.message
+
+
+def test_no_bundle(tmp_path):
+    with pytest.raises(NotFound, match="--bundle"):
+        read_bundle("c1", str(tmp_path))
+
+
+def test_a_directory_in_its_place(tmp_path):
+    (tmp_path / "config.json").mkdir()
+    with pytest.raises(InvalidRequest, match="Is a directory"):
+        read_bundle("c1", str(tmp_path))
+
+
+def test_a_written_spec_is_read(tmp_path):
+    write_spec(str(tmp_path), "blink.elf", "m4")
+    request = read_bundle("c1", str(tmp_path))
+    assert (request.entry, request.annotations) == ("blink.elf", {"remoteproc.name": "m4"})
+    with pytest.raises(AlreadyExists):
+        write_spec(str(tmp_path), "blink.elf", "m4")
+
+
+text = st.text(st.characters(exclude_categories=[]), max_size=8)  # lone surrogates, too
+scalars = st.none() | st.booleans() | st.integers() | st.floats() | text
+wild = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(text, inner, max_size=3)
+)
+strings = text | wild
+like_a_config = st.fixed_dictionaries(
+    {},
+    optional={
+        "root": st.fixed_dictionaries({}, optional={"path": strings}) | wild,
+        "process": st.fixed_dictionaries(
+            {}, optional={"args": st.lists(strings, min_size=1, max_size=2) | wild, "cwd": strings}
+        )
+        | wild,
+        "annotations": st.dictionaries(text, strings, max_size=3) | wild,
+    },
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
+@given(like_a_config | wild)
+def test_any_json(bundle, config):
+    try:
+        request = read_bundle("c1", bundle(config))
+    except RemoteprocError as refusal:
+        assert str(refusal).isprintable()
+        return
+    # What is taken can be shown: no output of ours fails on it later.
+    as_json(request._asdict()).encode()
+    assert "\0" not in request.rootfs + request.entry + request.cwd
+    assert os.path.isabs(request.rootfs)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.binary())
+def test_any_bytes(bundle, data):
+    with pytest.raises(RemoteprocError):
+        read_bundle("c1", bundle(data))
