@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-import zlib
+from binascii import crc32
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +37,7 @@ def board_file(settings: Settings) -> str:
 
 def board_key(settings: Settings) -> str:
     """Return a short word for the board, fit for a file name."""
-    return f"{settings.backend}-{zlib.crc32(board_file(settings).encode()):08x}"
+    return f"{settings.backend}-{crc32(board_file(settings).encode()):08x}"
 
 
 def make_ownership(settings: Settings) -> FileOwnership:

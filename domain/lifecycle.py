@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from domain.annotations import Wishes, read_annotations
 from domain.container import KILLED, Exit, FirmwareContainer, Operation, Status, check_id
@@ -18,11 +18,13 @@ from domain.errors import (
     RemoteprocError,
     WrongState,
 )
-from domain.ports import Board, ContainerStore, FirmwareSource, Ownership, Supervisors
 from domain.processor import ProcessorInfo
 from domain.signals import SIGKILL, stop_signals
 
 _GONE_WITHIN = 10.0  # seconds that a supervisor may take to wind up
+
+if TYPE_CHECKING:
+    from domain.ports import Board, ContainerStore, FirmwareSource, Ownership, Supervisors
 
 
 class CreateRequest(NamedTuple):

@@ -11,12 +11,14 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from adapters.host.files import fault, private_directory, read_all, still_at, try_lock
 from domain.container import Owner
 from domain.errors import Busy
-from domain.ports import Claim
+
+if TYPE_CHECKING:
+    from domain.ports import Claim
 
 # Others hold a file for an instant, to see whether its owner lives; that is no ownership.
 _ATTEMPTS, _PAUSE = 20, 0.01

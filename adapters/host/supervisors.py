@@ -1,14 +1,14 @@
-"""Spawns supervisors and speaks to them; implements domain.ports.Supervisors."""
+"""Spawns supervisors and speaks to them; implements domain.ports.Supervisors.
+
+Most commands only look whether one lives, so what speaking needs is imported where it is used.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import signal
-import socket
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from adapters.host import process, wire
 from adapters.host.files import fault
@@ -16,8 +16,12 @@ from adapters.host.records import to_json
 from domain.annotations import Wishes, read_annotations
 from domain.container import FirmwareContainer
 from domain.errors import Busy, HostFault, WrongState
-from domain.ports import Draft
 from domain.signals import SIGKILL, signal_name, stop_signals
+
+if TYPE_CHECKING:
+    import socket
+
+    from domain.ports import Draft
 
 CREATOR = 3  # the descriptor through which creator and supervisor speak
 _READY_WITHIN = 20.0  # seconds
@@ -41,6 +45,9 @@ class ProcessSupervisors:
 
     def spawn(self, draft: Draft, container: FirmwareContainer) -> FirmwareContainer:
         """Start a supervisor with this process's stdio and wait until it is ready."""
+        import json
+        import socket
+
         fields = to_json(container)
         order = {
             "root": self._root,
@@ -81,6 +88,8 @@ class ProcessSupervisors:
         return container
 
     def _exec(self, command: list[str], creator: socket.socket) -> int:
+        import signal
+
         try:
             return os.posix_spawn(
                 command[0],
@@ -119,6 +128,8 @@ class ProcessSupervisors:
 
     def ask(self, container: FirmwareContainer, verb: str) -> None:
         """Send one verb over the control socket and await the outcome."""
+        import socket
+
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as control:
             try:
                 self._connect(control, container.id)
@@ -152,6 +163,8 @@ class ProcessSupervisors:
 
     def signal(self, container: FirmwareContainer, number: int) -> None:
         """Send a signal to that very process."""
+        import signal
+
         descriptor = process.open_process(container.pid, container.birth)
         if descriptor is None:
             raise self._gone(container)

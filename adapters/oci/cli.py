@@ -1,33 +1,15 @@
-"""The command line of an OCI runtime (runc's surface), over the use cases."""
+"""The command line of an OCI runtime (runc's surface)."""
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Callable
-
 import click
 
-from adapters.oci.report import LogTarget
-from domain.lifecycle import Lifecycle
+from adapters.oci import commands
+from adapters.oci.commands import Context
 
 SPEC_LINE = "spec: 1.2.1"
-
-
-class Context:
-    """What the global options say, and how to get at the use cases."""
-
-    def __init__(self, make: Callable[[str | None, str | None], Lifecycle], log: LogTarget) -> None:
-        self._make = make
-        self.log = log
-        self.config: str | None = None
-        self.root: str | None = None
-
-    @property
-    def lifecycle(self) -> Lifecycle:
-        """The use cases on what is configured."""
-        return self._make(self.config, self.root)
-
+LOG_FORMATS = ("text", "json")
+LOG_LEVELS = ("trace", "debug", "info", "warning", "error")
 
 pass_context = click.make_pass_decorator(Context)
 _ID = click.argument("container_id", metavar="ID")
@@ -47,13 +29,13 @@ def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.option("--config", metavar="FILE", help="Configuration instead of /etc/remoteproc-runtime/.")
+@click.option("--config", metavar="FILE", help="Configuration (default: /etc/remoteproc-runtime).")
 @click.option("--root", metavar="DIR", help="Where the state of containers is kept.")
 @click.option("--log", metavar="FILE", help="Append errors to this file, too.")
-@click.option("--log-format", type=click.Choice(["text", "json"]), default="text")
+@click.option("--log-format", type=click.Choice(LOG_FORMATS), default="text")
 @click.option(
     "--log-level",
-    type=click.Choice(["trace", "debug", "info", "warning", "error"]),
+    type=click.Choice(LOG_LEVELS),
     default="info",
     help="With debug, errors come with a traceback.",
 )
@@ -87,38 +69,7 @@ def cli(
       remoteproc-runtime create --bundle DIR ID; remoteproc-runtime start ID
     """
     context.config, context.root = config, root
-    context.log.file = os.path.abspath(log) if log else ""
-    context.log.json = log_format == "json"
-    context.log.debug = debug or log_level in ("trace", "debug")
-
-
-def write_pid(path: str | None, pid: int) -> None:
-    """Write a pid file as engines expect it: the number alone, complete when it is there."""
-    if path is None:
-        return
-    from adapters.host.files import fault
-
-    path = os.path.abspath(path)
-    temporary = f"{path}.{os.getpid()}~"
-    try:
-        with open(temporary, "w", encoding="ascii") as file:
-            file.write(str(pid))
-        os.rename(temporary, path)
-    except OSError as error:
-        raise fault(f"cannot write pid file {path}", error) from error
-
-
-def _create(context: Context, bundle: str, pid_file: str | None, container_id: str) -> Lifecycle:
-    from adapters.oci.bundle import read_bundle
-
-    lifecycle = context.lifecycle
-    container = lifecycle.create(read_bundle(container_id, bundle))
-    try:
-        write_pid(pid_file, container.pid)
-    except BaseException:
-        lifecycle.delete(container_id, force=True)
-        raise
-    return lifecycle
+    context.set_log(log, log_format, "debug" if debug else log_level)
 
 
 @cli.command()
@@ -128,7 +79,7 @@ def _create(context: Context, bundle: str, pid_file: str | None, container_id: s
 @pass_context
 def create(context: Context, bundle: str, pid_file: str | None, container_id: str) -> None:
     """Create a container from a bundle; its firmware does not run yet."""
-    _create(context, bundle, pid_file, container_id)
+    commands.create(context, container_id, bundle, pid_file)
 
 
 @cli.command()
@@ -136,7 +87,7 @@ def create(context: Context, bundle: str, pid_file: str | None, container_id: st
 @pass_context
 def start(context: Context, container_id: str) -> None:
     """Run a created container's firmware; returns when the processor runs it."""
-    context.lifecycle.start(container_id)
+    commands.start(context, container_id)
 
 
 @cli.command()
@@ -155,16 +106,8 @@ def run(
     container_id: str,
 ) -> None:
     """Create and start a container, wait for its end, delete it; exit as it did."""
-    from adapters.oci.foreground import stay
-
-    lifecycle = _create(context, bundle, pid_file, container_id)
-    try:
-        lifecycle.start(container_id)
-    except BaseException:
-        lifecycle.delete(container_id, force=True)
-        raise
-    if not detach:
-        click.get_current_context().exit(stay(lifecycle, container_id, keep=keep))
+    status = commands.run(context, container_id, bundle, pid_file, detach=detach, keep=keep)
+    click.get_current_context().exit(status)
 
 
 @cli.command()
@@ -172,9 +115,7 @@ def run(
 @pass_context
 def state(context: Context, container_id: str) -> None:
     """Show a container's state as JSON."""
-    from adapters.oci import render
-
-    click.echo(render.as_json(render.state(context.lifecycle.state(container_id))))
+    commands.state(context, container_id)
 
 
 @cli.command()
@@ -188,9 +129,7 @@ def kill(context: Context, _all: bool, container_id: str, signal: str) -> None:
     TERM and INT stop the processor, KILL stops it and ends the container with 137; others are
     noted in the log. Returns when the processor is off.
     """
-    from domain.signals import read_signal
-
-    context.lifecycle.kill(container_id, read_signal(signal))
+    commands.kill(context, container_id, signal)
 
 
 @cli.command()
@@ -199,7 +138,7 @@ def kill(context: Context, _all: bool, container_id: str, signal: str) -> None:
 @pass_context
 def delete(context: Context, force: bool, container_id: str) -> None:
     """Delete a stopped container."""
-    context.lifecycle.delete(container_id, force=force)
+    commands.delete(context, container_id, force=force)
 
 
 @cli.command("list")
@@ -208,16 +147,7 @@ def delete(context: Context, force: bool, container_id: str) -> None:
 @pass_context
 def list_(context: Context, form: str, quiet: bool) -> None:
     """List the containers under the state root."""
-    from adapters.oci import render
-
-    rows = context.lifecycle.all()
-    if quiet:
-        for row in rows:
-            click.echo(row.id)
-    elif form == "json":
-        click.echo(render.as_json([render.state(row) for row in rows]))
-    else:
-        click.echo(render.containers(rows))
+    commands.list_containers(context, form, quiet=quiet)
 
 
 @cli.command()
@@ -226,9 +156,7 @@ def list_(context: Context, form: str, quiet: bool) -> None:
 @pass_context
 def logs(context: Context, follow: bool, container_id: str) -> None:
     """Show what a container's firmware printed lately."""
-    from adapters.oci.logs import show
-
-    show(context.lifecycle, container_id, follow=follow, out=sys.stdout.buffer)
+    commands.logs(context, container_id, follow=follow)
 
 
 @cli.command()
@@ -236,13 +164,7 @@ def logs(context: Context, follow: bool, container_id: str) -> None:
 @pass_context
 def processors(context: Context, form: str) -> None:
     """Show the processors of this board: state, firmware, owner."""
-    from adapters.oci import render
-
-    rows = context.lifecycle.processors()
-    if form == "json":
-        click.echo(render.as_json([render.processor(row) for row in rows]))
-    else:
-        click.echo(render.processors(rows))
+    commands.processors(context, form)
 
 
 @cli.command()

@@ -7,8 +7,6 @@ import sys
 from collections.abc import Callable
 from typing import NamedTuple
 
-import click
-
 from domain.errors import RemoteprocError
 
 PROGRAM = "remoteproc-runtime"
@@ -54,19 +52,27 @@ def outcome_of(error: BaseException) -> Outcome:
     match error:
         case RemoteprocError():
             return Outcome(FAILED, str(error))
-        case click.exceptions.Exit():
-            return Outcome(error.exit_code)
-        case click.ClickException():
-            return Outcome(error.exit_code, error.format_message())
-        case click.Abort() | KeyboardInterrupt():
+        case KeyboardInterrupt():
             return Outcome(INTERRUPTED, "interrupted")
         case BrokenPipeError():
             return Outcome(FAILED)
         case OSError():
             return Outcome(FAILED, f"{error.filename or 'system'}: {error.strerror or error}")
-        case _:
-            text = f"internal error: {type(error).__name__}: {error}"
-            return Outcome(FAILED, f"{text}; please report it with the output of --debug")
+    return _of_click(error) or Outcome(
+        FAILED,
+        f"internal error: {type(error).__name__}: {error}; please report it with --debug's output",
+    )
+
+
+def _of_click(error: BaseException) -> Outcome | None:
+    click = sys.modules.get("click")  # it has raised nothing where it was not needed
+    if click is None:
+        return None
+    if isinstance(error, click.exceptions.Exit):
+        return Outcome(error.exit_code)
+    if isinstance(error, click.ClickException):
+        return Outcome(error.exit_code, error.format_message())
+    return Outcome(INTERRUPTED, "interrupted") if isinstance(error, click.Abort) else None
 
 
 def run(command: Callable[[], object], log: LogTarget) -> int:
