@@ -1,0 +1,284 @@
+"""Proves the arrows between the packages, that the proof can fail, what programs on the hot path
+load, and that no module is long."""
+
+from __future__ import annotations
+
+import ast
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+import warnings
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("domain", "adapters", "bootstrap")
+MODULES = sorted(
+    path.relative_to(ROOT)
+    for package in PACKAGES
+    for path in (ROOT / package).rglob("*.py")
+    if not path.name.endswith("_pb2.py")
+)
+CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"][
+    "contracts"
+]
+
+
+def lint(directory):
+    """Check the contracts on the packages in a directory; return exit code and output."""
+    program = Path(sys.executable).with_name("lint-imports")
+    done = subprocess.run(
+        [program, "--no-cache", "--no-logo"],
+        cwd=directory,
+        env={"PATH": os.environ["PATH"], "COLUMNS": "200"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout
+
+
+def test_all_contracts_are_kept():
+    code, output = lint(ROOT)
+    assert code == 0, output
+    assert f"Contracts: {len(CONTRACTS)} kept, 0 broken." in output
+
+
+# --- the checker itself ---------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory):
+    """The packages in a directory of their own."""
+    directory = tmp_path_factory.mktemp("copy")
+    ignore = shutil.ignore_patterns("__pycache__", "boards")
+    for package in PACKAGES:
+        shutil.copytree(ROOT / package, directory / package, ignore=ignore)
+    shutil.copy(ROOT / "pyproject.toml", directory)
+    return directory
+
+
+BREACHES = [
+    ("domain/container.py", "import adapters.host.files", "Arrows point inwards"),
+    ("domain/container.py", "import bootstrap.settings", "Arrows point inwards"),
+    ("adapters/oci/render.py", "import bootstrap.settings", "Arrows point inwards"),
+    ("adapters/host/files.py", "import dependency_injector", "dependency-injector"),
+    ("bootstrap/factories.py", "from dependency_injector import providers", "dependency-injector"),
+    ("adapters/oci/render.py", "import adapters.sim.board", "which processors there are"),
+    ("adapters/containerd/__init__.py", "import adapters.sysfs", "which processors there are"),
+    ("adapters/sysfs/__init__.py", "import adapters.sim.spec", "know of each other"),
+    ("adapters/sim/spec.py", "import adapters.oci.render", "do not know who asks"),
+    ("adapters/host/files.py", "import adapters.sim.spec", "The host adapter"),
+    ("adapters/containerd/ttrpc/frames.py", "import domain.errors", "ttrpc can be lifted out"),
+    (
+        "adapters/containerd/ttrpc/frames.py",
+        "import adapters.containerd.api.anys",
+        "ttrpc can be lifted out",
+    ),
+]
+
+
+@pytest.mark.parametrize(("module", "statement", "contract"), BREACHES)
+def test_a_breach_is_found(copy, module, statement, contract):
+    """It is found in a function, too: a late import is an arrow like any other."""
+    path = copy / module
+    kept = path.read_text()
+    try:
+        path.write_text(f"{kept}\n\ndef late():\n    {statement}\n")
+        code, output = lint(copy)
+    finally:
+        path.write_text(kept)
+    assert code == 1, output
+    broken = [line for line in output.splitlines() if " BROKEN" in line]
+    assert any(contract in line for line in broken), output
+
+
+def test_the_copy_is_sound_without_a_breach(copy):
+    assert lint(copy)[0] == 0
+
+
+def test_every_contract_is_seen_broken():
+    names = [contract["name"] for contract in CONTRACTS]
+    unseen = [n for n in names if not any(contract in n for _, _, contract in BREACHES)]
+    assert unseen == []
+
+
+# --- what import-linter cannot say ----------------------------------------------------------
+
+
+def nodes(path):
+    """Return what a module consists of, but for what only type checkers see."""
+    waiting = [ast.parse((ROOT / path).read_text())]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        for inner in ast.iter_child_nodes(node):
+            types_only = isinstance(inner, ast.If) and ast.unparse(inner.test) == "TYPE_CHECKING"
+            waiting += inner.orelse if types_only else [inner]
+
+
+def imports(path):
+    """Return the absolute names that a module imports, wherever in it."""
+    for node in nodes(path):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            # `from . import x` in a/b/c.py is of a.b, as `from .. import x` is of a.
+            above = path.parts[: len(path.parts) - node.level] if node.level else ()
+            yield ".".join((*above, *([node.module] if node.module else [])))
+
+
+def test_there_is_something_to_look_at():
+    assert len(MODULES) > 50
+
+
+PURE = {
+    *("__future__", "collections", "contextlib", "dataclasses", "enum", "functools", "re"),
+    *("itertools", "math", "struct", "typing", "operator", "hashlib", "binascii"),
+    # For constants, os.strerror and the default clock alone: see the next test.
+    *("errno", "os", "signal", "time"),
+}
+
+
+@pytest.mark.parametrize("path", [m for m in MODULES if m.parts[0] == "domain"], ids=str)
+def test_the_domain_is_pure(path):
+    """It imports itself and what of the standard library does no I/O."""
+    for name in imports(path):
+        top = name.partition(".")[0]
+        assert top == "domain" or top in PURE, f"{path} imports {name}"
+
+
+ALLOWED_OF = {
+    "os": {"strerror"},
+    "signal": {"Signals", "SIGTERM", "SIGINT"},
+    "time": {"time"},
+    "_errno": {"errorcode"},
+}
+
+
+@pytest.mark.parametrize("path", [m for m in MODULES if m.parts[0] == "domain"], ids=str)
+def test_the_domain_does_no_io(path):
+    for node in nodes(path):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            used = ALLOWED_OF.get(node.value.id)
+            assert used is None or node.attr in used, f"{path} uses {node.value.id}.{node.attr}"
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            assert node.func.id not in ("open", "print", "input", "exec", "eval"), str(path)
+        elif isinstance(node, ast.ImportFrom) and node.module in ("os", "signal", "time"):
+            raise AssertionError(f"{path} imports from {node.module}")
+
+
+@pytest.mark.parametrize(
+    "path", [m for m in MODULES if m.parts[:3] == ("adapters", "containerd", "ttrpc")], ids=str
+)
+def test_ttrpc_stands_alone(path):
+    for name in imports(path):
+        own = name.startswith("adapters.containerd.ttrpc")
+        known = name.partition(".")[0] in sys.stdlib_module_names or name.startswith("google.")
+        assert own or known, f"{path} imports {name}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=str)
+def test_modules_are_short(path):
+    lines = len((ROOT / path).read_text().splitlines())
+    assert lines <= 300, f"{path} has {lines} lines"
+    if lines > 200:
+        warnings.warn(f"{path} has {lines} lines: over 200", stacklevel=1)
+
+
+# --- the hot path ---------------------------------------------------------------------------
+
+HEAVY = {
+    "dependency_injector",
+    "asyncio",
+    "yaml",
+    "google.protobuf",
+    "subprocess",
+    "logging",
+    "importlib.metadata",
+    "concurrent.futures",
+}
+TELL = "import sys; sys.stderr.write(chr(10).join(sorted(sys.modules)))"
+
+
+def modules_of(statement, *arguments, isolated="-I"):
+    """Run a statement as the programs are run; return the modules loaded at its end."""
+    paths = [str(ROOT)]
+    if isolated == "-I":
+        import click
+
+        paths.append(str(Path(click.__file__).parents[1]))
+    code = f"import sys; sys.path[1:1] = {paths!r}\n{statement}"
+    command = [sys.executable, "-S", isolated, "-X", "utf8", "-c", code, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr, done.stderr
+    return set(done.stderr.split("\n--\n")[-1].splitlines()), done
+
+
+def heavy(modules, *more):
+    return {name for name in (*HEAVY, *more) if name in modules}
+
+
+# The program ends by os._exit, so what was loaded is told right before.
+RUN = """
+import os
+end = os._exit
+def tell(code):
+    sys.stdout.flush()
+    sys.stderr.write("\\n--\\n" + "\\n".join(sorted(sys.modules)) + "\\n")
+    sys.stderr.flush()
+    end(code)
+os._exit = tell
+sys.argv[0] = "remoteproc-runtime"
+from bootstrap.oci import main
+try:
+    main()
+except SystemExit as ending:
+    tell(ending.code or 0)
+"""
+
+
+@pytest.fixture
+def root_with_a_container(tmp_path):
+    from adapters.host.store import DirectoryStore
+    from domain.container import Exit
+    from tests.contract.test_store import container
+
+    store = DirectoryStore(str(tmp_path / "state"))
+    draft = store.draft("c1")
+    draft.commit(container(bundle=str(tmp_path)))
+    draft.close()
+    store.record_exit("c1", Exit(0, 1.0))
+    return store.root
+
+
+@pytest.mark.parametrize(
+    "arguments", [("state", "c1"), ("list", "-q"), ("delete", "c1"), ("kill", "c1", "KILL")]
+)
+def test_commands_load_little(root_with_a_container, arguments):
+    modules, done = modules_of(RUN, "--root", root_with_a_container, *arguments)
+    assert done.returncode == (1 if arguments[0] == "kill" else 0), done.stderr
+    assert "domain.lifecycle" in modules, "the command was carried out"
+    assert heavy(modules) == set()
+
+
+def supervisor_modules():
+    statement = "import bootstrap.supervise, adapters.sim.backend\n"
+    return modules_of(f"{statement}sys.stderr.write('\\n--\\n'); {TELL}")[0]
+
+
+def test_the_supervisor_loads_little():
+    modules = supervisor_modules()
+    assert {"adapters.host.supervisor", "adapters.sim.machine"} <= modules
+    assert heavy(modules, "dataclasses", "inspect", "click", "pathlib", "tempfile") == set()
+
+
+def test_what_is_heavy_would_be_noticed():
+    statement = "import dataclasses, asyncio, bootstrap.supervise\n"
+    modules, _ = modules_of(f"{statement}sys.stderr.write('\\n--\\n'); {TELL}")
+    found = heavy(modules, "dataclasses", "inspect")
+    assert found >= {"dataclasses", "asyncio", "inspect"}
