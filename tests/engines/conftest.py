@@ -20,6 +20,13 @@ from tests.engines.releases import Releases, fetch
 PROBE = "localhost/probe:1"
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Fetch the engines before the first test, whose time limit a download would exceed."""
+    needed = any("releases" in getattr(item, "fixturenames", ()) for item in session.items)
+    if needed and os.geteuid() == 0 and not session.config.option.collectonly:
+        fetch()
+
+
 @pytest.fixture(scope="session")
 def releases() -> Releases:
     if os.geteuid() != 0:

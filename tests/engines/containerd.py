@@ -9,7 +9,7 @@ from typing import Any
 from tests.engines.cri import Cri
 from tests.engines.daemon import Daemon
 from tests.engines.enclosure import Enclosure
-from tests.engines.process import Result
+from tests.engines.process import Process, Result
 from tests.engines.releases import CONTAINERD, OLDEST, Releases
 
 PAUSE = "localhost/pause:1"  # the image of CRI's sandboxes; load it before the first pod
@@ -95,10 +95,16 @@ class Containerd:
         self, *args: str, namespace: str = "default", check: bool = True, timeout: float = 60
     ) -> Result:
         """Run ctr; an exit code other than 0 raises AssertionError, unless `check` is false."""
-        ctr = self.releases.binary(self.suite, "ctr")
-        address = "/run/containerd/containerd.sock"
-        result = self.enclosure.run(ctr, "-a", address, "-n", namespace, *args, timeout=timeout)
+        result = self.enclosure.run(*self._client(namespace), *args, timeout=timeout)
         return result.check() if check else result
+
+    def background(self, *args: str, namespace: str = "default") -> Process:
+        """Start ctr and let it run, such as for `events`, or `run` without `-d`."""
+        return self.enclosure.spawn([*self._client(namespace), *args])
+
+    def _client(self, namespace: str) -> list[str]:
+        ctr = self.releases.binary(self.suite, "ctr")
+        return [ctr, "-a", "/run/containerd/containerd.sock", "-n", namespace]
 
     def load(self, archive: str, namespace: str = "default") -> None:
         """Import an archive made by images.write_oci; CRI's namespace is `k8s.io`."""

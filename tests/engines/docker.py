@@ -6,11 +6,11 @@ import json
 import os
 import socket
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from tests.engines.containerd import Containerd, close, enclosure_for
 from tests.engines.daemon import Daemon
-from tests.engines.process import Result
+from tests.engines.process import Process, Result
 from tests.engines.releases import CONTAINERD, DOCKER, Releases
 
 
@@ -101,10 +101,18 @@ class Docker:
         self, *args: str, check: bool = True, timeout: float = 60, stdin: str = ""
     ) -> Result:
         """Run the docker client; an exit code other than 0 raises AssertionError, if `check`."""
-        docker = self.releases.binary(self.suite, "docker")
-        env = {"DOCKER_HOST": "unix:///run/docker.sock", "DOCKER_BUILDKIT": "0"}
-        result = self.enclosure.run(docker, *args, env=env, stdin=stdin, timeout=timeout)
+        argv, env = [self._client(), *args], self._environment
+        result = self.enclosure.run(*argv, env=env, stdin=stdin, timeout=timeout)
         return result.check() if check else result
+
+    def background(self, *args: str) -> Process:
+        """Start the docker client and let it run, such as for `events`, `logs -f` or `wait`."""
+        return self.enclosure.spawn([self._client(), *args], env=self._environment)
+
+    _environment: ClassVar = {"DOCKER_HOST": "unix:///run/docker.sock", "DOCKER_BUILDKIT": "0"}
+
+    def _client(self) -> str:
+        return self.releases.binary(self.suite, "docker")
 
     def run(self, *args: str, check: bool = True, timeout: float = 60) -> Result:
         """`docker run` without a network, which no firmware has."""

@@ -82,10 +82,16 @@ class Enclosure:
         self._control.close()
         assert self._holder.wait(60) == 0 and not os.path.exists(self.base), f"{self.base} is left"
 
-    def spawn(self, argv: Sequence[str], log: str, env: Mapping[str, str] | None = None) -> Process:
-        """Start a long-running command, its output appended to the file `log`."""
+    def spawn(
+        self, argv: Sequence[str], log: str = "", env: Mapping[str, str] | None = None
+    ) -> Process:
+        """Start a command and let it run, its output appended to the file `log` (or a new one)."""
+        if not log:
+            fd, log = tempfile.mkstemp(prefix="command-", suffix=".log", dir=f"{self.base}/logs")
+            os.close(fd)
         with open(log, "ab") as out, open(os.devnull, "rb") as nothing:
-            return self._spawn(argv, env, [nothing.fileno(), out.fileno(), out.fileno()])
+            fds = [nothing.fileno(), out.fileno(), out.fileno()]
+            return self._spawn(argv, env, fds, log)
 
     def run(
         self,
@@ -115,12 +121,14 @@ class Enclosure:
                 texts.append(file.read().decode(errors="replace"))
             return Result(argv, code, *texts)
 
-    def _spawn(self, argv: Sequence[str], env: Mapping[str, str] | None, fds: list[int]) -> Process:
+    def _spawn(
+        self, argv: Sequence[str], env: Mapping[str, str] | None, fds: list[int], log: str = ""
+    ) -> Process:
         request = {"argv": list(argv), "env": {**self.env, **(env or {})}, "cwd": self.base}
         ours, theirs = os.pipe()
         socket.send_fds(self._control, [json.dumps(request).encode()], [*fds, theirs])
         os.close(theirs)
-        return Process(argv, ours)
+        return Process(argv, ours, log)
 
     def _mountinfo(self) -> list[str]:
         with open(f"/proc/{self._holder.pid}/mountinfo") as file:
@@ -145,6 +153,10 @@ class Enclosure:
             if line:
                 found[pid] = line
         return found
+
+    def find(self, text: str) -> list[int]:
+        """Pids of the processes whose command line has this text, such as a shim's name."""
+        return [pid for pid, line in self.processes().items() if text in line]
 
     def cgroups(self) -> list[str]:
         """Container cgroups, hierarchy first: those below an engine's own, which it may keep."""

@@ -1,9 +1,9 @@
 """The process that holds an enclosure: namespaces, control groups, and all that runs in them.
 
-Run as `python3 -m tests.engines.holder JSON`, with a SOCK_SEQPACKET control socket as standard input. Each
-message asks for a command: JSON (argv, env, cwd) with four descriptors: stdin, stdout, stderr, and
-a pipe that gets the line "PID" and, at the end, the line "STATUS" as waitpid(2) gives it. When the
-peer closes the socket, or dies, everything in the enclosure is killed and removed.
+Run as `python3 -m tests.engines.holder JSON`, its standard input a SOCK_SEQPACKET control socket.
+Each message asks for a command: JSON (argv, env, cwd) with four descriptors: stdin, stdout, stderr,
+and a pipe that gets the line "PID" and, at the end, the line "STATUS" as waitpid(2) gives it. When
+the peer closes the socket, or dies, everything in the enclosure is killed and removed.
 
 It is the subreaper of its commands, so whatever they leave behind becomes its child.
 """

@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.engines.containerd import close
 from tests.engines.enclosure import Enclosure
-from tests.engines.process import Result
+from tests.engines.process import Process, Result
 from tests.engines.releases import PODMAN, Releases
 
 # The defaults of the two limits cannot be raised to without CAP_SYS_RESOURCE.
@@ -99,6 +99,10 @@ class Podman:
         podman = self.releases.binary(self.suite, "podman")
         result = self.enclosure.run(podman, *args, stdin=stdin, timeout=timeout)
         return result.check() if check else result
+
+    def background(self, *args: str) -> Process:
+        """Start podman and let it run, such as for `events`, `logs -f` or `wait`."""
+        return self.enclosure.spawn([self.releases.binary(self.suite, "podman"), *args])
 
     def run(self, *args: str, check: bool = True, timeout: float = 60) -> Result:
         """`podman run` without a network, which no firmware has."""

@@ -32,10 +32,11 @@ class Result(NamedTuple):
 
 
 class Process:
-    """A command running in an enclosure."""
+    """A command running in an enclosure; `log` is the file that has its output, if any."""
 
-    def __init__(self, argv: Sequence[str], status: int) -> None:
+    def __init__(self, argv: Sequence[str], status: int, log: str = "") -> None:
         self.argv = argv
+        self.log = log
         self.code: int | None = None
         # Two lines come, perhaps at once: unbuffered, or select would miss the second.
         self._status = open(status, "rb", buffering=0)  # noqa: SIM115
@@ -54,6 +55,11 @@ class Process:
             code = os.waitstatus_to_exitcode(status)
             self.code = code if code >= 0 else 128 - code
         return self.code
+
+    def output(self) -> str:
+        """What it has written to its log so far."""
+        with open(self.log, errors="replace") as file:
+            return file.read()
 
     def running(self) -> bool:
         """Whether it has not exited yet."""

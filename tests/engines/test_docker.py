@@ -30,7 +30,10 @@ def test_stops_a_container(start_docker, probe, version):
     docker.run("-d", "--name", "one", "--annotation", "remoteproc.name=m4", PROBE)
     assert docker.inspect("one")["HostConfig"]["Annotations"] == {"remoteproc.name": "m4"}
     assert wait_until(lambda: docker.docker("logs", "one").text == "waiting", 5)
+    waiting = docker.background("wait", "one")
+    assert waiting.running()
     docker.docker("stop", "one")
+    assert (waiting.wait(5), waiting.output().strip()) == (0, "0")
     assert docker.inspect("one")["State"]["ExitCode"] == 0
     docker.docker("rm", "one")
 

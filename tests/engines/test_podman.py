@@ -37,7 +37,10 @@ def test_stops_a_container(start_podman, probe, version, runtime):
     podman.run("-d", "--name", "one", "--annotation", "remoteproc.name=m4", PROBE)
     assert podman.inspect("one")["Config"]["Annotations"]["remoteproc.name"] == "m4"
     assert wait_until(lambda: podman.podman("logs", "one").text == "waiting", 5)
+    waiting = podman.background("wait", "one")
+    assert waiting.running()
     podman.podman("stop", "one")
+    assert (waiting.wait(5), waiting.output().strip()) == (0, "0")
     assert podman.inspect("one")["State"]["ExitCode"] == 0
     podman.podman("rm", "one")
 
