@@ -84,7 +84,7 @@ def run_until(number: int, function: Callable[[], object], *, torn: bool = False
                 if count > number:
                     if half:
                         descriptor, data, *where = args
-                        real(descriptor, data[: len(data) // 2], *where)  # type: ignore[index]
+                        real(descriptor, data[: len(data) // 2], *where)  # type: ignore[index, arg-type]
                     os.kill(os.getpid(), signal.SIGKILL)
                 return real(*args, **kwargs)
 

@@ -15,6 +15,7 @@ from domain.processor import (
     DELETED,
     OFFLINE,
     RUNNING,
+    SUSPENDED,
     Ending,
     ProcessorInfo,
     ProcessorState,
@@ -24,10 +25,11 @@ EBUSY, EINVAL = 16, 22
 
 
 class Program(NamedTuple):
-    """What firmware does: what it prints and how it ends by itself (None: never)."""
+    """What firmware does: what it prints, how it ends by itself (None: never), what it replies."""
 
     output: bytes = b""
     ending: Ending | None = None
+    reply: Callable[[bytes], bytes] = lambda _: b""
 
 
 class Core:
@@ -95,6 +97,8 @@ class FakeProcessor:
     def load(self, claim: Claim, firmware: FirmwareImage) -> None:
         """Choose the firmware."""
         self.core.do("load")
+        if not self.core.look().startable:
+            raise ProcessorFault(f"cannot load {self.name}: it is {self.core.power}", errno=EBUSY)
         self.core.loaded = claim["firmware"]
         self.core.program = self._programs.get(os.path.basename(firmware.name), Program())
 
@@ -110,7 +114,7 @@ class FakeProcessor:
     def stop(self) -> None:
         """Switch it off."""
         self.core.do("stop")
-        if not (self.core.power.executing or self.core.power.crashed):
+        if self.core.power.startable:
             raise ProcessorFault(f"cannot stop {self.name}: it is off", errno=EINVAL)
         self.core.power = OFFLINE
 
@@ -126,10 +130,14 @@ class FakeProcessor:
     def pause(self) -> None:
         """Freeze it."""
         self.core.do("pause")
+        if self.core.power == RUNNING:
+            self.core.power = SUSPENDED
 
     def resume(self) -> None:
         """Let it go on."""
         self.core.do("resume")
+        if self.core.power == SUSPENDED:
+            self.core.power = RUNNING
 
     def ending(self) -> Ending:
         """Tell how the firmware ended."""
@@ -145,7 +153,9 @@ class FakeProcessor:
         return data
 
     def write_input(self, data: bytes) -> int:
-        """Take it for nobody."""
+        """Let the firmware reply."""
+        if self.core.power == RUNNING:
+            self.core.output += self.core.program.reply(data)
         return len(data)
 
 

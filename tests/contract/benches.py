@@ -1,0 +1,166 @@
+"""Boards to hold to the contract of domain.ports.Board and Processor, each with firmware for it.
+
+A new adapter gets a `Bench` here and a line in BENCHES; the tests are the same for all.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from adapters.sim.backend import SimBoard
+from adapters.sim.board import load_board, parse_board
+from adapters.sim.processor import open_processor
+from domain.annotations import Wishes
+from domain.firmware import FirmwareImage
+from domain.ports import Board, Claim, Processor
+from domain.processor import Ending
+from tests.contract.children import child, kill
+from tests.fakes.board import FakeBoard, Program
+
+FIRMWARE = Path(__file__).resolve().parents[2] / "firmware" / "build" / "cortex-m3"
+
+
+def image_of(path: Path) -> FirmwareImage:
+    """Return what is known of a firmware file."""
+    data = path.read_bytes()
+    return FirmwareImage(
+        path.name, len(data), f"sha256:{sha256(data).hexdigest()}", os.fspath(path)
+    )
+
+
+class Bench:
+    """A board whose first processors are off and run firmware/'s programs.
+
+    `knows_status`: whether the processor can tell the exit code of firmware.
+    """
+
+    board: Board
+    knows_status = True
+
+    def image(self, program: str) -> FirmwareImage:
+        """Return one of firmware/'s programs, `hello`, for the first processor."""
+        raise NotImplementedError
+
+    def reopen(self, description: Mapping[str, Any]) -> Processor:
+        """Open as another process does, from what `describe` says."""
+        raise NotImplementedError
+
+    def plant(self, step: str, errno: str) -> Board:
+        """Return such a board whose first processor fails to `start` or to `stop`."""
+        raise NotImplementedError
+
+    def open(self, number: int = 0) -> Processor:
+        """Open the nth processor, by way of its description in JSON."""
+        device = self.board.processors()[number].device
+        return self.reopen(json.loads(json.dumps(self.board.describe(device, Wishes()))))
+
+    def dead_owner(self, program: str, up_to: str) -> Claim:
+        """Let a process prepare, load and start, up to that step, and die; return its claim."""
+        raise NotImplementedError
+
+
+class FakeBench(Bench):
+    """In memory."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self.board = FakeBoard(
+            "m4",
+            "m7",
+            programs={
+                "hello.elf": Program(b"hello from nowhere\n"),
+                "exit.elf": Program(b"exit\n", Ending(False, 7, "exit code 7")),
+                "crash.elf": Program(b"crash\n", Ending(True, None, "lockup")),
+                "echo.elf": Program(b"> ", None, lambda line: b"you said: " + line),
+            },
+            fits=lambda image: Path(image.path).read_bytes().startswith(b"\x7fELF"),
+        )
+
+    def image(self, program: str) -> FirmwareImage:
+        path = self._directory / f"{program}.elf"
+        path.write_bytes(b"\x7fELF " + program.encode())
+        return image_of(path)
+
+    def reopen(self, description: Mapping[str, Any]) -> Processor:
+        assert isinstance(self.board, FakeBoard)
+        return self.board.open_described(description)
+
+    def plant(self, step: str, errno: str) -> Board:
+        import errno as numbers
+
+        from domain.errors import ProcessorFault
+
+        assert isinstance(self.board, FakeBoard)
+        fault = ProcessorFault(f"cannot {step}", errno=getattr(numbers, errno))
+        self.board.cores[0].faults[step] = fault
+        return self.board
+
+    def dead_owner(self, program: str, up_to: str) -> Claim:
+        return walk(self.open(), self.image(program), up_to)
+
+
+class SimBench(Bench):
+    """Four Cortex-M3 in QEMU."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self.board = SimBoard(load_board("quad"), os.fspath(directory / "boards"))
+
+    def image(self, program: str) -> FirmwareImage:
+        return image_of(FIRMWARE / f"{program}.elf")
+
+    def reopen(self, description: Mapping[str, Any]) -> Processor:
+        return open_processor(description)
+
+    def plant(self, step: str, errno: str) -> Board:
+        text = f"""
+processors:
+  - name: faulty
+    core: cortex-m3
+    machine: mps2-an385
+    memory: [{{name: code, address: 0, size: 4M}}, {{name: data, address: 0x20000000, size: 4M}}]
+    faults: {{{step}-error: {errno}}}
+"""
+        spec = parse_board(text, os.fspath(self._directory / "faulty.yaml"))
+        return SimBoard(spec, os.fspath(self._directory / "boards"))
+
+    def dead_owner(self, program: str, up_to: str) -> Claim:
+        return die(lambda: walk(self.open(), self.image(program), up_to))
+
+
+def walk(processor: Processor, firmware: FirmwareImage, up_to: str) -> Claim:
+    """Take a processor through its life up to a step."""
+    claim = processor.prepare("c1", firmware)
+    if up_to != "prepare":
+        processor.load(claim, firmware)
+        if up_to != "load":
+            processor.start()
+            if up_to == "stop":
+                processor.stop()
+    return claim
+
+
+def die(life: Callable[[], Claim]) -> Claim:
+    """Live this life in a process that is killed at its end; return the claim."""
+    reader, writer = os.pipe()
+
+    def body(ready: Callable[[], None]) -> None:
+        os.write(writer, json.dumps(dict(life())).encode())
+        ready()
+
+    try:
+        with child(body) as pid:
+            kill(pid)
+        claim: Claim = json.loads(os.read(reader, 1 << 16))
+        return claim
+    finally:
+        os.close(reader)
+        os.close(writer)
+
+
+BENCHES: Mapping[str, Callable[[Path], Bench]] = {"fake": FakeBench, "sim": SimBench}

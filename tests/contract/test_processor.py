@@ -1,0 +1,356 @@
+"""The contract of domain.ports.Board and Processor, over every adapter of them."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import re
+import select
+import time
+
+import pytest
+
+from domain.annotations import Wishes
+from domain.errors import FirmwareUnfit, NotFound, ProcessorFault, Unsupported
+from domain.firmware import FirmwareImage
+from tests.contract.benches import BENCHES, walk
+from tests.contract.children import spawn, status_of
+
+STEPS = ["prepare", "load", "start", "stop"]
+PATIENCE = 10.0
+
+
+@pytest.fixture(params=BENCHES)
+def bench(request, tmp_path):
+    made = BENCHES[request.param](tmp_path)
+    before = made.board.processors()
+    yield made
+    assert made.board.processors() == before, "the test left the board as it was"
+
+
+@pytest.fixture
+def run(bench):
+    """Start a program on a processor; it is released at the end, whatever happens."""
+    with contextlib.ExitStack() as stack:
+
+        def start(program, up_to="start", number=0):
+            processor = bench.open(number)
+            claim = {}
+            stack.callback(lambda: claim and processor.release(claim))
+            claim.update(walk(processor, bench.image(program), up_to))
+            return processor, claim
+
+        yield start
+
+
+def until(processor, condition):
+    """Look at a processor as a supervisor does until output or state is as wanted.
+
+    Sleeps only as `watch` and `poll_seconds` allow: news that they do not tell of are missed.
+    """
+    deadline = time.monotonic() + PATIENCE
+    output = b""
+    while True:
+        output += processor.read_output()
+        if condition(output, processor.state()):
+            return output
+        left = deadline - time.monotonic()
+        assert left > 0, f"{processor.state()}, printed {output!r}"
+        period = processor.poll_seconds
+        select.select(processor.watch(), [], [], left if period is None else min(period, left))
+
+
+def printed(text):
+    return lambda output, _: text in output
+
+
+def ended(_, state):
+    return state.ended
+
+
+# --- the board ------------------------------------------------------------------------------
+
+
+def test_what_there_is(bench):
+    infos = bench.board.processors()
+    assert len(infos) >= 2
+    assert len({info.device for info in infos}) == len(infos)
+    for info in infos:
+        assert re.fullmatch(r"remoteproc[0-9]+", info.device)
+        assert info.name
+        assert info.state.startable
+
+
+def test_opening_what_there_is(bench):
+    for info in bench.board.processors():
+        processor = bench.board.open(info.device, Wishes())
+        assert (processor.name, processor.device) == (info.name, info.device)
+        assert processor.state() == info.state
+
+
+def test_a_description_in_json_opens_the_same(bench):
+    for number, info in enumerate(bench.board.processors()):
+        processor = bench.open(number)
+        assert (processor.name, processor.device) == (info.name, info.device)
+
+
+@pytest.mark.parametrize("device", ["remoteproc99", "", "m4", "../remoteproc0"])
+def test_what_there_is_not(bench, device):
+    with pytest.raises(NotFound):
+        bench.board.open(device, Wishes())
+    with pytest.raises(NotFound):
+        bench.board.describe(device, Wishes())
+
+
+# --- one life -------------------------------------------------------------------------------
+
+
+def test_preparing_changes_nothing(bench):
+    before = bench.board.processors()
+    claim = bench.open().prepare("c1", bench.image("hello"))
+    assert bench.board.processors() == before
+    assert claim
+    assert json.loads(json.dumps(dict(claim))) == dict(claim)
+    assert all(isinstance(value, str) for value in claim.values())
+
+
+def test_firmware_that_is_none_is_refused_before_anything_is_done(bench, tmp_path):
+    path = tmp_path / "text.elf"
+    path.write_text("this is no firmware\n")
+    image = FirmwareImage("text.elf", 20, "sha256:0", str(path))
+    with pytest.raises(FirmwareUnfit, match=r"text\.elf"):
+        bench.open().prepare("c1", image)
+
+
+def test_a_life(bench, run):
+    processor, claim = run("hello")
+    assert processor.state().executing, "start returns when it runs"
+    assert bench.board.processors()[0].state.executing
+    assert bench.open().state().executing, "others see it, too"
+    until(processor, printed(b"hello"))
+    processor.stop()
+    assert processor.state().startable, "stop returns when it is off"
+    processor.release(claim)
+    assert bench.open().state().startable
+
+
+def test_start_and_stop_again_and_again(bench, run):
+    for _ in range(2):
+        processor, claim = run("hello")
+        until(processor, printed(b"hello"))
+        processor.release(claim)
+        assert processor.state().startable
+    for _ in range(2):
+        walk(processor, bench.image("hello"), "start")
+        until(processor, printed(b"hello"))
+        processor.stop()
+    processor.release(claim)
+
+
+def test_processors_are_independent(bench, run):
+    first, _ = run("hello")
+    second, claim = run("hello", number=1)
+    second.release(claim)
+    assert second.state().startable
+    assert first.state().executing
+    until(first, printed(b"hello"))
+
+
+def test_a_processor_that_is_off_cannot_be_stopped(bench):
+    with pytest.raises(ProcessorFault):
+        bench.open().stop()
+
+
+# --- giving back ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_release_is_right_at_any_point_and_any_number_of_times(bench, run, step):
+    before = bench.board.processors()
+    processor, claim = run("hello", up_to=step)
+    for _ in range(3):
+        processor.release(claim)
+        assert bench.board.processors() == before
+
+
+@pytest.mark.parametrize("program", ["exit", "crash"])
+def test_release_after_an_end(bench, run, program):
+    processor, claim = run(program)
+    until(processor, ended)
+    processor.release(claim)
+    processor.release(claim)
+    assert bench.open().state().startable, "a crashed processor is given back off"
+
+
+def test_release_of_a_claim_that_does_not_run_leaves_the_other_alone(bench, run):
+    other = bench.open().prepare("c2", bench.image("echo"))
+    processor, _ = run("hello")
+    for releaser in (processor, bench.open()):
+        releaser.release(other)
+        assert processor.state().executing
+    until(processor, printed(b"hello"))
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_release_on_behalf_of_a_dead_owner(bench, run, step):
+    claim = bench.dead_owner("hello", step)
+    processor = bench.open()
+    for _ in range(2):
+        processor.release(claim)
+        assert bench.open().state().startable
+    successor, _ = run("hello")
+    until(successor, printed(b"hello"))
+
+
+# --- others ---------------------------------------------------------------------------------
+
+
+def test_what_runs_is_not_loaded_over(bench, run):
+    processor, _ = run("hello")
+    rival = bench.open()
+    image = bench.image("echo")
+    claim = rival.prepare("c2", image)
+    with pytest.raises(ProcessorFault) as refused:
+        rival.load(claim, image)
+    assert refused.value.errno == errno.EBUSY
+    with pytest.raises(ProcessorFault):
+        rival.start()
+    rival.release(claim)
+    assert processor.state().executing
+    until(processor, printed(b"hello"))
+
+
+# --- endings --------------------------------------------------------------------------------
+
+
+def test_firmware_that_ends(bench, run):
+    processor, _ = run("exit")
+    until(processor, ended)
+    ending = processor.ending()
+    assert not ending.crashed
+    if bench.knows_status:
+        assert (ending.status, ending.reason) == (7, "exit code 7")
+
+
+def test_firmware_that_crashes(bench, run):
+    processor, _ = run("crash")
+    until(processor, ended)
+    ending = processor.ending()
+    assert ending.crashed
+    assert ending.status is None
+
+
+def test_the_last_words_are_heard(bench, run):
+    processor, claim = run("exit")
+    output = until(processor, ended)
+    while data := processor.read_output():
+        output += data
+    assert b"exit" in output
+    processor.release(claim)
+
+
+# --- input and output -----------------------------------------------------------------------
+
+
+def test_reading_never_waits(bench, run):
+    assert bench.open().read_output() == b""
+    processor, _ = run("echo")
+    until(processor, printed(b"> "))
+    began = time.monotonic()
+    for _ in range(20):
+        assert processor.read_output() == b""
+    assert time.monotonic() - began < 1
+
+
+def test_nothing_is_read_twice(bench, run):
+    processor, _ = run("hello")
+    output = until(processor, printed(b"hello"))
+    deadline = time.monotonic() + 0.5
+    while time.monotonic() < deadline:
+        output += processor.read_output()
+        time.sleep(0.02)
+    assert output.count(b"hello from") == 1
+
+
+def test_input(bench, run):
+    processor, _ = run("echo")
+    until(processor, printed(b"> "))
+    rest = b"hi there\n"
+    output = b""
+    deadline = time.monotonic() + PATIENCE
+    while rest:
+        taken = processor.write_input(rest)
+        assert 0 <= taken <= len(rest)
+        rest = rest[taken:]
+        output += processor.read_output()
+        assert time.monotonic() < deadline
+    until(processor, lambda more, _: b"you said: hi there" in output + more)
+
+
+# --- pausing --------------------------------------------------------------------------------
+
+
+def test_pause_and_resume_or_none_of_it(bench, run):
+    processor, _ = run("hello")
+    until(processor, printed(b"hello"))
+    try:
+        processor.pause()
+    except Unsupported:
+        with pytest.raises(Unsupported):
+            processor.resume()
+        assert processor.state().executing
+        return
+    assert not processor.state().executing and not processor.state().ended
+    processor.read_output()
+    time.sleep(0.3)
+    assert processor.read_output() == b"", "what is frozen says nothing"
+    processor.resume()
+    assert processor.state().executing
+
+
+def test_what_is_paused_can_be_stopped(bench, run):
+    processor, claim = run("hello")
+    try:
+        processor.pause()
+    except Unsupported:
+        return
+    processor.stop()
+    assert processor.state().startable
+    processor.release(claim)
+
+
+# --- faults of the driver -------------------------------------------------------------------
+
+
+def test_a_start_that_fails_tells_the_errno_and_leaves_it_off(bench, tmp_path):
+    board = bench.plant("start", "ETIMEDOUT")
+    device = board.processors()[0].device
+    processor = board.open(device, Wishes())
+    image = bench.image("hello")
+    claim = processor.prepare("c1", image)
+    processor.load(claim, image)
+    for _ in range(2):
+        with pytest.raises(ProcessorFault) as refused:
+            processor.start()
+        assert refused.value.errno == errno.ETIMEDOUT
+        assert processor.state().startable
+    processor.release(claim)
+    assert board.open(device, Wishes()).state().startable
+
+
+def test_a_stop_that_fails_tells_the_errno_and_leaves_it_running(bench):
+    """In a process of its own: the processor of a dead process is stopped in another way."""
+
+    def life():
+        board = bench.plant("stop", "EBUSY")
+        processor = board.open(board.processors()[0].device, Wishes())
+        walk(processor, bench.image("hello"), "start")
+        for _ in range(2):
+            with pytest.raises(ProcessorFault) as refused:
+                processor.stop()
+            assert refused.value.errno == errno.EBUSY
+            assert processor.state().executing
+        until(processor, printed(b"hello"))
+
+    assert status_of(spawn(life)) == 0
