@@ -86,9 +86,9 @@ class Machine:
         """QEMU's process; -1 once it is gone."""
         return self._pid
 
-    def watch(self) -> list[int]:
+    def watch(self) -> tuple[int, ...]:
         """Descriptors that become readable when there is something to `poll`."""
-        return self._watched
+        return tuple(self._watched)
 
     def resume(self) -> bool:
         """Let the processor run; it may have ended by the time this returns. False on failure."""
@@ -170,7 +170,8 @@ class Machine:
         _, status = os.waitpid(self._pid, 0)
         self._pid = -1
         self._watched.clear()
-        os.close(self._pidfd)
+        if self._pidfd >= 0:
+            os.close(self._pidfd)
         while self._receive():
             pass
         self._complaints = (read_now(self._stderr) or b"").decode(errors="replace")

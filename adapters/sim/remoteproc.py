@@ -16,7 +16,7 @@ from errno import EBUSY, EINVAL, ETIMEDOUT
 from adapters.sim import loader
 from adapters.sim.machine import Machine
 from adapters.sim.spec import ProcessorSpec, errno_of
-from domain.errors import FirmwareUnfit
+from domain.errors import FirmwareUnfit, HostFault
 from domain.processor import CRASHED, OFFLINE, RUNNING, Ending, ProcessorState
 from domain.resource_table import Trace
 
@@ -109,13 +109,14 @@ class RemoteProc:
         if not self._lock.acquire(blocking=False):
             return
         try:
-            if self.state == RUNNING and self.machine is not None:
-                self._look_at(self.machine)
+            if self.machine is not None:
+                self.machine.poll()
+                if self.state == RUNNING:
+                    self._look_at(self.machine)
         finally:
             self._lock.release()
 
     def _look_at(self, machine: Machine) -> None:
-        machine.poll()
         if machine.ending and machine.ending.crashed:
             self._crashed(machine.ending)
         elif machine.ending:
@@ -196,7 +197,7 @@ class RemoteProc:
         if self.recovery:
             try:
                 self._recover()
-            except OSError:
+            except (OSError, HostFault):
                 pass  # the kernel tells nobody either: offline, and still counted as in use
 
     def _recover(self) -> None:

@@ -1,11 +1,14 @@
 """What firmware prints arrives, from UART and trace buffers; what is typed, too."""
 
+import os
 import socket
 import time
 
+import pytest
+
 from adapters.sim.console import Console
 from domain.processor import OFFLINE
-from tests.unit.sim.helpers import follow, run
+from tests.unit.sim.helpers import ended, follow, run
 
 
 def test_input_is_echoed(opened, image):
@@ -78,6 +81,25 @@ def test_nobody_reading_costs_the_oldest_output():
     assert len(kept) == console.LIMIT
     assert kept.endswith(b"39" * 16384)
     assert b"07" not in kept
+
+
+@pytest.mark.parametrize("program", ["crash", "reset", "exit"])
+def test_the_last_words_arrive_whole_however_they_are_cut(opened, image, monkeypatch, program):
+    def read_little(fd):
+        try:
+            return os.read(fd, 4)
+        except BlockingIOError:
+            return None
+
+    monkeypatch.setattr("adapters.sim.console.read_now", read_little)
+    processor = opened()
+    run(processor, image(program))
+    output, _ = follow(processor, ended)
+    while data := processor.read_output():
+        output += data
+    assert output.startswith((b"about to ", b"exiting with "))
+    assert output.endswith(b"\n")
+    assert processor.watch() in ((), processor._rproc.machine.watch())
 
 
 def test_idle_firmware_is_not_polled_and_costs_no_host_time(opened, image):
