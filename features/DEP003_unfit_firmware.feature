@@ -1,0 +1,36 @@
+@promise-1 @promise-2 @promise-9
+Feature: DEP003 Refuse firmware that does not fit
+  Firmware that its processor could not run is refused when the container is created, with the reason.
+
+  Background:
+    Given a board with the processors m3-0 and m3-1
+
+  Scenario Outline: Firmware that <defect>
+    Given an image whose firmware <defect>
+    When the operator creates pump for m3-0
+    Then it is refused: "<reason>"
+    And the refusal names firmware.elf
+    And pump does not exist
+    And m3-0 is off
+
+    Examples:
+      | defect                               | reason       |
+      | is made for a RISC-V core            | RISC-V       |
+      | lies outside the processor's memory  | memory       |
+      | is no ELF file                       | ELF          |
+      | is cut off                           | is cut off   |
+
+  Scenario: Firmware with the digest that the deployment pins
+    Given an image whose firmware prints and runs on
+    And the deployment pins the digest of the firmware
+    When the operator deploys the image to m3-0 as pump
+    Then it succeeds
+    And m3-0 runs pump
+
+  Scenario: Firmware with another digest than the deployment pins
+    Given an image whose firmware prints and runs on
+    And the deployment pins the digest of other firmware
+    When the operator creates pump for m3-0
+    Then it is refused: "has digest sha256:"
+    And the refusal names remoteproc.firmware-digest
+    And pump does not exist

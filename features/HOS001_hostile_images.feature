@@ -1,0 +1,83 @@
+@promise-9
+Feature: HOS001 Hostile images are harmless
+  Whatever an image or a deployment says, nothing outside the image is read and nothing outside the runtime's own places is touched.
+
+  Background:
+    Given a board with the processors m3-0 and m3-1
+
+  Scenario Outline: Firmware that is a link to <target> of the host
+    Given an image whose firmware is a link to <target>
+    When the operator creates pump for m3-0
+    Then it is refused: "firmware.elf"
+    And nothing of the host's is shown
+    And pump does not exist
+
+    Examples:
+      | target                       |
+      | /etc/shadow                  |
+      | ../../../../../etc/shadow    |
+      | firmware.elf                 |
+
+  Scenario Outline: An entry point that climbs out of the image: <path>
+    Given an image whose entry point is <path>
+    When the operator creates pump for m3-0
+    Then it is refused: "climbs out of the image"
+    And nothing of the host's is shown
+    And pump does not exist
+
+    Examples:
+      | path                  |
+      | ../../etc/hostname    |
+      | /../etc/hostname      |
+      | firmware.elf/../../.. |
+
+  Scenario: An absolute link is followed inside the image
+    Given an image whose firmware is an absolute link to a file of the image
+    When the operator deploys the image to m3-0 as pump
+    Then it succeeds
+    And m3-0 runs pump
+
+  Scenario: Firmware that is a FIFO does not hang the runtime
+    Given an image whose firmware is a FIFO
+    When the operator creates pump for m3-0
+    Then it is refused: "is a FIFO, not a regular file"
+    And pump does not exist
+
+  Scenario: Firmware that is a directory
+    Given an image whose firmware is a directory
+    When the operator creates pump for m3-0
+    Then it is refused: "is a directory, not a regular file"
+
+  Scenario: A name with line breaks does not forge a line of the log
+    Given an image whose entry point is /a\nremoteproc-runtime: all is well
+    When the operator creates pump for m3-0
+    Then it is refused: "is not in the image"
+
+  Scenario: An image without an entry point
+    Given an image without an entry point
+    When the operator creates pump for m3-0
+    Then it is refused: "must be one firmware file"
+
+  Scenario Outline: A container id that is a path or worse: <id>
+    Given an image whose firmware prints and runs on
+    When the operator creates <id> for m3-0
+    Then it is refused: "is not allowed"
+    And m3-0 is off
+
+    Examples:
+      | id            |
+      | ../pump       |
+      | /etc/pump     |
+      | ..            |
+      | pump;reboot   |
+
+  Scenario: An annotation that the runtime does not know is not passed over
+    Given the image is annotated with remoteproc.root = /etc
+    When the operator creates pump for m3-0
+    Then it is refused: "annotation 'remoteproc.root' is unknown"
+    And pump does not exist
+
+  Scenario: Annotations of others are none of our business
+    Given the image is annotated with org.example.owner = plant 4
+    When the operator creates pump for m3-0
+    Then it succeeds

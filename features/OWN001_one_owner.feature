@@ -1,0 +1,51 @@
+@promise-6
+Feature: OWN001 One owner
+  A processor has at most one container running on it, and is left alone while somebody else uses it.
+
+  Background:
+    Given a board with the processors m3-0 and m3-1
+
+  Scenario: A busy processor names its owner
+    Given the container pump runs on m3-0
+    And the container fan was created for m3-0
+    When the operator starts fan
+    Then it is refused: "belongs to container pump"
+    And m3-0 runs pump
+    And the status of fan is created
+
+  Scenario: Of two starts at the same time one succeeds
+    Given the container pump was created for m3-0
+    And the container fan was created for m3-0
+    And the container lamp was created for m3-0
+    When the operator starts pump, fan and lamp at the same time
+    Then just one of pump, fan and lamp runs on m3-0
+
+  Scenario: A stopped container gives its processor back
+    Given the container pump ran on m3-0 and was stopped
+    And the container fan was created for m3-0
+    When the operator starts fan
+    Then it succeeds
+    And m3-0 runs fan
+
+  Scenario: A crashed container gives its processor back
+    Given an image whose firmware crashes
+    And the container pump runs on m3-0
+    When the firmware of pump crashes
+    Then fan can be deployed to m3-0
+
+  @needs-strangers
+  Scenario: A processor that somebody else started is left alone
+    Given somebody started m3-0 by hand
+    And the container pump was created for m3-0
+    When the operator starts pump
+    Then it is refused: "processor m3-0 is running, and no container of ours runs there"
+    And the refusal names whoever started it
+    And m3-0 is left running
+
+  @needs-strangers
+  Scenario: Deleting a container leaves a stranger's processor alone
+    Given somebody started m3-0 by hand
+    And the container pump was created for m3-0
+    When the operator deletes pump by force
+    Then it succeeds
+    And m3-0 is left running

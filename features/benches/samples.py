@@ -1,0 +1,59 @@
+"""The sample firmware, by what it does, and firmware that no processor should be given."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import struct
+import subprocess
+
+_FIRMWARE = os.path.join(os.path.dirname(__file__), "..", "..", "firmware")
+BUILD = os.path.realpath(os.path.join(_FIRMWARE, "build"))
+
+BEHAVIOURS = {
+    "prints and runs on": "cortex-m3/hello.elf",
+    "logs into its trace buffer": "cortex-m3/trace.elf",
+    "ends by itself": "cortex-m3/exit0.elf",
+    "ends with exit code 7": "cortex-m3/exit.elf",
+    "crashes": "cortex-m3/crash.elf",
+    "resets its processor": "cortex-m3/reset.elf",
+    "starves its watchdog": "cortex-m3/watchdog.elf",
+    "is deaf to everything": "cortex-m3/spin.elf",
+    "is made for a RISC-V core": "riscv32/hello.elf",
+}
+
+
+def build(lock: str) -> None:
+    """Build what is not built; `lock` names a file that keeps others from doing so, too."""
+    with open(lock, "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        subprocess.run(["make", "-s", "-C", _FIRMWARE], check=True, timeout=110)
+
+
+def make(behaviour: str, place: str) -> str:
+    """Return the path of such firmware, made in `place` if it is no sample."""
+    if behaviour in BEHAVIOURS:
+        return f"{BUILD}/{BEHAVIOURS[behaviour]}"
+    with open(f"{BUILD}/{BEHAVIOURS['prints and runs on']}", "rb") as file:
+        good = file.read()
+    wrong = {
+        "is no ELF file": lambda: b"#!/bin/sh\necho hello\n",
+        "is cut off": lambda: good[: len(good) // 2],
+        "lies outside the processor's memory": lambda: _moved(good, 0x6000_0000),
+    }
+    path = os.path.join(place, f"{behaviour.replace(' ', '-')}.elf")
+    with open(path, "wb") as file:
+        file.write(wrong[behaviour]())
+    return path
+
+
+def _moved(elf: bytes, distance: int) -> bytes:
+    """Add to the addresses of all segments (elf(5): Elf32_Ehdr, Elf32_Phdr)."""
+    image = bytearray(elf)
+    (table,) = struct.unpack_from("<I", image, 28)
+    size, count = struct.unpack_from("<HH", image, 42)
+    for header in range(table, table + size * count, size):
+        for field in (header + 8, header + 12):
+            (address,) = struct.unpack_from("<I", image, field)
+            struct.pack_into("<I", image, field, address + distance)
+    return bytes(image)

@@ -1,0 +1,175 @@
+"""The bench `sim`: simulated boards, each scenario with one of its own, in its own directory."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from features.benches import samples
+from features.benches.bench import Bench, Outcome, Sample
+from features.benches.processes import Watched, children, kill, marked
+
+PROGRAM = os.path.join(os.path.dirname(sys.executable), "remoteproc-runtime")
+SOURCES = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+_MEMORY = """\
+    memory:
+      - {name: code, address: 0x00000000, size: 4M}
+      - {name: data, address: 0x20000000, size: 4M}
+"""
+
+
+class SimBench(Bench):
+    """All of it is under `place`, which is in the PATH of every process it starts: a mark."""
+
+    abilities = frozenset(("faults", "strangers", "crash-injection"))
+
+    def __init__(self, place: str) -> None:
+        self.place = place
+        self.config = f"{place}/config.yaml"
+        self.root = f"{place}/state"
+        self.run_directory = f"{place}/run"
+        self.environment = {"PATH": f"{place}/bin:{os.environ['PATH']}", "LANG": "C.UTF-8"}
+        self._count = 0
+        self._outputs: dict[str, str] = {}
+        self._names: list[str] = []
+        self._strangers: list[subprocess.Popen[str]] = []
+        os.makedirs(f"{place}/bin")
+        os.makedirs(f"{place}/commands")
+
+    def board(
+        self, processors: Sequence[str], faults: Mapping[str, Mapping[str, str]] | None = None
+    ) -> None:
+        self._names = list(processors)
+        text = "processors:\n"
+        for name in processors:
+            wrong = ", ".join(f"{k}: {v}" for k, v in (faults or {}).get(name, {}).items())
+            text += f"  - name: {name}\n    core: cortex-m3\n    machine: mps2-an385\n{_MEMORY}"
+            text += f"    faults: {{{wrong}}}\n" if wrong else ""
+        with open(f"{self.place}/board.yaml", "w") as file:
+            file.write(text)
+        with open(self.config, "w") as file:
+            file.write("backend: sim\nboard: board.yaml\nrun-directory: run\n")
+
+    def sample(self, behaviour: str) -> Sample:
+        return Sample(samples.make(behaviour, self.place))
+
+    def behave(self, processor: str, behaviour: str) -> None:
+        pass  # what runs here is the very firmware
+
+    def bundle(self, sample: Sample | None, processor: str, **config: Any) -> str:
+        self._count += 1
+        bundle = f"{self.place}/bundle-{self._count}"
+        os.makedirs(f"{bundle}/rootfs")
+        if sample:
+            shutil.copy(sample.path, f"{bundle}/rootfs/{sample.name}")
+        annotations = {"remoteproc.name": processor} if processor else {}
+        args = config.get("args", [f"/{sample.name}"] if sample else [])
+        text = {
+            "ociVersion": "1.2.1",
+            "root": {"path": "rootfs"},
+            "process": {
+                "cwd": "/",
+                "args": args,
+            },
+            "annotations": {**annotations, **config.get("annotations", {})},
+        }
+        with open(f"{bundle}/config.json", "w") as file:
+            json.dump(text, file)
+        return bundle
+
+    def image_path(self, bundle: str) -> str:
+        return f"{bundle}/rootfs"
+
+    def words(self, *words: str) -> list[str]:
+        """Return the whole command line."""
+        return [PROGRAM, "--config", self.config, "--root", self.root, *words]
+
+    def command(self, *words: str, timeout: float = 60.0, **options: Any) -> Outcome:
+        """Run it on files: a container inherits them, so a pipe would not end with the command.
+
+        `options` go to subprocess.run.
+        """
+        self._count += 1
+        stem = f"{self.place}/commands/{self._count}"
+        if words[0] in ("create", "run"):
+            self._outputs[words[-1]] = stem
+        began = time.monotonic()
+        with open(f"{stem}.out", "wb") as out, open(f"{stem}.err", "wb") as err:
+            streams = {"stdin": subprocess.DEVNULL, "stdout": out, "stderr": err}
+            options = {**streams, "env": self.environment, **options}
+            done = subprocess.run(self.words(*words), timeout=timeout, check=False, **options)
+        seconds = time.monotonic() - began
+        return Outcome(done.returncode, _text(f"{stem}.out"), _text(f"{stem}.err"), seconds)
+
+    def output(self, container: str) -> tuple[str, str]:
+        stem = self._outputs[container]
+        return _text(f"{stem}.out"), _text(f"{stem}.err")
+
+    def start_by_hand(self, processor: str) -> None:
+        device = f"remoteproc{self._names.index(processor)}"
+        firmware = samples.make("prints and runs on", self.place)
+        stranger = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "features.benches.stranger", f"{self.place}/board.yaml"),
+                *(f"{self.run_directory}/boards", device, firmware),
+            ],
+            cwd=SOURCES,
+            env=self.environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self._strangers.append(stranger)
+        assert stranger.stdout and stranger.stdout.readline() == "running\n"
+
+    def crash(self, container: str) -> float:
+        pid = self.state(container)["pid"]
+        (simulator,) = children(pid)
+        with Watched(pid) as supervisor:
+            began = time.monotonic()
+            kill(simulator)
+            assert supervisor.wait(15), "the supervisor did not notice"
+            return time.monotonic() - began
+
+    def kill_supervisor(self, container: str) -> None:
+        with Watched(self.state(container)["pid"]) as supervisor:
+            supervisor.kill()
+            assert supervisor.wait(5)
+
+    def close(self) -> list[str]:
+        for stranger in self._strangers:
+            stranger.communicate(timeout=10)
+        with contextlib.suppress(FileNotFoundError):
+            for name in os.listdir(self.root):
+                if not name.startswith("@"):
+                    outcome = self.command("delete", "--force", name)
+                    assert outcome.code == 0, outcome.err
+        return self.remains()
+
+    def remains(self, patience: float = 3.0) -> list[str]:
+        """Return the processes and files that are left of all containers, killing the former."""
+        deadline = time.monotonic() + patience
+        while (living := marked(f"{self.place}/bin")) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        for pid in living:
+            kill(pid)
+        left = [f"process {pid}: {words}" for pid, words in living.items()]
+        for directory in (self.root, self.run_directory):
+            for above, directories, files in os.walk(directory):
+                left += [f"{above}/{name}" for name in files]
+                if directory == self.root:
+                    left += [f"{above}/{name}" for name in directories]
+        return left
+
+
+def _text(path: str) -> str:
+    with open(path, "rb") as file:
+        return file.read().decode(errors="backslashreplace")

@@ -1,0 +1,79 @@
+"""Gives every scenario a bench of its own, of the kind that `--backend` names."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+STEPS = ("world", "given", "operator", "truth")
+
+pytest.register_assert_rewrite(
+    *(f"features.steps.{name}" for name in STEPS), "features.benches.bench", "features.benches.sim"
+)
+
+from features.benches import samples  # noqa: E402 -- to be rewritten, it must come after
+from features.benches.bench import Bench  # noqa: E402
+from features.benches.sim import SimBench  # noqa: E402
+
+# A kind of bench: its class takes the path of an empty directory.
+BENCHES: dict[str, type[Bench]] = {"sim": SimBench}
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--backend",
+        choices=tuple(BENCHES),
+        default="sim",
+        help="what the features are tried on",
+    )
+
+
+def pytest_configure(config):
+    for line in (
+        "promise(number): the design's promise that a scenario is part of",
+        "spec(anchor): the runtime-spec's requirement that a scenario proves",
+        "needs(ability): what a bench must be able to do for a scenario",
+        "not_on(backend, reason): a bench on which a scenario cannot be tried, and why",
+    ):
+        config.addinivalue_line("markers", line)
+    for name in STEPS:
+        config.pluginmanager.import_plugin(f"features.steps.{name}")
+
+
+def pytest_bdd_apply_tag(tag, function):
+    """Tags: promise-N, spec:FILE#ANCHOR, needs-ABILITY, not-on-BACKEND:why-not."""
+    if tag.startswith("promise-"):
+        mark = pytest.mark.promise(int(tag.removeprefix("promise-")))
+    elif tag.startswith("spec:"):
+        mark = pytest.mark.spec(tag.removeprefix("spec:"))
+    elif tag.startswith("needs-"):
+        mark = pytest.mark.needs(tag.removeprefix("needs-"))
+    elif tag.startswith("not-on-") and ":" in tag:
+        backend, _, reason = tag.removeprefix("not-on-").partition(":")
+        mark = pytest.mark.not_on(backend, reason.replace("-", " "))
+    else:
+        raise ValueError(f"unknown tag @{tag}")
+    mark(function)
+    return True
+
+
+@pytest.fixture(scope="session")
+def firmware(tmp_path_factory):
+    """The sample firmware, built."""
+    samples.build(os.path.join(tmp_path_factory.getbasetemp().parent, "firmware.lock"))
+
+
+@pytest.fixture
+def bench(request, tmp_path, firmware):
+    kind = request.config.getoption("--backend", default="sim")
+    for mark in request.node.iter_markers("not_on"):
+        if mark.args[0] == kind:
+            pytest.skip(f"not on {kind}: {mark.args[1]}")
+    for mark in request.node.iter_markers("needs"):
+        if mark.args[0] not in BENCHES[kind].abilities:
+            pytest.skip(f"{kind} has no way of {mark.args[0]}")
+    bench = BENCHES[kind](str(tmp_path / "bench"))
+    yield bench
+    left = bench.close()
+    assert not left, f"left behind: {left}"

@@ -1,0 +1,65 @@
+"""What the steps of one scenario share."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from features.benches.bench import Outcome
+
+
+class World:
+    """`behaviour` is the firmware's of the image at hand; `outcome` the last command's."""
+
+    def __init__(self, bench):
+        self.bench = bench
+        self.processors = []
+        self.faults = {}
+        self.behaviour = ""
+        self.bundle = None  # of the image at hand, if one was made beforehand
+        self.annotations = {}
+        self.behaviours = {}  # by container
+        self.outcome: Outcome | None = None
+        self.seconds = 0.0
+        self.shown = ""
+        self.before = None
+
+    def set_up(self, processors):
+        self.processors = processors
+        self.bench.board(processors, self.faults)
+
+    def make_bundle(self, processor):
+        if self.bundle is None:
+            sample = self.bench.sample(self.behaviour or "prints and runs on")
+            return self.bench.bundle(sample, processor, annotations=self.annotations)
+        return self.bundle(processor)
+
+    def create(self, container, processor):
+        outcome = self.bench.command("create", "--bundle", self.make_bundle(processor), container)
+        self.behaviours[container] = processor, self.behaviour
+        return outcome
+
+    def start(self, container):
+        outcome = self.bench.command("start", container)
+        if outcome.code == 0:
+            self.bench.behave(*self.behaviours[container])
+        return outcome
+
+    def deploy(self, container, processor):
+        outcome = self.create(container, processor)
+        return outcome if outcome.code else self.start(container)
+
+    def succeed(self, outcome):
+        assert outcome.code == 0, outcome.err
+        return outcome
+
+
+@pytest.fixture
+def world(bench):
+    return World(bench)
+
+
+def names(text):
+    """Split `a, b and c`."""
+    return re.split(r", | and ", text)
