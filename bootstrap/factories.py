@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from adapters.host.ownership import FileOwnership
+from adapters.host.sandbox import NoProcessor
 from bootstrap.settings import Settings
 from domain.annotations import Wishes
 
@@ -64,11 +65,11 @@ def make_describe(
     """Return the function that says, in JSON's types, how a supervisor opens a processor."""
 
     def describe(device: str, wishes: Wishes) -> Mapping[str, Any]:
-        return {
+        return {  # a sandbox has no device
             "backend": settings.backend,
             "owners": f"{settings.run_directory}/owners",
             "board": board_key(settings),
-            "open": board().describe(device, wishes),
+            "open": board().describe(device, wishes) if device else {},
         }
 
     return describe
@@ -76,6 +77,8 @@ def make_describe(
 
 def open_described(description: Mapping[str, Any]) -> tuple[Processor, FileOwnership]:
     """Undo `describe`, in the supervisor."""
+    if not description["open"]:
+        return NoProcessor(), FileOwnership(description["owners"], description["board"])
     from adapters.sim.processor import open_processor
 
     ownership = FileOwnership(description["owners"], description["board"])

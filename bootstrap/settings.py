@@ -1,8 +1,8 @@
 """The configuration file, which need not exist: YAML, strictly read.
 
-    backend: sim              # or sysfs, the default: the processors of the running kernel
-    board: quad               # sim: a shipped board, or a board file relative to this one
-    run-directory: /run/...   # who owns which processor; the same for all engines of a machine
+backend: sim              # or sysfs, the default: the processors of the running kernel
+board: quad               # sim: a shipped board, or a board file relative to this one
+run-directory: /run/...   # who owns which processor; the same for all engines of a machine
 """
 
 from __future__ import annotations

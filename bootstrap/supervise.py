@@ -6,11 +6,16 @@ import json
 import os
 import socket
 import sys
+from typing import Any
 
 from adapters.host import wire
+from adapters.host.input import Input
+from adapters.host.output import Output
 from adapters.host.supervisor import Supervisor
 from adapters.host.supervisors import CREATOR
+from adapters.host.tenure import Tenure
 from bootstrap.factories import open_described
+from domain.container import Owner
 from domain.errors import RemoteprocError
 from domain.firmware import FirmwareImage
 
@@ -29,25 +34,22 @@ def main() -> None:
     os._exit(supervisor.run())
 
 
-def _prepare(order: dict[str, object], creator: socket.socket) -> Supervisor:
-    fields: dict[str, object] = order
-    container = str(fields["id"])
-    _name_process(container)
-    directory = os.open(str(fields["directory"]), os.O_RDONLY | os.O_DIRECTORY)
+def _prepare(order: dict[str, Any], creator: socket.socket) -> Supervisor:
+    _name_process(order["id"])
+    directory = os.open(order["directory"], os.O_RDONLY | os.O_DIRECTORY)
     os.umask(0o077)
     os.chdir("/")
-    description, firmware, stops = fields["processor"], fields["firmware"], fields["stops"]
-    assert isinstance(description, dict) and isinstance(firmware, dict) and isinstance(stops, list)
-    processor, ownership = open_described(description)
+    processor, ownership = open_described(order["processor"])
+    terminal = order["terminal"]
     return Supervisor(
-        container=container,
-        root=str(fields["root"]),
-        firmware=FirmwareImage(**firmware),
-        stops=frozenset(stops),
+        firmware=FirmwareImage(**order["firmware"]) if order["firmware"] else None,
+        stops=frozenset(order["stops"]),
         processor=processor,
-        ownership=ownership,
+        tenure=Tenure(processor, ownership, Owner(order["id"], order["root"])),
         directory=directory,
         creator=creator,
+        stdin=Input(0 if order["interactive"] else -1, terminal=terminal),
+        output=Output(directory, terminal=terminal),
     )
 
 

@@ -24,11 +24,14 @@ from domain.signals import SIGKILL, stop_signals
 _GONE_WITHIN = 10.0  # seconds that a supervisor may take to wind up
 
 if TYPE_CHECKING:
-    from domain.ports import Board, ContainerStore, FirmwareSource, Ownership, Supervisors
+    from domain.ports import Board, ContainerStore, FirmwareSource, Ownership, Stdio, Supervisors
 
 
 class CreateRequest(NamedTuple):
-    """What a bundle asks for. Paths are absolute, but for `entry`, which is the image's own."""
+    """What a bundle asks for. Paths are absolute, but for `entry`, which is the image's own.
+
+    A pod's sandbox has no `entry`.
+    """
 
     id: str
     bundle: str
@@ -66,7 +69,7 @@ class Lifecycle:
         self._warn = warn
         self._clock = clock
 
-    def create(self, request: CreateRequest) -> FirmwareContainer:
+    def create(self, request: CreateRequest, stdio: Stdio) -> FirmwareContainer:
         """Make a container, ready to start; on any error nothing of it remains."""
         check_id(request.id)
         self.settle()
@@ -74,7 +77,8 @@ class Lifecycle:
         draft = self._store.draft(request.id)
         container: FirmwareContainer | None = None
         try:
-            container = self._supervisors.spawn(draft, self._describe(request, wishes, draft.path))
+            planned = self._describe(request, wishes, draft.path)
+            container = self._supervisors.spawn(draft, planned, stdio)
             draft.commit(container)
             self._supervisors.adopt(container)
         except BaseException:
@@ -86,6 +90,18 @@ class Lifecycle:
         return container
 
     def _describe(self, request: CreateRequest, wishes: Wishes, place: str) -> FirmwareContainer:
+        container = FirmwareContainer(
+            id=request.id,
+            bundle=request.bundle,
+            rootfs=request.rootfs,
+            processor="",
+            device="",
+            firmware=None,
+            annotations=request.annotations,
+            created=self._clock(),
+        )
+        if not request.entry:
+            return container
         board = self._board()
         info = choose(board.processors(), wishes.name)
         image = self._source.stage(request.rootfs, request.cwd, request.entry, f"{place}/firmware")
@@ -95,16 +111,8 @@ class Lifecycle:
                 hint="deploy the image that the annotation remoteproc.firmware-digest pins",
             )
         board.open(info.device, wishes).prepare(request.id, image)
-        return FirmwareContainer(
-            id=request.id,
-            bundle=request.bundle,
-            rootfs=request.rootfs,
-            processor=info.name,
-            device=info.device,
-            firmware=image._replace(path=f"{self._store.directory(request.id)}/firmware"),
-            annotations=request.annotations,
-            created=self._clock(),
-        )
+        image = image._replace(path=f"{self._store.directory(request.id)}/firmware")
+        return container._replace(processor=info.name, device=info.device, firmware=image)
 
     def start(self, container_id: str) -> None:
         """Run the firmware; return when the processor runs it. Raises the kernel's reason."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from domain.annotations import Wishes
 from domain.container import Exit, FirmwareContainer, Owner
@@ -133,6 +133,20 @@ class FirmwareSource(Protocol):
         ...
 
 
+class Stdio(NamedTuple):
+    """The descriptors that a container gets as stdin, stdout and stderr.
+
+    `interactive`: stdin is to be read for the firmware's console. `terminal`: a terminal in raw
+    mode reads and writes them.
+    """
+
+    stdin: int = 0
+    stdout: int = 1
+    stderr: int = 2
+    interactive: bool = False
+    terminal: bool = False
+
+
 class Draft(Protocol):
     """A container in the making: invisible until `commit`, gone after `discard`.
 
@@ -228,7 +242,7 @@ class Ownership(Protocol):
 class Supervisors(Protocol):
     """The Linux processes that stand for firmware."""
 
-    def spawn(self, draft: Draft, container: FirmwareContainer) -> FirmwareContainer:
+    def spawn(self, draft: Draft, container: FirmwareContainer, stdio: Stdio) -> FirmwareContainer:
         """Start the supervisor, wait until it is ready; return the container with its pid."""
         ...
 

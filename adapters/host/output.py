@@ -19,8 +19,9 @@ LOG_MAX = 1 << 20
 class Stream:
     """One of the container's output streams, by descriptor."""
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, *, terminal: bool = False) -> None:
         self.descriptor = descriptor
+        self._terminal = terminal
         self._waiting = bytearray()
         self._dropped = 0
         self._open = True
@@ -34,6 +35,8 @@ class Stream:
         """Append; drop the oldest beyond the bound."""
         if not self._open:
             return
+        if self._terminal:  # in raw mode: a line feed alone would not return to the left
+            data = data.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
         self._waiting += data
         excess = len(self._waiting) - WAITING_MAX
         if excess > 0:
@@ -94,9 +97,9 @@ class Log:
 class Output:
     """The container's stdout and stderr, and the log of both."""
 
-    def __init__(self, directory: int) -> None:
-        self.out = Stream(1)
-        self.err = Stream(2)
+    def __init__(self, directory: int, *, terminal: bool = False) -> None:
+        self.out = Stream(1, terminal=terminal)
+        self.err = Stream(2, terminal=terminal)
         self._log = Log(directory, self._warn)
 
     def _warn(self, text: str) -> None:

@@ -1,12 +1,12 @@
 """A container's directory: which files are in it and what they say.
 
-    container.json  what was decided at creation; never changed
-    firmware        the private copy of the firmware
-    control         the supervisor's socket
-    started         the time at which the processor ran
-    paused          there while it is frozen
-    exit.json       how it ended; the first writer wins
-    log, log.1      what the firmware printed lately
+container.json  what was decided at creation; never changed
+firmware        the private copy of the firmware
+control         the supervisor's socket
+started         the time at which the processor ran
+paused          there while it is frozen
+exit.json       how it ended; the first writer wins
+log, log.1      what the firmware printed lately
 """
 
 from __future__ import annotations

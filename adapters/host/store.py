@@ -131,9 +131,7 @@ class DirectoryStore:
     def _open(self, container_id: str) -> Iterator[int]:
         path = self.directory(check_id(container_id))
         try:
-            descriptor = os.open(
-                path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
-            )
+            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
         except (FileNotFoundError, NotADirectoryError):
             raise self._unknown(container_id) from None
         except OSError as error:

@@ -15,18 +15,21 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 
-from adapters.host import records, wire
-from adapters.host.files import fault
+from adapters.host import records
+from adapters.host.control import Control
+from adapters.host.input import Input
 from adapters.host.output import Output
-from adapters.host.ownership import FileLease, FileOwnership
+from adapters.host.tenure import Tenure
 from domain import supervision as sv
-from domain.container import Exit, Owner
-from domain.errors import Busy, RemoteprocError
+from domain.container import Exit
+from domain.errors import RemoteprocError
 from domain.firmware import FirmwareImage
 from domain.ports import Processor
 from domain.signals import signal_name
 
 _LINGER = 1.0  # seconds that a slow reader gets for the last output
+_RETRY = 0.05  # seconds until a console that took no input is asked again
+_LAST_READS = 256  # firmware that never falls silent must not keep itself from being stopped
 _QUIET = frozenset((signal.SIGCHLD, signal.SIGPIPE, signal.SIGWINCH, signal.SIGCONT))
 
 
@@ -35,49 +38,28 @@ class Supervisor:
 
     def __init__(
         self,
-        container: str,
-        root: str,
-        firmware: FirmwareImage,
+        firmware: FirmwareImage | None,
         stops: frozenset[int],
         processor: Processor,
-        ownership: FileOwnership,
+        tenure: Tenure,
         directory: int,
         creator: socket.socket,
+        stdin: Input,
+        output: Output,
     ) -> None:
-        self._id = container
-        self._owner = Owner(container, root)
         self._firmware = firmware
         self._stops = stops
         self._processor = processor
         self._remarks: Callable[[], Sequence[str]] = getattr(processor, "remarks", tuple)
-        self._ownership = ownership
+        self._tenure = tenure
         self._directory = directory
         self._creator: socket.socket | None = creator
-        self._lease: FileLease | None = None
-        self._asker: socket.socket | None = None
-        self._askers: list[socket.socket] = []
+        self._input = stdin
+        self._output = output
         self._state = sv.Supervision(processor.name)
         self._exit: int | None = None
-        self.output = Output(directory)
-        self._wake = self._catch_signals()
-        self._control = self._listen()
-
-    def _catch_signals(self) -> int:
-        reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-        for number in signal.valid_signals() - _QUIET - {signal.SIGKILL, signal.SIGSTOP}:
-            signal.signal(number, lambda *_: None)
-        return reader
-
-    def _listen(self) -> socket.socket:
-        control = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        try:
-            control.bind(f"/proc/self/fd/{self._directory}/control")
-        except OSError as error:
-            raise fault("cannot make the control socket", error) from error
-        control.listen(16)
-        control.setblocking(False)
-        return control
+        self._wake = _catch_signals()
+        self._control = Control(directory)
 
     def run(self) -> int:
         """Serve until the container has ended; return its exit status."""
@@ -87,28 +69,32 @@ class Supervisor:
 
     def _turn(self) -> None:
         active = self._state.phase in (sv.Phase.RUNNING, sv.Phase.PAUSED)
-        poll = select.poll()
-        for descriptor in (self._wake, self._control.fileno()):
-            poll.register(descriptor, select.POLLIN)
-        for asker in self._askers:
-            poll.register(asker.fileno(), select.POLLIN)
-        if self._creator is not None:
-            poll.register(self._creator.fileno(), select.POLLIN)
-        watched = self._processor.watch() if active else ()
-        for descriptor in watched:
-            poll.register(descriptor, select.POLLIN)
-        for stream in self.output.streams():
-            poll.register(stream.descriptor, select.POLLOUT)
-        period = self._processor.poll_seconds if active else None
-        ready = dict(poll.poll(None if period is None else period * 1000))
-        for stream in self.output.streams():
+        ready = self._poll(active)
+        for stream in self._output.streams():
             if ready.get(stream.descriptor, 0):
                 stream.write()
         self._hear_creator(ready)
         self._hear_signals()
-        self._hear_askers(ready)
+        for verb in self._control.hear(ready):
+            self._handle(sv.Asked(verb))
         if active:
+            self._feed(ready)
             self._look()
+
+    def _poll(self, active: bool) -> dict[int, int]:
+        poll = select.poll()
+        watched = [self._wake, *self._control.descriptors()]
+        if self._creator is not None:
+            watched.append(self._creator.fileno())
+        period = None
+        if active:
+            watched += [*self._processor.watch(), *self._input.descriptors]
+            period = _RETRY if self._input.waiting else self._processor.poll_seconds
+        for descriptor in watched:
+            poll.register(descriptor, select.POLLIN)
+        for stream in self._output.streams():
+            poll.register(stream.descriptor, select.POLLOUT)
+        return dict(poll.poll(None if period is None else period * 1000))
 
     def _hear_creator(self, ready: dict[int, int]) -> None:
         if self._creator is None or self._creator.fileno() not in ready:
@@ -125,17 +111,12 @@ class Supervisor:
             for number in os.read(self._wake, 256):
                 self._handle(sv.Signalled(signal_name(number), number in self._stops))
 
-    def _hear_askers(self, ready: dict[int, int]) -> None:
-        for asker in [a for a in self._askers if a.fileno() in ready]:
-            self._askers.remove(asker)
-            self._asker = asker
-            with contextlib.suppress(OSError):
-                if verb := asker.recv(64):
-                    self._handle(sv.Asked(verb.decode(errors="replace")))
-            self._answer(None)  # of whoever asked nothing
-        if self._control.fileno() in ready:
-            with contextlib.suppress(OSError):
-                self._askers.append(self._control.accept()[0])
+    def _feed(self, ready: dict[int, int]) -> None:
+        if any(descriptor in ready for descriptor in self._input.descriptors) and (
+            self._input.read()
+        ):
+            self._handle(sv.Signalled("INT", stops=True))
+        self._input.feed(self._processor.write_input)
 
     def _look(self) -> None:
         if self._exit is not None:
@@ -145,16 +126,21 @@ class Supervisor:
             state = self._processor.state()
             ending = self._processor.ending() if state.ended else None
         except RemoteprocError as error:
-            self.output.remark(str(error))
+            self._output.remark(str(error))
             return
         self._handle(sv.Seen(state, ending))
 
     def _read(self) -> bool:
         for text in self._remarks():
-            self.output.remark(text)
+            self._output.remark(text)
         if data := self._processor.read_output():
-            self.output.firmware(data)
+            self._output.firmware(data)
         return bool(data)
+
+    def _read_rest(self) -> None:
+        for _ in range(_LAST_READS):
+            if not self._read():
+                return
 
     def _handle(self, event: sv.Event) -> None:
         for effect in self._state.on(event):
@@ -162,9 +148,9 @@ class Supervisor:
                 case sv.Act(verb):
                     self._handle(self._act(verb))
                 case sv.Answer(error):
-                    self._answer(error)
+                    self._control.answer(error)
                 case sv.Say(text):
-                    self.output.remark(text)
+                    self._output.remark(text)
                 case sv.Finish(status, reason):
                     self._finish(status, reason)
 
@@ -172,7 +158,8 @@ class Supervisor:
         try:
             match verb:
                 case "start":
-                    self._start()
+                    self._tenure.begin(self._firmware)
+                    self._record_start()
                 case "stop":
                     self._read_rest()
                     self._processor.stop()
@@ -186,60 +173,34 @@ class Supervisor:
             return sv.Done(verb, error)
         return sv.Done(verb)
 
-    def _start(self) -> None:
-        processor = self._processor
-        lease = self._ownership.take(processor.device, self._owner)
+    def _record_start(self) -> None:
         try:
-            if lease.claim:
-                processor.release(lease.claim)  # of an owner that died
-            state = processor.state()
-            if not state.startable:
-                raise Busy(
-                    f"processor {processor.name} is {state}, and no container of ours runs there",
-                    hint="whoever started it must stop it first",
-                )
-            claim = processor.prepare(self._id, self._firmware)
-            lease.remember(claim)
-            try:
-                processor.load(claim, self._firmware)
-                processor.start()
-                records.write_started(time.time(), self._directory)
-            except BaseException:
-                processor.release(claim)
-                raise
-        except BaseException:
-            lease.close()
+            records.write_started(time.time(), self._directory)
+        except RemoteprocError:
+            self._tenure.end()  # what runs unrecorded would be nobody's
             raise
-        self._lease = lease
-
-    def _read_rest(self) -> None:
-        while self._read():
-            pass
 
     def _finish(self, status: int, reason: str) -> None:
-        if self._lease is not None:
-            self._read_rest()
-            try:
-                self._processor.release(self._lease.claim)
-            except RemoteprocError as error:
-                self.output.remark(f"cannot give {self._processor.name} back: {error}")
-                self._lease.leave()  # the next command of anybody tries again
-            else:
-                self._lease.close()
+        self._read_rest()
+        try:
+            self._tenure.end()
+        except RemoteprocError as error:
+            self._output.remark(f"cannot give {self._processor.name} back: {error}")
         # Readers get the last words before anyone is told of the end.
-        self.output.flush(_LINGER)
+        self._output.flush(_LINGER)
         try:
             records.write_exit(Exit(status, time.time(), reason), self._directory)
         except (RemoteprocError, OSError) as error:
-            self.output.remark(f"cannot record the exit: {error}")
-            self.output.flush(_LINGER)
-        self._answer(None)
+            self._output.remark(f"cannot record the exit: {error}")
+            self._output.flush(_LINGER)
+        self._control.answer(None)
         self._exit = status
 
-    def _answer(self, error: RemoteprocError | None) -> None:
-        if self._asker is None:
-            return
-        with contextlib.suppress(OSError):
-            self._asker.send(wire.encode(error))
-        self._asker.close()
-        self._asker = None
+
+def _catch_signals() -> int:
+    """Have all signals that can be caught arrive as bytes on the returned descriptor."""
+    reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    for number in signal.valid_signals() - _QUIET - {signal.SIGKILL, signal.SIGSTOP}:
+        signal.signal(number, lambda *_: None)
+    return reader

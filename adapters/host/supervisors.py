@@ -21,7 +21,7 @@ from domain.signals import SIGKILL, signal_name, stop_signals
 if TYPE_CHECKING:
     import socket
 
-    from domain.ports import Draft
+    from domain.ports import Draft, Stdio
 
 CREATOR = 3  # the descriptor through which creator and supervisor speak
 _READY_WITHIN = 20.0  # seconds
@@ -43,8 +43,8 @@ class ProcessSupervisors:
         self._describe = describe
         self._creating: dict[str, socket.socket] = {}
 
-    def spawn(self, draft: Draft, container: FirmwareContainer) -> FirmwareContainer:
-        """Start a supervisor with this process's stdio and wait until it is ready."""
+    def spawn(self, draft: Draft, container: FirmwareContainer, stdio: Stdio) -> FirmwareContainer:
+        """Start a supervisor and wait until it is ready."""
         import json
         import socket
 
@@ -54,14 +54,14 @@ class ProcessSupervisors:
             "directory": draft.path,
             "id": container.id,
             "firmware": fields["firmware"],
+            "terminal": stdio.terminal,
+            "interactive": stdio.interactive,
             "stops": sorted(stop_signals(container.annotations)),
-            "processor": self._describe(
-                container.device, read_annotations(container.annotations)
-            ),
+            "processor": self._describe(container.device, read_annotations(container.annotations)),
         }
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
-            pid = self._exec([*self._command, container.id], theirs)
+            pid = self._exec([*self._command, container.id], theirs, stdio)
         except BaseException:
             ours.close()
             raise
@@ -87,7 +87,7 @@ class ProcessSupervisors:
             raise
         return container
 
-    def _exec(self, command: list[str], creator: socket.socket) -> int:
+    def _exec(self, command: list[str], creator: socket.socket, stdio: Stdio) -> int:
         import signal
 
         try:
@@ -95,7 +95,10 @@ class ProcessSupervisors:
                 command[0],
                 command,
                 {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ},
-                file_actions=[(os.POSIX_SPAWN_DUP2, creator.fileno(), CREATOR)],
+                file_actions=[
+                    (os.POSIX_SPAWN_DUP2, given, wanted)
+                    for given, wanted in _places(stdio, creator.fileno())
+                ],
                 setsid=True,
                 setsigmask=[],
                 setsigdef=[signal.SIGPIPE, signal.SIGTERM, signal.SIGINT, signal.SIGCHLD],
@@ -181,3 +184,13 @@ class ProcessSupervisors:
     def wait(self, container: FirmwareContainer, seconds: float | None) -> bool:
         """Wait for the supervisor's end; False if it lives on."""
         return process.wait(container.pid, container.birth, seconds)
+
+
+def _places(stdio: Stdio, creator: int) -> list[tuple[int, int]]:
+    """Return which descriptor becomes which, such that none is overwritten before its use."""
+    aside = max(stdio.stdin, stdio.stdout, stdio.stderr, creator, CREATOR) + 1
+    given = (stdio.stdin, stdio.stdout, stdio.stderr, creator)
+    return [
+        *((descriptor, aside + place) for place, descriptor in enumerate(given)),
+        *((aside + place, place) for place in range(len(given))),
+    ]

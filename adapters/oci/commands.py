@@ -36,9 +36,11 @@ def create(
 ) -> Lifecycle:
     """Create a container, and its pid file; without that, no container either."""
     from adapters.oci.bundle import read_bundle
+    from domain.ports import Stdio
 
     lifecycle = context.lifecycle
-    container = lifecycle.create(read_bundle(container_id, bundle))
+    stdio = Stdio(interactive=not os.isatty(0))  # a shell's terminal stays the shell's
+    container = lifecycle.create(read_bundle(container_id, bundle), stdio)
     try:
         _write_pid(pid_file, container.pid)
     except BaseException:

@@ -1,0 +1,48 @@
+"""Carries the container's stdin to the firmware's console."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+_PIECE = 4096
+_INTERRUPT = b"\x03"
+
+
+class Input:
+    """One input stream. On a terminal, Ctrl-C asks to stop, as Docker's users expect."""
+
+    def __init__(self, descriptor: int, *, terminal: bool) -> None:
+        self._descriptor = descriptor
+        self._terminal = terminal
+        self._waiting = b""
+
+    @property
+    def descriptors(self) -> list[int]:
+        """What to poll for input: nothing while the console has not taken what there is."""
+        return [] if self._waiting or self._descriptor < 0 else [self._descriptor]
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the console still has to take something."""
+        return bool(self._waiting)
+
+    def read(self) -> bool:
+        """Take what was typed; tell whether it asks to stop."""
+        try:
+            data = os.read(self._descriptor, _PIECE)
+        except BlockingIOError:
+            return False
+        except OSError:
+            data = b""  # a terminal that was hung up
+        if not data:
+            self._descriptor = -1
+        if self._terminal and _INTERRUPT in data:
+            return True
+        self._waiting = data
+        return False
+
+    def feed(self, write: Callable[[bytes], int]) -> None:
+        """Let the console take what it can."""
+        if self._waiting:
+            self._waiting = self._waiting[write(self._waiting) :]

@@ -1,0 +1,59 @@
+"""A container's time on its processor: from the lock to the processor given back."""
+
+from __future__ import annotations
+
+from adapters.host.ownership import FileLease, FileOwnership
+from domain.container import Owner
+from domain.errors import Busy
+from domain.firmware import FirmwareImage
+from domain.ports import Processor
+
+
+class Tenure:
+    """Takes the processor for one owner, runs the firmware, and undoes all of it."""
+
+    def __init__(self, processor: Processor, ownership: FileOwnership, owner: Owner) -> None:
+        self._processor = processor
+        self._ownership = ownership
+        self._owner = owner
+        self._lease: FileLease | None = None
+
+    def begin(self, firmware: FirmwareImage | None) -> None:
+        """Lock, load and start; on an error nothing of it remains. Raises the kernel's reason."""
+        if firmware is None:
+            return  # a sandbox has no processor
+        processor = self._processor
+        self._lease = lease = self._ownership.take(processor.device, self._owner)
+        try:
+            if lease.claim:
+                processor.release(lease.claim)  # of an owner that died
+                lease.remember({})
+            state = processor.state()
+            if not state.startable:
+                raise Busy(
+                    f"processor {processor.name} is {state}, and no container of ours runs there",
+                    hint="whoever started it must stop it first",
+                )
+            lease.remember(processor.prepare(self._owner.id, firmware))
+            processor.load(lease.claim, firmware)
+            processor.start()
+        except BaseException:
+            self.end()
+            raise
+
+    def end(self) -> None:
+        """Give the processor back; repeatable.
+
+        If that fails, what is to be undone stays on record, and the next command of anybody
+        tries again.
+        """
+        lease, self._lease = self._lease, None
+        if lease is None:
+            return
+        try:
+            if lease.claim:
+                self._processor.release(lease.claim)
+        except BaseException:
+            lease.leave()
+            raise
+        lease.close()
