@@ -13,19 +13,31 @@ from bootstrap.settings import load_settings
 from domain.lifecycle import Lifecycle
 
 
-def make_lifecycle(config: str | None, root: str | None) -> Lifecycle:
-    """Return the use cases, wired by hand: this program is run once an operation."""
+def _by_hand(config: str | None, root: str | None) -> Lifecycle:
+    """Return the use cases for a call with a time budget."""
     from bootstrap.direct import lifecycle
 
     return lifecycle(load_settings(config, root))
+
+
+def _by_container(config: str | None, root: str | None) -> Lifecycle:
+    """Return the use cases for everything else."""
+    from dependency_injector import providers
+
+    from bootstrap.container import Runtime
+
+    lifecycle: Lifecycle = Runtime(
+        settings=providers.Object(load_settings(config, root))
+    ).lifecycle()
+    return lifecycle
 
 
 def main() -> None:
     """Run the command line and exit."""
     gc.disable()  # a short life with no cycles worth finding
     log = LogTarget()
-    context = Context(make_lifecycle, log)
     call = quick.parse(sys.argv[1:])
+    context = Context(_by_hand if call else _by_container, log)
 
     def command() -> object:
         if call is not None:
