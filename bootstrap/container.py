@@ -42,3 +42,8 @@ class Runtime(containers.DeclarativeContainer):
         ownership=ownership,
         warn=warn,
     )
+
+
+def runtime_for(settings: Settings) -> Runtime:
+    """Return the runtime for a configuration."""
+    return Runtime(settings=providers.Object(settings))

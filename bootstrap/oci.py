@@ -22,13 +22,9 @@ def _by_hand(config: str | None, root: str | None) -> Lifecycle:
 
 def _by_container(config: str | None, root: str | None) -> Lifecycle:
     """Return the use cases for everything else."""
-    from dependency_injector import providers
+    from bootstrap.container import runtime_for
 
-    from bootstrap.container import Runtime
-
-    lifecycle: Lifecycle = Runtime(
-        settings=providers.Object(load_settings(config, root))
-    ).lifecycle()
+    lifecycle: Lifecycle = runtime_for(load_settings(config, root)).lifecycle()
     return lifecycle
 
 

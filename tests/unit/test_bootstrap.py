@@ -7,7 +7,7 @@ import functools
 from dependency_injector import providers
 
 from bootstrap import direct
-from bootstrap.container import Runtime
+from bootstrap.container import runtime_for
 from bootstrap.settings import Settings
 
 SETTINGS = Settings("/nowhere/state", "/nowhere/run", "sim", "quad", "/nowhere")
@@ -28,25 +28,25 @@ def shape(part):
 
 
 def test_the_two_wirings_give_the_same_graph():
-    by_container = Runtime(settings=providers.Object(SETTINGS)).lifecycle()
+    by_container = runtime_for(SETTINGS).lifecycle()
     by_hand = direct.lifecycle(SETTINGS)
     assert shape(by_container) == shape(by_hand)
 
 
 def test_a_part_that_differs_is_noticed():
-    by_container = Runtime(settings=providers.Object(SETTINGS._replace(root="/elsewhere")))
+    by_container = runtime_for(SETTINGS._replace(root="/elsewhere"))
     assert shape(by_container.lifecycle()) != shape(direct.lifecycle(SETTINGS))
 
 
 def test_the_board_is_made_once_and_only_when_it_is_asked_for():
-    runtime = Runtime(settings=providers.Object(SETTINGS._replace(board="no-such-board")))
+    runtime = runtime_for(SETTINGS._replace(board="no-such-board"))
     runtime.lifecycle()  # a mistake in the board file disturbs nobody who needs no board
-    runtime = Runtime(settings=providers.Object(SETTINGS))
+    runtime = runtime_for(SETTINGS)
     assert runtime.board() is runtime.board()
 
 
 def test_a_part_can_be_overridden():
-    runtime = Runtime(settings=providers.Object(SETTINGS))
+    runtime = runtime_for(SETTINGS)
     stand_in = object()
     with runtime.store.override(providers.Object(stand_in)):
         assert runtime.lifecycle()._store is stand_in
