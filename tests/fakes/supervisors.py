@@ -7,12 +7,13 @@ SIGKILL.
 from __future__ import annotations
 
 import contextlib
+from typing import Any
 
 from domain import supervision as sv
 from domain.annotations import read_annotations
 from domain.container import Exit, FirmwareContainer, Owner
 from domain.errors import Busy, NotFound, RemoteprocError, WrongState
-from domain.ports import Board, Draft, Lease, Ownership
+from domain.ports import Board, Draft, Lease, Ownership, Processor, Stdio
 from domain.signals import SIGKILL, signal_name, stop_signals
 from tests.fakes.store import MemoryStore
 
@@ -23,7 +24,6 @@ class MemorySupervisor:
     def __init__(
         self, container: FirmwareContainer, board: Board, store: MemoryStore, ownership: Ownership
     ) -> None:
-        assert container.firmware is not None
         self.container = container
         self.alive = True
         self.adopted = False
@@ -33,7 +33,8 @@ class MemorySupervisor:
         self._store = store
         self._ownership = ownership
         self._lease: Lease | None = None
-        self._processor = board.open(container.device, read_annotations(container.annotations))
+        wishes = read_annotations(container.annotations)
+        self._processor = board.open(container.device, wishes) if container.device else None
         self._state = sv.Supervision(container.processor)
 
     def handle(self, event: sv.Event) -> None:
@@ -45,8 +46,9 @@ class MemorySupervisor:
 
     def look(self) -> None:
         """See what the processor does."""
-        state = self._processor.state()
-        self._perform(sv.Seen(state, self._processor.ending() if state.ended else None))
+        if self._processor is not None:
+            state = self._processor.state()
+            self._perform(sv.Seen(state, self._processor.ending() if state.ended else None))
 
     def _perform(self, event: sv.Event) -> None:
         for effect in self._state.on(event):
@@ -61,26 +63,33 @@ class MemorySupervisor:
                     self._finish(Exit(status, 0.0, why))
 
     def _act(self, verb: str) -> sv.Done:
-        container = self.container.id
         try:
-            match verb:
-                case "start":
-                    self._start()
-                    self._store.mark(container, started=0.0)
-                case "stop":
-                    self._processor.stop()
-                case "pause":
-                    self._processor.pause()
-                    self._store.mark(container, paused=True)
-                case "resume":
-                    self._processor.resume()
-                    self._store.mark(container, paused=False)
+            if self._processor is not None:
+                self._drive(verb, self._processor)
         except RemoteprocError as error:
             return sv.Done(verb, error)
+        facts: dict[str, dict[str, Any]] = {
+            "start": {"started": 0.0},
+            "pause": {"paused": True},
+            "resume": {"paused": False},
+        }
+        if verb in facts:
+            self._store.mark(self.container.id, **facts[verb])
         return sv.Done(verb)
 
-    def _start(self) -> None:
-        processor = self._processor
+    def _drive(self, verb: str, processor: Processor) -> None:
+        match verb:
+            case "start":
+                self._start(processor)
+            case "stop":
+                processor.stop()
+            case "pause":
+                processor.pause()
+            case "resume":
+                processor.resume()
+
+    def _start(self, processor: Processor) -> None:
+        assert self._firmware is not None
         lease = self._ownership.take(processor.device, Owner(self.container.id, "memory:"))
         try:
             if lease.claim:
@@ -100,7 +109,7 @@ class MemorySupervisor:
         self._lease = lease
 
     def _finish(self, exit_: Exit) -> None:
-        if self._lease is not None:
+        if self._lease is not None and self._processor is not None:
             self._processor.release(self._lease.claim)
             self._lease.close()
         with contextlib.suppress(NotFound):  # it was never committed
@@ -126,7 +135,7 @@ class MemorySupervisors:
             raise WrongState(f"container {container.id} has ended: its supervisor is gone")
         return found
 
-    def spawn(self, draft: Draft, container: FirmwareContainer) -> FirmwareContainer:
+    def spawn(self, draft: Draft, container: FirmwareContainer, stdio: Stdio) -> FirmwareContainer:
         """Begin a supervisor."""
         pid = 1000 + len(self.all)
         container = container._replace(pid=pid, birth=pid * 100)

@@ -21,6 +21,7 @@ from domain.errors import (
     WrongState,
 )
 from domain.lifecycle import CreateRequest, Lifecycle, choose
+from domain.ports import Stdio
 from domain.processor import OFFLINE, RUNNING, SUSPENDED, Ending, ProcessorInfo, ProcessorState
 from tests.fakes.board import FakeBoard, Program, RigidProcessor
 from tests.fakes.faulty import Fuse
@@ -78,7 +79,7 @@ class World:
             entry=firmware,
             annotations={f"remoteproc.{k.replace('_', '-')}": v for k, v in annotations.items()},
         )
-        return self.lifecycle.create(request)
+        return self.lifecycle.create(request, Stdio())
 
     def running(self, container_id="c1", firmware="hello.elf", **annotations):
         container = self.create(container_id, firmware, **annotations)
@@ -617,6 +618,23 @@ def test_a_running_container_of_somebody_else_is_not_touched(world):
     world.running()
     world.lifecycle.settle()
     assert world.core.power == RUNNING and "release" not in world.core.done
+
+
+# --- a pod's sandbox ------------------------------------------------------------------------
+
+
+def test_a_sandbox_has_a_life_without_a_processor():
+    world = World("m4", "m7")
+    container = world.create("pod", "", name="absent")
+    assert (container.processor, container.device, container.firmware) == ("", "", None)
+    world.lifecycle.start("pod")
+    world.supervisors.all[container.pid].look()
+    assert world.status("pod") is Status.RUNNING
+    assert world.ownership.held == {} and world.boards_made == 0
+    world.lifecycle.kill("pod", 15)
+    assert world.lifecycle.wait("pod").status == 0
+    world.lifecycle.delete("pod")
+    assert world.nothing_left()
 
 
 # --- lists ----------------------------------------------------------------------------------
