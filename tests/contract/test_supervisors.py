@@ -1,0 +1,329 @@
+"""The contract of domain.ports.Supervisors, over every adapter of it: those in memory, and
+processes on a simulated board."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+
+import pytest
+
+from adapters.host import process
+from adapters.host.store import DirectoryStore
+from adapters.host.supervisors import ProcessSupervisors
+from adapters.sim.backend import SimBoard
+from adapters.sim.board import load_board
+from bootstrap import factories
+from bootstrap.settings import Settings
+from domain.container import Exit, FirmwareContainer, Status
+from domain.errors import HostFault, NotFound, WrongState
+from domain.ports import Stdio
+from domain.processor import Ending
+from tests.contract.benches import FIRMWARE, image_of
+from tests.contract.children import child, kill
+from tests.fakes.board import FakeBoard, Program
+from tests.fakes.ownership import MemoryOwnership
+from tests.fakes.store import MemoryStore
+from tests.fakes.supervisors import MemorySupervisors
+
+
+class Place:
+    """Where containers are made, with the firmware named. `spawned`: what a test must not leave."""
+
+    def spawn(self, program="hello", container_id="c1"):
+        """Return a draft and its container, whose supervisor is ready and not adopted yet."""
+        draft = self.store.draft(container_id)
+        container = FirmwareContainer(
+            id=container_id,
+            bundle="/b",
+            processor="m4",
+            device="remoteproc0",
+            firmware=self.image(program, draft.path, self.store.directory(container_id)),
+            annotations={},
+            created=1.0,
+        )
+        try:
+            container = self.supervisors.spawn(draft, container, self.stdio)
+        except BaseException:
+            draft.discard()
+            raise
+        self.spawned.append(container)
+        return draft, container
+
+    def create(self, program="hello", container_id="c1"):
+        draft, container = self.spawn(program, container_id)
+        draft.commit(container)
+        self.supervisors.adopt(container)
+        draft.close()
+        return container
+
+    def exit_of(self, container):
+        assert self.supervisors.wait(container, 10)
+        return self.store.load(container.id).exit
+
+    def abandoned(self):
+        return [lease.owner.id for lease in self.ownership.abandoned()]
+
+
+class Memory(Place):
+    def __init__(self, directory):
+        programs = {
+            "exit.elf": Program(b"", Ending(False, 7, "exit code 7")),
+            "crash.elf": Program(b"", Ending(True, None, "lockup")),
+        }
+        self.stdio = Stdio()
+        self.spawned = []
+        self.board = FakeBoard("m4", "m7", programs=programs)
+        self.store = MemoryStore()
+        self.ownership = MemoryOwnership()
+        self.supervisors = MemorySupervisors(self.board, self.store, self.ownership)
+
+    def image(self, program, place, final):
+        return image_of(FIRMWARE / f"{program}.elf")
+
+    def end(self):
+        for container in self.spawned:
+            if self.supervisors.alive(container):
+                self.supervisors.crash(container)
+
+
+class Processes(Place):
+    def __init__(self, directory):
+        root, run = f"{directory}/containers", f"{directory}/run"
+        settings = Settings(root, run, "sim", "quad", "")
+        self.board = SimBoard(load_board("quad"), f"{run}/boards")
+        self.output = os.open(f"{directory}/output", os.O_RDWR | os.O_CREAT | os.O_APPEND)
+        self.stdio = Stdio(os.open(os.devnull, os.O_RDWR), self.output, self.output)
+        self.spawned = []
+        self.store = DirectoryStore(root)
+        self.ownership = factories.make_ownership(settings)
+        self.supervisors = ProcessSupervisors(
+            root,
+            factories.supervisor_command(),
+            factories.make_describe(settings, lambda: self.board),
+        )
+
+    def image(self, program, place, final):
+        image = image_of(FIRMWARE / f"{program}.elf")
+        shutil.copy(image.path, f"{place}/firmware")
+        return image._replace(path=f"{final}/firmware")
+
+    def end(self):
+        for container in self.spawned:
+            if self.supervisors.alive(container):
+                self.supervisors.signal(container, signal.SIGKILL)
+            try:
+                os.waitpid(container.pid, 0)
+            except ChildProcessError:
+                pass  # reaped by a test, or another process's child
+        os.close(self.stdio.stdin)
+        os.close(self.output)
+
+
+@pytest.fixture(params=[Memory, Processes], ids=["memory", "processes"])
+def place(request, tmp_path):
+    made = request.param(tmp_path)
+    try:
+        yield made
+    finally:
+        made.end()
+
+
+def test_a_life(place):
+    container = place.create()
+    assert container.pid > 0 and container.birth > 0
+    assert place.supervisors.alive(container)
+    assert place.store.load("c1").status is Status.CREATED
+    place.supervisors.ask(container, "start")
+    assert place.store.load("c1").status is Status.RUNNING
+    assert place.ownership.owner("remoteproc0").id == "c1"
+    assert not place.supervisors.wait(container, 0)
+    place.supervisors.ask(container, "stop")
+    exit_ = place.store.load("c1").exit
+    assert (exit_.status, exit_.reason) == (0, "stopped on request"), "on record when answered"
+    assert place.supervisors.wait(container, 10)
+    assert not place.supervisors.alive(container)
+    assert place.ownership.owner("remoteproc0") is None and place.abandoned() == []
+    assert place.board.processors()[0].state.startable
+
+
+@pytest.mark.parametrize("started", [False, True])
+@pytest.mark.parametrize(("verb", "status"), [("stop", 0), ("kill", 137)])
+def test_endings_on_request(place, verb, status, started):
+    container = place.create()
+    if started:
+        place.supervisors.ask(container, "start")
+    place.supervisors.ask(container, verb)
+    assert place.store.load("c1").exit.status == status
+    assert place.exit_of(container).status == status
+    assert place.board.processors()[0].state.startable
+
+
+@pytest.mark.parametrize(("program", "status"), [("exit", 7), ("crash", 139)])
+def test_endings_of_its_own(place, program, status):
+    container = place.create(program)
+    place.supervisors.ask(container, "start")
+    assert place.supervisors.wait(container, None)
+    assert place.store.load("c1").exit.status == status
+    assert place.board.processors()[0].state.startable
+    assert place.abandoned() == []
+
+
+@pytest.mark.parametrize("verb", ["pause", "resume", "dance"])
+def test_what_is_not_legal_is_refused(place, verb):
+    container = place.create()
+    with pytest.raises(WrongState):
+        place.supervisors.ask(container, verb)
+    place.supervisors.ask(container, "start")
+    assert place.supervisors.alive(container)
+
+
+def test_pause_and_resume_are_on_record(place):
+    container = place.create()
+    for verb, status in [
+        ("start", Status.RUNNING),
+        ("pause", Status.PAUSED),
+        ("resume", Status.RUNNING),
+        ("pause", Status.PAUSED),
+    ]:
+        place.supervisors.ask(container, verb)
+        assert place.store.load("c1").status is status
+    place.supervisors.ask(container, "stop")
+    assert place.exit_of(container).status == 0
+
+
+def test_a_second_container_on_a_processor(place):
+    first, second = place.create(), place.create("hello", "c2")
+    place.supervisors.ask(first, "start")
+    with pytest.raises(Exception, match="c1"):
+        place.supervisors.ask(second, "start")
+    place.supervisors.ask(first, "stop")
+    place.supervisors.ask(second, "start")
+    assert place.store.load("c2").status is Status.RUNNING
+
+
+def test_signals(place):
+    container = place.create()
+    place.supervisors.ask(container, "start")
+    place.supervisors.signal(container, signal.SIGHUP)
+    assert not place.supervisors.wait(container, 0.2), "ignored"
+    place.supervisors.signal(container, signal.SIGTERM)
+    assert place.exit_of(container).status == 0
+
+
+def test_death(place):
+    """By SIGKILL: nothing is on record, but what it owned is found and can be given back."""
+    container = place.create()
+    place.supervisors.ask(container, "start")
+    place.supervisors.signal(container, signal.SIGKILL)
+    assert place.supervisors.wait(container, 10)
+    assert not place.supervisors.alive(container)
+    assert place.store.load("c1").exit is None
+    assert place.abandoned() == ["c1"]
+
+
+@pytest.mark.parametrize("how", ["stop", "crash"])
+def test_one_that_is_gone(place, how):
+    container = place.create()
+    if how == "stop":
+        place.supervisors.ask(container, "stop")
+    else:
+        place.supervisors.signal(container, signal.SIGKILL)
+    assert place.supervisors.wait(container, 10)
+    for _ in range(2):
+        assert not place.supervisors.alive(container)
+        assert place.supervisors.wait(container, 0)
+        with pytest.raises(WrongState):
+            place.supervisors.ask(container, "start")
+        with pytest.raises(WrongState):
+            place.supervisors.signal(container, signal.SIGTERM)
+
+
+@pytest.mark.parametrize("committed", [False, True])
+def test_abandoning_ends_it(place, committed):
+    draft, container = place.spawn()
+    if committed:
+        draft.commit(container)
+    place.supervisors.abandon(container)
+    assert not place.supervisors.alive(container)
+    draft.discard()
+    with pytest.raises(NotFound):
+        place.store.load("c1")
+    place.create()
+
+
+# --- processes only: what memory cannot show ------------------------------------------------
+
+
+@pytest.fixture
+def host(tmp_path):
+    made = Processes(tmp_path)
+    try:
+        yield made
+    finally:
+        made.end()
+
+
+@pytest.mark.parametrize("committed", [False, True])
+def test_a_creator_that_dies_takes_the_supervisor_along(host, committed):
+    reader, writer = os.pipe()
+
+    def create(ready):
+        draft, container = host.spawn()
+        if committed:
+            draft.commit(container)
+        os.write(writer, f"{container.pid} {container.birth}".encode())
+        ready()
+
+    with child(create) as creator:
+        pid, birth = map(int, os.read(reader, 100).split())
+        assert process.birth(pid) == birth
+        kill(creator)
+        assert process.wait(pid, birth, 10)
+    host.store.sweep()
+    if committed:
+        assert host.store.load("c1").exit[::2] == (137, "abandoned before it was created")
+    else:
+        assert os.listdir(host.store.root) == []
+
+
+def test_a_pid_that_came_again_is_another_process(host):
+    container = host.create()
+    namesake = container._replace(birth=container.birth + 1)
+    assert not host.supervisors.alive(namesake)
+    assert host.supervisors.wait(namesake, 0)
+    with pytest.raises(WrongState):
+        host.supervisors.signal(namesake, signal.SIGKILL)
+    assert host.supervisors.alive(container)
+
+
+@pytest.mark.parametrize("command", [["/nonexistent"], ["/bin/true"], ["/bin/false"]])
+def test_a_supervisor_that_cannot_be_started(host, command):
+    host.supervisors = ProcessSupervisors(host.store.root, command, lambda *_: {})
+    with pytest.raises(HostFault):
+        host.spawn()
+    assert os.listdir(host.store.root) == []
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)  # none is left to be reaped
+
+
+def test_its_exit_status_is_the_containers(host):
+    container = host.create("exit")
+    host.supervisors.ask(container, "start")
+    _, status = os.waitpid(container.pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 7
+
+
+def test_a_long_state_root(tmp_path):
+    """Socket addresses have 107 bytes; state roots of Kubernetes have more."""
+    deep = tmp_path / ("x" * 120)
+    deep.mkdir()
+    host = Processes(deep)
+    try:
+        container = host.create()
+        host.supervisors.ask(container, "start")
+        host.supervisors.ask(container, "stop")
+        assert isinstance(host.exit_of(container), Exit)
+    finally:
+        host.end()
