@@ -47,6 +47,7 @@ _GLOBAL_VALUED = {
 }
 _GLOBAL_FLAGS = {"--debug": "debug"}
 _BUNDLE = {"--bundle": "bundle", "-b": "bundle", "--pid-file": "pid_file"}
+_QUIET = {"--quiet": "quiet", "-q": "quiet"}
 _FORCE = {"--force": "force", "-f": "force"}
 
 _COMMANDS = {
@@ -55,7 +56,7 @@ _COMMANDS = {
     "state": _Form(commands.state, ("container_id",), 1),
     "kill": _Form(commands.kill, ("container_id", "signal"), 1),
     "delete": _Form(commands.delete, ("container_id",), 1, flags=_FORCE),
-    "list": _Form(commands.list_containers, (), 0),
+    "list": _Form(commands.list_containers, (), 0, flags=_QUIET),
 }
 
 
