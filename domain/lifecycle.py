@@ -154,9 +154,10 @@ class Lifecycle:
         try:
             self._supervisors.ask(container, verb)
         except WrongState:
-            # It ended by itself at this moment, which is what was wanted.
+            # It ended by itself at this moment, or was killed: either is what was wanted.
             if not self._supervisors.wait(container, _GONE_WITHIN):
                 raise
+            self.settle()
         except Busy:
             if number != SIGKILL:
                 raise

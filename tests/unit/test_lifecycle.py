@@ -415,6 +415,21 @@ def test_killing_one_that_ends_at_this_moment(world):
     assert not world.supervisors.alive(container)
 
 
+def test_killing_one_whose_supervisor_dies_at_this_moment(world):
+    """The processor is off on return all the same."""
+    world.running()
+    asked = world.supervisors.ask
+
+    def ask(container, verb):
+        world.supervisors.crash(container)
+        asked(container, verb)
+
+    world.supervisors.ask = ask
+    world.lifecycle.kill("c1", 15)
+    assert world.core.power == OFFLINE and world.ownership.left == {}
+    assert world.lifecycle.state("c1").exit.status == 137
+
+
 def test_a_supervisor_that_does_not_answer(world):
     """The kernel holds it up: TERM says so, KILL kills it and settles what it leaves."""
     container = world.running()

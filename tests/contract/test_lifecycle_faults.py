@@ -1,0 +1,178 @@
+"""Proves that whoever is killed by SIGKILL, a command or a supervisor, right before any of its
+changes: the container is told truthfully afterwards, and deleting it leaves nothing at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+
+import pytest
+
+from adapters.host.staging import FirmwareStaging
+from adapters.host.store import DirectoryStore
+from adapters.host.supervisors import ProcessSupervisors
+from adapters.sim.backend import SimBoard
+from adapters.sim.board import load_board
+from bootstrap import factories
+from bootstrap.settings import Settings
+from domain.container import Status
+from domain.errors import RemoteprocError
+from domain.lifecycle import CreateRequest, Lifecycle
+from domain.ports import Stdio
+from tests.contract.benches import FIRMWARE
+from tests.contract.children import every_death
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+CHANGES = (
+    *("mkdir", "rmdir", "rename", "link", "unlink"),
+    *("write", "pwrite", "ftruncate", "posix_spawn"),
+)
+MORTAL = f"""
+import os, sys
+sys.path.append(sys.argv[1])
+left = int(sys.argv[2])
+def mortal(real):
+    def call(*args, **kwargs):
+        global left
+        left -= 1
+        if left < 0:
+            os.kill(os.getpid(), 9)
+        return real(*args, **kwargs)
+    return call
+for name in {CHANGES}:
+    setattr(os, name, mortal(getattr(os, name)))
+import bootstrap.supervise
+bootstrap.supervise.main()
+"""
+
+
+class Host:
+    """A runtime on a simulated board; its supervisors die before change number `mortal`."""
+
+    def __init__(self, directory):
+        self.root, self.run = f"{directory}/containers", f"{directory}/run"
+        self.settings = Settings(self.root, self.run, "sim", "quad", "")
+        self.board = SimBoard(load_board("quad"), f"{self.run}/boards")
+        self.rootfs = f"{directory}/rootfs"
+        os.mkdir(self.rootfs)
+        shutil.copy(FIRMWARE / "hello.elf", self.rootfs)
+        null = os.open(os.devnull, os.O_RDWR)
+        self.stdio = Stdio(null, null, null)
+        self.warnings = []
+
+    def lifecycle(self, mortal=None):
+        command = factories.supervisor_command()
+        if mortal is not None:
+            python = (sys.executable, "-I", "-S", "-X", "utf8", "-c", MORTAL)
+            command = (*python, command[-1], str(mortal))
+        describe = factories.make_describe(self.settings, lambda: self.board)
+        return Lifecycle(
+            store=DirectoryStore(self.root),
+            board=lambda: self.board,
+            source=FirmwareStaging(),
+            supervisors=ProcessSupervisors(self.root, command, describe),
+            ownership=factories.make_ownership(self.settings),
+            warn=self.warnings.append,
+        )
+
+    def create(self, lifecycle):
+        annotations = {"remoteproc.name": "m3-0"}
+        request = CreateRequest("c1", "/b", self.rootfs, "/", "hello.elf", annotations)
+        return lifecycle.create(request, self.stdio)
+
+    def files(self):
+        found = []
+        for top in (self.root, self.run):
+            for directory, _, names in os.walk(top):
+                found += [f"{directory}/{name}" for name in names]
+        return found + (os.listdir(self.root) if os.path.isdir(self.root) else [])
+
+    def nothing_left(self):
+        """A supervisor that its creator's death has orphaned takes a moment to go."""
+        lifecycle = self.lifecycle()
+        deadline = time.monotonic() + 10
+        while True:
+            lifecycle.delete("c1", force=True)
+            lifecycle.settle()
+            if not self.files() or time.monotonic() > deadline:
+                break
+            time.sleep(0.02)
+        assert self.files() == []
+        assert all(info.state.startable for info in self.board.processors())
+        assert self.warnings == []
+
+    def reap(self):
+        while True:
+            try:
+                if os.waitpid(-1, os.WNOHANG) == (0, 0):
+                    return
+            except ChildProcessError:
+                return
+
+
+@pytest.fixture
+def host(tmp_path):
+    made = Host(tmp_path)
+    yield made
+    os.close(made.stdio.stdin)
+    made.reap()
+
+
+def whole_life(host, lifecycle):
+    """Create, start, stop, as an engine does, which goes on after errors."""
+    failures = []
+    for step in (
+        lambda: host.create(lifecycle),
+        lambda: lifecycle.start("c1"),
+        lambda: lifecycle.kill("c1", 15),
+    ):
+        try:
+            step()
+        except RemoteprocError as error:
+            failures.append(error)
+    return failures
+
+
+def test_a_supervisor_that_dies_anywhere(host):
+    number = 0
+    while True:
+        failures = whole_life(host, host.lifecycle(number))
+        host.reap()
+        rows = host.lifecycle().all()
+        if not failures and rows[0].exit.status == 0:
+            break
+        assert all(str(failure).isprintable() for failure in failures)
+        for container in rows:
+            assert container.status is Status.STOPPED, f"death {number}"
+            assert container.exit[::2] == (137, "its supervisor was killed")
+        assert all(info.state.startable for info in host.board.processors())
+        host.nothing_left()
+        number += 1
+        assert number < 200
+    assert number > 10, "there was something to die in"
+    host.nothing_left()
+
+
+def test_a_creator_that_dies_anywhere(host):
+    seen = set()
+    for _ in every_death(lambda: host.create(host.lifecycle())):
+        rows = host.lifecycle().all()
+        seen.add(len(rows))
+        for container in rows:
+            assert container.id == "c1" and container.status in (Status.CREATED, Status.STOPPED)
+        host.nothing_left()
+    assert seen == {0, 1}, "some died before it was visible and some after"
+    assert host.lifecycle().state("c1").status is Status.CREATED
+    host.nothing_left()
+
+
+def test_a_deleter_that_dies_anywhere(host):
+    host.create(host.lifecycle())
+    for _ in every_death(lambda: host.lifecycle().delete("c1", force=True)):
+        host.nothing_left()
+        host.reap()
+        host.create(host.lifecycle())
+    host.nothing_left()
