@@ -92,10 +92,12 @@ class SimBench(Bench):
         """Return the whole command line."""
         return [PROGRAM, "--config", self.config, "--root", self.root, *words]
 
-    def command(self, *words: str, timeout: float = 60.0, **options: Any) -> Outcome:
+    def command(
+        self, *words: str, timeout: float = 60.0, within: Sequence[str] = (), **options: Any
+    ) -> Outcome:
         """Run it on files: a container inherits them, so a pipe would not end with the command.
 
-        `options` go to subprocess.run.
+        `within` is a command that runs another one; `options` go to subprocess.run.
         """
         self._count += 1
         stem = f"{self.place}/commands/{self._count}"
@@ -105,7 +107,8 @@ class SimBench(Bench):
         with open(f"{stem}.out", "wb") as out, open(f"{stem}.err", "wb") as err:
             streams = {"stdin": subprocess.DEVNULL, "stdout": out, "stderr": err}
             options = {**streams, "env": self.environment, **options}
-            done = subprocess.run(self.words(*words), timeout=timeout, check=False, **options)
+            line = [*within, *self.words(*words)]
+            done = subprocess.run(line, timeout=timeout, check=False, **options)
         seconds = time.monotonic() - began
         return Outcome(done.returncode, _text(f"{stem}.out"), _text(f"{stem}.err"), seconds)
 

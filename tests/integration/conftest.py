@@ -1,0 +1,31 @@
+"""A simulated board for each test, driven by the command line as an engine or operator does."""
+
+import os
+
+import pytest
+
+from features.benches import samples
+from features.benches.sim import SimBench
+
+
+@pytest.fixture(scope="session")
+def firmware(tmp_path_factory):
+    """The sample firmware, built."""
+    samples.build(os.path.join(tmp_path_factory.getbasetemp().parent, "firmware.lock"))
+
+
+@pytest.fixture
+def bench(tmp_path, firmware):
+    """A bench whose board has the processors m3-0 and m3-1; nothing may be left of it."""
+    bench = SimBench(str(tmp_path / "bench"))
+    bench.board(["m3-0", "m3-1"])
+    os.mkdir(bench.root, 0o700)
+    yield bench
+    left = bench.close()
+    assert not left, f"left behind: {left}"
+
+
+@pytest.fixture
+def bundle(bench):
+    """A bundle with firmware that runs on, for m3-0."""
+    return bench.bundle(bench.sample("prints and runs on"), "m3-0")

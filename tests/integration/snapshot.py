@@ -1,0 +1,42 @@
+"""What files there are, to prove that a refused command has changed none."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+
+def snapshot(*tops):
+    """Return for every path below each directory its kind, mode and content."""
+    found = {}
+    for top in tops:
+        for above, directories, files in os.walk(top):
+            for name in [*directories, *files]:
+                path = os.path.join(above, name)
+                found[path] = _describe(path)
+    return found
+
+
+def _describe(path):
+    status = os.lstat(path)
+    if stat.S_ISLNK(status.st_mode):
+        return status.st_mode, os.readlink(path)
+    if stat.S_ISREG(status.st_mode) and status.st_size < 1 << 20:
+        with open(path, "rb") as file:
+            return status.st_mode, file.read()
+    return status.st_mode, status.st_size
+
+
+def refused(bench, *words, says=(), watch=(), **options):
+    """Run a command that has to fail, and prove that it does so well: in one line, without a
+    traceback, saying all of `says`, and changing nothing under the state root and `watch`.
+    """
+    before = snapshot(bench.root, *watch)
+    outcome = bench.command(*words, **options)
+    assert outcome.code == 1, outcome
+    assert "Traceback" not in outcome.err, outcome.err
+    missing = [text for text in says if text not in outcome.complaint]
+    assert not missing, (missing, outcome.complaint)
+    assert outcome.out == ""
+    assert snapshot(bench.root, *watch) == before
+    return outcome.complaint
