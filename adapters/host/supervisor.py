@@ -13,7 +13,6 @@ import select
 import signal
 import socket
 import time
-from collections.abc import Callable, Sequence
 
 from adapters.host import records
 from adapters.host.control import Control
@@ -50,7 +49,6 @@ class Supervisor:
         self._firmware = firmware
         self._stops = stops
         self._processor = processor
-        self._remarks: Callable[[], Sequence[str]] = getattr(processor, "remarks", tuple)
         self._tenure = tenure
         self._directory = directory
         self._creator: socket.socket | None = creator
@@ -131,7 +129,7 @@ class Supervisor:
         self._handle(sv.Seen(state, ending))
 
     def _read(self) -> bool:
-        for text in self._remarks():
+        for text in self._processor.remarks():
             self._output.remark(text)
         if data := self._processor.read_output():
             self._output.firmware(data)
@@ -191,8 +189,9 @@ class Supervisor:
         try:
             records.write_exit(Exit(status, time.time(), reason), self._directory)
         except (RemoteprocError, OSError) as error:
-            self._output.remark(f"cannot record the exit: {error}")
-            self._output.flush(_LINGER)
+            if self._creator is None:  # else whoever failed to create says why
+                self._output.remark(f"cannot record the exit: {error}")
+                self._output.flush(_LINGER)
         self._control.answer(None)
         self._exit = status
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from typing import Any
 
 from domain.errors import InvalidRequest, NotFound
@@ -111,7 +112,9 @@ def _entry(process: Value) -> str:
 
 def _load(path: str) -> Any:
     try:
-        with open(path, "rb") as file:
+        with open(path, "rb", opener=_open) as file:
+            if stat.S_ISFIFO(os.fstat(file.fileno()).st_mode):
+                raise InvalidRequest(f"{path}: is a FIFO, not a regular file")
             data = file.read(_LIMIT + 1)
     except FileNotFoundError:
         raise NotFound(
@@ -129,3 +132,7 @@ def _load(path: str) -> Any:
         raise InvalidRequest(f"{path}: is not UTF-8 text") from error
     except ValueError as error:
         raise InvalidRequest(f"{path}: is not JSON: {error}") from error
+
+
+def _open(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)  # a FIFO without a writer must not hang us
