@@ -1,0 +1,1 @@
+"""What joins the domain to the world: processors, this host, command lines, containerd."""

@@ -14,7 +14,6 @@ from bootstrap.settings import Settings
 from domain.annotations import Wishes
 
 if TYPE_CHECKING:
-    from adapters.sim.backend import SimBoard
     from domain.ports import Board, Processor
 
 # -I -S: nothing of the user's environment, and no search for packages, which it does not need.
@@ -30,10 +29,10 @@ def supervisor_command() -> tuple[str, ...]:
 
 def board_file(settings: Settings) -> str:
     """Return a name for the board that is the same for all who mean the same one."""
-    if settings.backend == "sim":
-        named = "/" not in settings.board and not settings.board.endswith((".yaml", ".yml"))
-        return settings.board if named else os.path.realpath(f"{settings.base}/{settings.board}")
-    return "kernel"
+    if settings.backend == "sysfs":
+        return os.path.realpath(settings.tree)
+    named = "/" not in settings.board and not settings.board.endswith((".yaml", ".yml"))
+    return settings.board if named else os.path.realpath(f"{settings.base}/{settings.board}")
 
 
 def board_key(settings: Settings) -> str:
@@ -48,15 +47,17 @@ def make_ownership(settings: Settings) -> FileOwnership:
 
 def make_board(settings: Settings) -> Board:
     """Return the configured board. Raises what reading a board file raises."""
-    return _sim(settings)
+    if settings.backend == "sim":
+        from adapters.sim.backend import SimBoard
+        from adapters.sim.board import load_board
 
+        spec = load_board(settings.board, settings.base)
+        return SimBoard(spec, f"{settings.run_directory}/boards")
+    from adapters.sysfs.board import SysfsBoard
+    from adapters.sysfs.policy import Policy
 
-def _sim(settings: Settings) -> SimBoard:
-    from adapters.sim.backend import SimBoard
-    from adapters.sim.board import load_board
-
-    spec = load_board(settings.board, settings.base)
-    return SimBoard(spec, f"{settings.run_directory}/boards")
+    policies = {name: Policy(**fields) for name, fields in settings.policies.items()}
+    return SysfsBoard(settings.tree, settings.firmware_directory, policies)
 
 
 def make_describe(
@@ -77,9 +78,17 @@ def make_describe(
 
 def open_described(description: Mapping[str, Any]) -> tuple[Processor, FileOwnership]:
     """Undo `describe`, in the supervisor."""
-    if not description["open"]:
-        return NoProcessor(), FileOwnership(description["owners"], description["board"])
-    from adapters.sim.processor import open_processor
-
     ownership = FileOwnership(description["owners"], description["board"])
-    return open_processor(description["open"]), ownership
+    return _open(description["backend"], description["open"]), ownership
+
+
+def _open(backend: str, description: Mapping[str, Any]) -> Processor:
+    if not description:
+        return NoProcessor()
+    if backend == "sim":
+        from adapters.sim.processor import open_processor as open_sim
+
+        return open_sim(description)
+    from adapters.sysfs.processor import open_processor as open_sysfs
+
+    return open_sysfs(description)

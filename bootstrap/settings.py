@@ -1,22 +1,36 @@
 """The configuration file, which need not exist: YAML, strictly read.
 
-backend: sim              # or sysfs, the default: the processors of the running kernel
-board: quad               # sim: a shipped board, or a board file relative to this one
-run-directory: /run/...   # who owns which processor; the same for all engines of a machine
+backend: sysfs                # the default: processors of the running kernel; or sim
+board: quad                   # sim: a shipped board, or a board file relative to this one
+tree: /                       # sysfs: where /sys, /dev and /lib/firmware are found
+firmware-directory: /data/fw  # sysfs: instead of where the kernel is found to search
+run-directory: /run/...       # who owns which processor; the same for all engines of a machine
+processors:                   # sysfs: what is special about one, by name or remoteprocN
+  m4:
+    resource-table: refuse    # of firmware without one: refuse, warn, ignore or auto
+    images: any               # firmware that is signed or wrapped, too; or elf
+    size-limit: 4M
+    consoles: {/dev/ttyS1: 115200}
+    coredumps: /var/lib/remoteproc-runtime/coredumps
+    poll-seconds: 0.1
 """
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from domain.errors import InvalidRequest, NotFound
 
 if TYPE_CHECKING:
-    from adapters.sim.marked import Marked
+    from adapters.marked import Marked
 
 DEFAULT_FILE = "/etc/remoteproc-runtime/config.yaml"
 BACKENDS = ("sysfs", "sim")
+_KEYS = ("backend", "board", "tree", "firmware-directory", "run-directory", "processors")
+_POLICY = ("resource-table", "images", "size-limit", "consoles", "coredumps", "poll-seconds")
 
 
 class Settings(NamedTuple):
@@ -24,6 +38,7 @@ class Settings(NamedTuple):
 
     `root` is the state root, `run_directory` what is shared by all state roots, `board` the
     simulated board's name or file, `base` the directory that a relative `board` starts from.
+    `policies` holds, by processor, fields of adapters.sysfs.policy.Policy.
     """
 
     root: str
@@ -31,6 +46,9 @@ class Settings(NamedTuple):
     backend: str = "sysfs"
     board: str = ""
     base: str = ""
+    tree: str = "/"
+    firmware_directory: str = ""
+    policies: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
 
 
 def default_run_directory() -> str:
@@ -55,7 +73,7 @@ def load_settings(config: str | None = None, root: str | None = None) -> Setting
 
 
 def _read(path: str, values: Settings) -> Settings:
-    from adapters.sim.marked import compose
+    from adapters.marked import compose
 
     try:
         with open(path, encoding="utf-8") as file:
@@ -70,14 +88,42 @@ def _read(path: str, values: Settings) -> Settings:
     top = compose(text, path, "the configuration")
     if top is None:
         return values  # an empty file, or one of comments
-    keys: dict[str, Marked] = top.mapping(("backend", "board", "run-directory"), ())
+    keys = top.mapping(_KEYS, ())
     base = os.path.dirname(path)
+    changes: dict[str, Any] = {}
     if "backend" in keys:
-        values = values._replace(backend=keys["backend"].choice(BACKENDS))
+        changes["backend"] = keys["backend"].choice(BACKENDS)
     if "board" in keys:
-        values = values._replace(board=keys["board"].text(), base=base)
-    if "run-directory" in keys:
-        values = values._replace(run_directory=os.path.join(base, keys["run-directory"].text()))
+        changes |= {"board": keys["board"].text(), "base": base}
+    for key in ("tree", "firmware-directory", "run-directory"):
+        if key in keys:
+            changes[key.replace("-", "_")] = os.path.join(base, keys[key].text())
+    if "processors" in keys:
+        changes["policies"] = {
+            name: _policy(value) for name, value in keys["processors"].pairs().items()
+        }
+    values = values._replace(**changes)
     if values.backend == "sim" and not values.board:
         top.fail("backend sim needs a `board`", "name a board file, or a shipped one such as quad")
     return values
+
+
+def _policy(value: Marked) -> Mapping[str, Any]:
+    keys = value.mapping(_POLICY, ())
+    return {key.replace("-", "_"): _policy_value(key, found) for key, found in keys.items()}
+
+
+def _policy_value(key: str, value: Marked) -> Any:
+    match key:
+        case "resource-table":
+            return value.choice(("auto", "refuse", "warn", "ignore"))
+        case "images":
+            return value.choice(("elf", "any"))
+        case "size-limit":
+            return value.number(units=True)
+        case "consoles":
+            return {tty: speed.number() for tty, speed in value.pairs().items()}
+        case "poll-seconds":
+            return value.seconds()
+        case _:
+            return value.text()

@@ -92,6 +92,10 @@ class Processor(Protocol):
         """Return what the firmware printed since the last call; never blocks; b"" for nothing."""
         ...
 
+    def remarks(self) -> Sequence[str]:
+        """Return what operators should know that no error and no ending says; each once."""
+        ...
+
     def write_input(self, data: bytes) -> int:
         """Give the firmware's console input; return how many bytes it took (0: try later)."""
         ...

@@ -59,6 +59,10 @@ class NoProcessor:
         """Return nothing."""
         return b""
 
+    def remarks(self) -> Sequence[str]:
+        """Return nothing."""
+        return ()
+
     def write_input(self, data: bytes) -> int:
         """Swallow it."""
         return len(data)

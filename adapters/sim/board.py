@@ -19,7 +19,7 @@ import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from adapters.sim.marked import ADDRESS_END, Marked, compose
+from adapters.marked import ADDRESS_END, Marked, compose
 from adapters.sim.spec import CORES, Faults, ProcessorSpec
 from domain.errors import InvalidRequest, NotFound
 from domain.fit import Region

@@ -153,6 +153,10 @@ class SimProcessor:
             self._traces.look_if_due()
         return (machine.console.read() if machine else b"") + self._traces.read()
 
+    def remarks(self) -> Sequence[str]:
+        """Return nothing: endings say it all."""
+        return ()
+
     def write_input(self, data: bytes) -> int:
         """Feed the UART; taken and forgotten where nobody reads."""
         machine = self._rproc.machine

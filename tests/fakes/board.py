@@ -152,6 +152,10 @@ class FakeProcessor:
         data, self.core.output = self.core.output, b""
         return data
 
+    def remarks(self):
+        """Return nothing."""
+        return ()
+
     def write_input(self, data: bytes) -> int:
         """Let the firmware reply."""
         if self.core.power == RUNNING:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from adapters.sim.spec import errno_of
 from domain.errors import InvalidRequest
 
 ADDRESS_END = 1 << 64
@@ -46,6 +46,16 @@ class Marked:
             if key not in found:
                 self.fail(f"{self.key} lacks the key {key!r}")
         return found
+
+    def pairs(self) -> dict[str, Marked]:
+        """Read a mapping whose keys are names of the user's own."""
+        if self.node.id != "mapping":
+            self.fail(f"{self.key} must be a mapping")
+        keys = [Marked(key_node, self.path, "a key").text() for key_node, _ in self.node.value]
+        return {
+            key: Marked(node, self.path, key)
+            for key, (_, node) in zip(keys, self.node.value, strict=True)
+        }
 
     def items(self) -> list[Marked]:
         """Read a list of at least one item."""
@@ -102,7 +112,7 @@ class Marked:
     def errno(self) -> str:
         """Read the name of an errno."""
         text = self.text()
-        if not errno_of(text):
+        if not (text.startswith("E") and isinstance(getattr(errno, text, None), int)):
             self.fail(f"{self.key} {text!r} is no errno name", "write one such as EIO or ETIMEDOUT")
         return text
 
