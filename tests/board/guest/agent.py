@@ -1,10 +1,11 @@
-"""Runs commands in a guest for the launcher, over a character device: one JSON object a line.
+"""Runs commands in a guest for the launcher, over a character device: one message a line.
 
-The launcher sends ``{"id", "argv", "env", "cwd", "input", "timeout"}``; the agent answers with
-``{"id", "output"}`` as the command prints, at last with ``{"id", "status"}`` where the status of
-a command killed by signal N is -N, and adds ``"timeout": true`` if it had to be killed. Commands
-run side by side, each in a session of its own.
+The launcher sends the path of a shared file with ``{"id", "argv", "env", "cwd", "input",
+"timeout"}``; the agent answers with ``{"id", "output"}`` as the command prints, at last with
+``{"id", "status"}`` where the status of a command killed by signal N is -N, and adds
+``"timeout": true`` if it had to be killed. Commands run side by side, each in a session of its own.
 """
+
 from __future__ import annotations
 
 import glob
@@ -34,7 +35,9 @@ class Agent:
         self.send({"ready": os.uname().release})
         with open(self.port, "rb", closefd=False) as requests:
             for line in requests:
-                threading.Thread(target=self.run, args=[json.loads(line)], daemon=True).start()
+                with open(line.rstrip(b"\n")) as file:
+                    request = json.load(file)
+                threading.Thread(target=self.run, args=[request], daemon=True).start()
 
     def run(self, request: dict[str, Any]) -> None:
         number = request["id"]

@@ -9,6 +9,7 @@
  */
 #include <linux/delay.h>
 #include <linux/dma-mapping.h>
+#include <linux/elf.h>
 #include <linux/module.h>
 #include <linux/platform_device.h>
 #include <linux/remoteproc.h>
@@ -286,6 +287,9 @@ static int test_probe(struct platform_device *pdev)
 	if (!p->memory)
 		return -ENOMEM;
 
+	error = rproc_coredump_set_elf_info(rproc, ELFCLASS32, EM_ARM);
+	if (error)
+		return error;
 	rproc->auto_boot = auto_boot[pdev->id];
 	if (detached[pdev->id])
 		rproc->state = RPROC_DETACHED;
