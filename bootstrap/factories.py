@@ -37,7 +37,7 @@ def board_file(settings: Settings) -> str:
 
 def board_key(settings: Settings) -> str:
     """Return a short word for the board, fit for a file name."""
-    return f"{settings.backend}-{crc32(board_file(settings).encode()):08x}"
+    return f"{settings.backend}-{crc32(os.fsencode(board_file(settings))):08x}"
 
 
 def make_ownership(settings: Settings) -> FileOwnership:

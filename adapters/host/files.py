@@ -105,14 +105,6 @@ def lock(descriptor: int) -> None:
     fcntl.flock(descriptor, fcntl.LOCK_EX)
 
 
-def still_at(path: str, descriptor: int) -> bool:
-    """Tell whether the path still names what the descriptor holds, not a successor of it."""
-    try:
-        return os.path.samestat(os.stat(path, follow_symlinks=False), os.fstat(descriptor))
-    except FileNotFoundError:
-        return False
-
-
 def remove_flat(path: str) -> None:
     """Remove a directory of files; no error if some or all of it is gone. Raises OSError."""
     try:

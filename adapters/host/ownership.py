@@ -1,4 +1,4 @@
-"""Who owns a processor, machine-wide: one file a processor, flock-ed by the owner for life.
+"""Who owns a processor, machine-wide: one file a processor, locked by the owner for life.
 
 The file says who the owner is and what must be undone should it die. A file with content that
 nobody holds was left by a dead owner. Files that are given up are removed.
@@ -13,14 +13,16 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from adapters.host.files import fault, private_directory, read_all, still_at, try_lock
+from adapters.host.files import fault, private_directory
+from adapters.locks import is_locked, still_at, try_lock
 from domain.container import Owner
 from domain.errors import Busy
 
 if TYPE_CHECKING:
     from domain.ports import Claim
 
-# Others hold a file for an instant, to see whether its owner lives; that is no ownership.
+_RECORD_MAX = 1 << 16
+# Whoever cleans up after a dead owner holds its file for a moment; that is no ownership.
 _ATTEMPTS, _PAUSE = 20, 0.01
 
 
@@ -88,7 +90,6 @@ class FileOwnership:
 
     def take(self, device: str, owner: Owner) -> FileLease:
         """Own the processor. The lease's claim is what a dead owner left to be undone."""
-        path = self._path(device)
         for _ in range(_ATTEMPTS):
             private_directory(self._directory)
             lease = self._open(device, os.O_CREAT)
@@ -96,12 +97,9 @@ class FileOwnership:
                 lease.assign(owner)
                 return lease
             time.sleep(_PAUSE)
-        try:
-            holder = _parse(read_all(path)).get("id", "")
-        except OSError:
-            holder = ""
+        _, record = self._look(device)
         raise Busy(
-            f"processor {device} belongs to container {holder or '(unknown)'}",
+            f"processor {device} belongs to container {record.get('id', '(unknown)')}",
             hint="stop and delete that container first",
         )
 
@@ -115,23 +113,28 @@ class FileOwnership:
         except OSError as error:
             raise fault(f"cannot open {path}", error) from error
         if try_lock(descriptor) and still_at(path, descriptor):
-            return FileLease(path, device, descriptor, _parse(os.pread(descriptor, 1 << 16, 0)))
+            return FileLease(path, device, descriptor, _parse(os.pread(descriptor, _RECORD_MAX, 0)))
         os.close(descriptor)
         return None
 
+    def _look(self, device: str) -> tuple[bool, dict[str, Any]]:
+        """Return whether somebody holds the processor's file, and what it says."""
+        path = self._path(device)
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except FileNotFoundError:
+            return False, {}
+        except OSError as error:
+            raise fault(f"cannot read {path}", error) from error
+        try:
+            return is_locked(descriptor), _parse(os.pread(descriptor, _RECORD_MAX, 0))
+        finally:
+            os.close(descriptor)
+
     def owner(self, device: str) -> Owner | None:
         """Return who holds the processor's file now."""
-        lease = self._open(device, 0)
-        if lease is not None:
-            lease.leave()
-            return None
-        try:
-            record = _parse(read_all(self._path(device)))
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise fault(f"cannot read {self._path(device)}", error) from error
-        return Owner(record["id"], record["root"]) if "id" in record else None
+        held, record = self._look(device)
+        return Owner(record["id"], record["root"]) if held and "id" in record else None
 
     def abandoned(self) -> Iterator[FileLease]:
         """Take the files that nobody holds, one by one; one that is not closed is left."""
@@ -144,7 +147,11 @@ class FileOwnership:
         for name in sorted(names):
             if not name.startswith(self._prefix):
                 continue
-            lease = self._open(name.removeprefix(self._prefix), 0)
+            device = name.removeprefix(self._prefix)
+            held, record = self._look(device)
+            if held or not record:
+                continue  # an empty file is being taken right now, or says nothing to undo
+            lease = self._open(device, 0)
             if lease is None:
                 continue
             try:

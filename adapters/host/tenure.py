@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from adapters.host.ownership import FileLease, FileOwnership
 from domain.container import Owner
-from domain.errors import Busy
+from domain.errors import Busy, RemoteprocError
 from domain.firmware import FirmwareImage
 from domain.ports import Processor
 
@@ -38,7 +38,10 @@ class Tenure:
             processor.load(lease.claim, firmware)
             processor.start()
         except BaseException:
-            self.end()
+            try:
+                self.end()
+            except RemoteprocError:
+                pass  # stays on record; what matters to the user is why the start failed
             raise
 
     def end(self) -> None:

@@ -2,23 +2,20 @@
 
 A process that uses a processor holds a lock on its file; the kernel gives the lock up when the
 process ends, however that happens, and the processor is off then: a file without a lock means
-nothing. The lock is of the open file description (fcntl_locking(2)), since that kind alone can
-be asked about without being taken: a look never gets into an owner's way.
+nothing.
 """
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-import struct
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
+from adapters.locks import is_locked, still_at, try_lock
 from domain.errors import HostFault, reason
 
-_LAYOUT = "hhqqi4x"  # struct flock: type, whence, start, length, pid
 _ROOM = 4096
 
 
@@ -46,12 +43,10 @@ class Presence:
     def _take(self, record: Mapping[str, Any]) -> bool:
         while not self.held:
             fd = self._open()
-            try:
-                fcntl.fcntl(fd, fcntl.F_OFD_SETLK, _lock(fcntl.F_WRLCK))
-            except BlockingIOError:
+            if not try_lock(fd):
                 os.close(fd)
                 return False
-            if _is(fd, self.path):
+            if still_at(self.path, fd):
                 self._fd = fd
             else:  # removed between opening and locking: by its owner, who has given it up
                 os.close(fd)
@@ -99,10 +94,7 @@ def look(path: str) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     try:
-        answer = fcntl.fcntl(fd, fcntl.F_OFD_GETLK, _lock(fcntl.F_WRLCK))
-        if struct.unpack(_LAYOUT, answer)[0] == fcntl.F_UNLCK:
-            return {}
-        return _decode(os.pread(fd, _ROOM, 0))
+        return _decode(os.pread(fd, _ROOM, 0)) if is_locked(fd) else {}
     finally:
         os.close(fd)
 
@@ -113,14 +105,3 @@ def _decode(data: bytes) -> dict[str, Any]:
     except ValueError:
         value = None  # taken this very moment
     return value if isinstance(value, dict) else {"state": "offline"}
-
-
-def _lock(kind: int) -> bytes:
-    return struct.pack(_LAYOUT, kind, os.SEEK_SET, 0, 0, 0)
-
-
-def _is(fd: int, path: str) -> bool:
-    try:
-        return os.path.samestat(os.fstat(fd), os.stat(path))
-    except FileNotFoundError:
-        return False
