@@ -26,8 +26,11 @@ def of_event(name: str, data: dict[str, object]) -> Ending | None:
     return Ending(False, 0, "the firmware switched itself off")
 
 
-def of_exit(status: int, stderr: str) -> Ending:
-    """Return the ending that QEMU's own tells of; `status` is waitpid's."""
+def of_exit(status: int, stderr: str, crash_code: int = 0) -> Ending:
+    """Return the ending that QEMU's own tells of; `status` is waitpid's.
+
+    `crash_code` is the exit code that stands for a crash, 0 for none.
+    """
     if os.WIFSIGNALED(status):
         fatal = _line(stderr, "qemu: fatal: ")
         if fatal:
@@ -41,6 +44,8 @@ def of_exit(status: int, stderr: str) -> Ending:
     trouble = complaint(stderr)
     if code == 1 and trouble:
         return Ending(True, None, f"the simulator (QEMU) failed: {trouble}")
+    if code and code == crash_code:
+        return Ending(True, None, f"the firmware gave up with code {code}")
     return Ending(False, code, f"exit code {code}")
 
 

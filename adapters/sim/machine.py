@@ -13,7 +13,7 @@ from adapters.sim.console import Console, read_now
 from adapters.sim.endings import complaint, of_event, of_exit
 from adapters.sim.qmp import Qmp
 from adapters.sim.spawn import spawn_bound
-from adapters.sim.spec import ProcessorSpec
+from adapters.sim.spec import CORES, ProcessorSpec
 from domain.errors import HostFault
 from domain.processor import Ending
 
@@ -32,6 +32,7 @@ class Machine:
     def __init__(self, spec: ProcessorSpec, firmware: int) -> None:
         """Spawn QEMU with the ELF file in the descriptor. Raises HostFault."""
         self.name = spec.name
+        self._crash_code = CORES[spec.core].crash_code
         self.ending: Ending | None = None
         self._qmp = Qmp()
         self._complaints = ""
@@ -175,7 +176,7 @@ class Machine:
         while self._receive():
             pass
         self._complaints = (read_now(self._stderr) or b"").decode(errors="replace")
-        self.ending = self.ending or of_exit(status, self._complaints)
+        self.ending = self.ending or of_exit(status, self._complaints, self._crash_code)
         self.console.close()
 
 

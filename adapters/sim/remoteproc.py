@@ -17,7 +17,15 @@ from adapters.sim import loader
 from adapters.sim.machine import Machine
 from adapters.sim.spec import ProcessorSpec, errno_of
 from domain.errors import FirmwareUnfit, HostFault
-from domain.processor import CRASHED, OFFLINE, RUNNING, Ending, ProcessorState
+from domain.processor import (
+    ATTACHED,
+    CRASHED,
+    DETACHED,
+    OFFLINE,
+    RUNNING,
+    Ending,
+    ProcessorState,
+)
 from domain.resource_table import Trace
 
 Finder = Callable[[str], bytes]
@@ -32,12 +40,14 @@ def failure(number: int, detail: str = "") -> OSError:
 class RemoteProc:
     """One `struct rproc`. Its attributes are read without waiting; changes wait for each other.
 
-    `before_stop` is called while the firmware's memory can be read for the last time.
+    `before_stop` is called while the firmware's memory can be read for the last time,
+    `before_recovery` earlier still, and only where a crash is followed by a recovery.
+    A boot loader's core, which `spec.boot` asks for, has states, but nothing behind them.
     """
 
     def __init__(self, spec: ProcessorSpec, find: Finder) -> None:
         self.spec = spec
-        self.state: ProcessorState = OFFLINE
+        self.state: ProcessorState = OFFLINE if spec.boot == "off" else DETACHED
         self.firmware = f"rproc-{spec.name}-fw"
         self.recovery = True
         self.coredump = "disabled"
@@ -47,9 +57,12 @@ class RemoteProc:
         self.traces: tuple[Trace, ...] = ()
         self.machine: Machine | None = None
         self.before_stop: Callable[[], None] = lambda: None
+        self.before_recovery: Callable[[], None] = lambda: None
         self._find = find
         self._lock = RLock()
         self._crash_at = 0.0
+        if spec.boot == "attached":  # the driver does so as soon as it is there
+            self._boot()
 
     def write_state(self, word: str) -> None:
         """Do `start`, `stop` or `detach`, as a write to the attribute `state` does."""
@@ -59,7 +72,9 @@ class RemoteProc:
                 self._boot()
             elif word == "stop":
                 self._shutdown()
-            else:  # nothing here is ever attached, so nothing can be detached
+            elif word == "detach":
+                self._detach()
+            else:
                 raise failure(EINVAL)
 
     def write_firmware(self, text: str) -> None:
@@ -82,7 +97,7 @@ class RemoteProc:
             if word != "recover":
                 self.recovery = word == "enabled"
             if word != "disabled" and self.state == CRASHED:
-                self._recover()
+                self._try_to_recover()
 
     def write_coredump(self, word: str) -> None:
         """Take `disabled`, `enabled` or `inline`; no core is dumped yet."""
@@ -97,8 +112,9 @@ class RemoteProc:
     def crash(self, reason: str) -> None:
         """Make the running firmware crash, as debugfs `crash` does; else no effect."""
         with self._lock:
-            if self.state == RUNNING and self.machine:
-                self.machine.pause()
+            if self.state in (RUNNING, ATTACHED):
+                if self.machine:
+                    self.machine.pause()
                 self._crashed(Ending(True, None, reason))
 
     def poll(self) -> None:
@@ -144,20 +160,35 @@ class RemoteProc:
         if self.power > 1:
             return
         try:
-            self._load_and_run()
+            if self.state == DETACHED:
+                self._meet_faults()
+                self.state = ATTACHED
+            else:
+                self._load_and_run()
         except BaseException:
             self.power -= 1
             raise
 
+    def _meet_faults(self) -> None:
+        faults = self.spec.faults
+        time.sleep(faults.start_delay)
+        if faults.start_error:
+            raise failure(errno_of(faults.start_error), "an injected fault")
+
     def _load_and_run(self) -> None:
+        try:
+            self._load()
+        except BaseException:
+            self.traces = ()
+            raise
+
+    def _load(self) -> None:
         try:
             data = self._find(self.firmware)
             self.traces = loader.check(data, self.spec, os.path.basename(self.firmware))
         except FirmwareUnfit as error:
             raise failure(loader.errno_of(error), str(error)) from error
-        time.sleep(self.spec.faults.start_delay)
-        if self.spec.faults.start_error:
-            raise failure(errno_of(self.spec.faults.start_error), "as the board file wants it")
+        self._meet_faults()
         file = loader.as_file(data)
         try:
             self.machine = Machine(self.spec, file)
@@ -172,15 +203,22 @@ class RemoteProc:
         self.state = RUNNING
 
     def _shutdown(self) -> None:
-        if self.state not in (RUNNING, CRASHED):
+        if self.state not in (RUNNING, CRASHED, ATTACHED):
             raise failure(EINVAL)
         if self.power > 1:
             self.power -= 1
             return
         if self.spec.faults.stop_error:
-            raise failure(errno_of(self.spec.faults.stop_error), "as the board file wants it")
+            raise failure(errno_of(self.spec.faults.stop_error), "an injected fault")
         self.power = 0
         self._off()
+
+    def _detach(self) -> None:
+        if self.state != ATTACHED:
+            raise failure(EINVAL)
+        self.power -= 1
+        if not self.power:
+            self.state = DETACHED
 
     def _off(self) -> None:
         if self.machine:
@@ -195,11 +233,12 @@ class RemoteProc:
         self.crashes += 1
         self.state = CRASHED
         if self.recovery:
-            try:
-                self._recover()
-            except (OSError, HostFault):
-                pass  # the kernel tells nobody either: offline, and still counted as in use
+            self._try_to_recover()
 
-    def _recover(self) -> None:
+    def _try_to_recover(self) -> None:
+        self.before_recovery()
         self._off()
-        self._load_and_run()
+        try:
+            self._load_and_run()
+        except (OSError, HostFault):
+            pass  # the kernel tells nobody either: offline, and still counted as in use

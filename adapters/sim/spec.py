@@ -12,12 +12,19 @@ from domain.fit import Core, Region
 
 
 class SimulatedCore(NamedTuple):
-    """A core that QEMU has: its program, Debian's package with it, and arguments it needs."""
+    """A core that QEMU has: its program, Debian's package with it, and arguments it needs.
+
+    QEMU that ends with `crash_code` tells of a crash (0: with none); the firmware chose it.
+    """
 
     core: Core
     program: str
     package: str
     options: tuple[str, ...] = ()
+    crash_code: int = 0
+
+
+_SHELLS_SEGV = 128 + 11  # RISC-V machines have no lockup: firmware tells their test device
 
 
 def _arm(name: str, architecture: int) -> SimulatedCore:
@@ -28,7 +35,8 @@ def _arm(name: str, architecture: int) -> SimulatedCore:
 def _riscv(name: str, bits: int) -> SimulatedCore:
     # QEMU would put OpenSBI where the firmware wants to be.
     core = Core(name, bits, EM_RISCV)
-    return SimulatedCore(core, f"qemu-system-riscv{bits}", "qemu-system-misc", ("-bios", "none"))
+    program = f"qemu-system-riscv{bits}"
+    return SimulatedCore(core, program, "qemu-system-misc", ("-bios", "none"), _SHELLS_SEGV)
 
 
 CORES: Mapping[str, SimulatedCore] = {
@@ -60,7 +68,8 @@ class ProcessorSpec(NamedTuple):
     """One simulated processor. `core` is a key of CORES, `machine` QEMU's -M.
 
     `console` is `uart` (the machine's first one) or `none`; `options`
-    are further arguments for QEMU.
+    are further arguments for QEMU. `boot` is the state that a boot loader leaves it in: `off`,
+    `detached`, or `attached` where the driver attaches to it by itself.
     """
 
     name: str
@@ -70,6 +79,7 @@ class ProcessorSpec(NamedTuple):
     console: str = "uart"
     options: Sequence[str] = ()
     faults: Faults = Faults()
+    boot: str = "off"
 
     def to_json(self) -> dict[str, Any]:
         """Return what `from_json` takes."""
