@@ -17,10 +17,10 @@ from adapters.host.files import (
     lock,
     private_directory,
     remove_flat,
-    still_at,
     try_lock,
 )
 from adapters.host.records import read_container, write_container, write_exit
+from adapters.locks import still_at
 from domain.container import Exit, FirmwareContainer, check_id
 from domain.errors import AlreadyExists, NotFound
 
