@@ -10,7 +10,14 @@ import os
 
 _RECORD = 8192  # bytes; the kernel refuses to give a longer record in pieces
 _CRASH = ": type "
-_NOISE = ("powering up ", "Booting fw image ", "remote processor ", "stopped remote processor ")
+_NOISE = (
+    "powering up ",
+    "firmware: direct-loading ",
+    "Booting fw image ",
+    "Boot failed: ",  # the errno says as much
+    "remote processor ",
+    "stopped remote processor ",
+)
 
 
 class KernelLog:

@@ -1,0 +1,437 @@
+"""That a real kernel's processors do as they are told. Runs in a guest: see test_guests.py."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import time
+
+import pytest
+
+from adapters.sysfs.board import SysfsBoard
+from adapters.sysfs.policy import Policy
+from adapters.sysfs.processor import open_processor
+from domain.annotations import Wishes
+from domain.errors import Busy, ProcessorFault, WrongState
+from domain.firmware import FirmwareImage
+from tests.elves import FLASH, Load, elf, resource_table, trace
+
+if not os.path.isdir("/sys/bus/platform/drivers/rproc_test"):
+    pytest.skip("needs the processors of tests/board", allow_module_level=True)
+
+TABLE = resource_table(trace(0x2000_1000, 0x100))
+RAM = Load(0x2000_0000, memory_size=0x2000)  # so that the kernel clears the trace buffer
+PLAIN = elf([FLASH, RAM], table=TABLE)
+OURS = "/lib/firmware/remoteproc-runtime"
+
+
+class Bench:
+    """One real processor, and what its firmware or hardware shall do next."""
+
+    def __init__(self, name, place):
+        self.board = SysfsBoard(default=Policy(coredumps=f"{place}/dumps"))
+        self.name = name
+        self.place = place
+        self.find()
+
+    def find(self):
+        """Find it by name: whenever its driver is bound it may get another number."""
+        self.info = next(p for p in self.board.processors() if p.name == self.name)
+        self.sys = f"/sys/class/remoteproc/{self.info.device}"
+
+    def open(self, **wishes):
+        return open_processor(self.board.describe(self.info.device, Wishes(**wishes)))
+
+    def image(self, data=PLAIN):
+        path = f"{self.place}/firmware"
+        with open(path, "wb") as file:
+            file.write(data)
+        digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
+        return FirmwareImage("fw.elf", len(data), digest, path)
+
+    def running(self, data=PLAIN, **wishes):
+        processor = self.open(**wishes)
+        image = self.image(data)
+        claim = processor.prepare("box", image)
+        processor.load(claim, image)
+        processor.start()
+        return processor, claim
+
+    def get(self, name):
+        with open(f"{self.sys}/{name}") as file:
+            return file.read().rstrip("\n")
+
+    def set(self, name, value):
+        descriptor = os.open(f"{self.sys}/{name}", os.O_WRONLY)
+        try:
+            os.write(descriptor, value.encode())
+        finally:
+            os.close(descriptor)
+
+    def rebind(self):
+        """Bind the driver anew: the only way out where the kernel's count went wrong."""
+        device = os.path.basename(os.path.realpath(f"{self.sys}/device"))
+        for word in ("unbind", "bind"):
+            with open(f"/sys/bus/platform/drivers/rproc_test/{word}", "w") as file:
+                file.write(device)
+        self.find()
+
+    def reset(self):
+        for knob in ("start_errno", "stop_errno", "start_delay_ms"):
+            self.set(f"device/{knob}", "0")
+        while self.get("state") in ("running", "crashed"):
+            self.set("state", "stop")
+        self.set("recovery", "enabled")
+        self.set("coredump", "disabled")
+        if self.get("state") == "offline":
+            self.set("firmware", f"rproc-{self.info.name}-fw")
+
+
+@pytest.fixture
+def m4(tmp_path):
+    bench = Bench("m4", tmp_path)
+    bench.reset()
+    yield bench
+    bench.reset()
+
+
+@pytest.fixture
+def boot_loaded(tmp_path):
+    """A core that the boot loader started: attached or detached."""
+    bench = Bench("bl", tmp_path)
+    if bench.get("state") == "attached":
+        bench.set("state", "detach")
+    if bench.get("state") != "detached":
+        pytest.skip("a test has stopped that core for good")
+    return bench
+
+
+def wait_for(condition, seconds=10):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.02)
+
+
+def published():
+    return os.listdir(OURS) if os.path.isdir(OURS) else []
+
+
+def test_life(m4):
+    before = {name: m4.get(name) for name in ("firmware", "recovery", "coredump", "state")}
+    processor, claim = m4.running()
+    assert (processor.name, processor.device) == ("m4", m4.info.device)
+    assert processor.state() == "running" == m4.get("state")
+    assert m4.get("recovery") == "disabled"
+    (leaf,) = published()
+    assert m4.get("firmware") == f"remoteproc-runtime/{leaf}"
+    with open(f"{OURS}/{leaf}", "rb") as file:
+        assert file.read() == PLAIN
+    processor.stop()
+    processor.release(claim)
+    processor.release(claim)
+    assert {name: m4.get(name) for name in before} == before
+    assert published() == []
+    assert processor.remarks() == []
+
+
+def test_output_comes_once_and_survives_wrapping(m4):
+    processor, claim = m4.running()
+    expected = b""
+    for i in range(60):
+        line = f"line {i} says something\n"
+        m4.set("device/trace", line)
+        expected += line.encode()
+        got = processor.read_output()
+        assert got == line.encode(), i
+        assert processor.read_output() == b""
+    processor.stop()
+    assert processor.read_output() == b""
+    processor.release(claim)
+
+
+def test_crash_is_told_with_its_type(m4):
+    processor, claim = m4.running()
+    m4.set("device/trace", "last words\n")
+    m4.set("device/crash", "watchdog")
+    wait_for(lambda: processor.state() == "crashed")
+    assert processor.read_output() == b"last words\n"
+    ending = processor.ending()
+    assert (ending.crashed, ending.reason) == (True, "watchdog")
+    processor.release(claim)
+    assert (m4.get("state"), m4.get("recovery")) == ("offline", "enabled")
+    assert published() == []
+
+
+def test_core_dump_is_saved(m4):
+    processor, claim = m4.running(coredump="enabled")
+    assert m4.get("coredump") == "enabled"
+    m4.set("device/trace", "before\n")
+    m4.set("device/crash", "fatal")
+    wait_for(lambda: processor.state() == "crashed")
+    ending = processor.ending()
+    assert ending.crashed and "fatal error; core dump of " in ending.reason
+    path = ending.reason.rpartition(" ")[2]
+    assert os.path.dirname(path) == f"{m4.place}/dumps" and "/box-" in path
+    assert os.stat(path).st_mode & 0o777 == 0o600
+    with open(path, "rb") as file:
+        assert file.read(5) == b"\x7fELF\x01"
+    assert m4.get("state") == "offline", "the restart that the dump took is over"
+    assert processor.read_output() == b"before\n"
+    processor.release(claim)
+    assert m4.get("coredump") == "disabled"
+    assert not os.path.isdir("/sys/class/devcoredump") or not [
+        name for name in os.listdir("/sys/class/devcoredump") if name.startswith("devcd")
+    ]
+
+
+def test_kernel_recovery_goes_on_and_is_told(m4):
+    processor, claim = m4.running(recovery="kernel")
+    assert m4.get("recovery") == "enabled"
+    m4.set("device/trace", "first life\n")
+    assert processor.read_output() == b"first life\n"
+    m4.set("device/crash", "mmufault")
+    remarks = []
+
+    def told():
+        assert processor.state() == "running"
+        remarks.extend(processor.remarks())
+        return remarks
+
+    wait_for(told)
+    assert remarks == ["m4: crashed: mmufault; left to the kernel's recovery"]
+    wait_for(lambda: m4.get("state") == "running")
+    m4.set("device/trace", "second life\n")
+    found = b""
+
+    def heard():
+        nonlocal found
+        processor.state()
+        found += processor.read_output()
+        return found
+
+    wait_for(heard)
+    assert found == b"second life\n"
+    processor.stop()
+    processor.release(claim)
+
+
+def test_kernel_recovery_that_fails_ends_it(m4):
+    processor, claim = m4.running(recovery="kernel")
+    m4.set("device/start_errno", "5")
+    m4.set("device/crash", "watchdog")
+    wait_for(lambda: processor.state().ended, seconds=15)
+    ending = processor.ending()
+    assert ending.crashed and ending.reason == "the kernel has not recovered it"
+    m4.set("device/start_errno", "0")
+    processor.release(claim)
+    assert published() == []
+    m4.rebind()
+
+
+@pytest.mark.parametrize("number, words", [(5, "EIO"), (110, "ETIMEDOUT"), (16, "EBUSY")])
+def test_failed_start_has_the_kernels_word(m4, number, words):
+    m4.set("device/start_errno", str(number))
+    with pytest.raises(ProcessorFault, match=f"cannot start processor m4: .*{words}") as caught:
+        m4.running()
+    assert caught.value.errno == number
+    assert f"can't start rproc m4: -{number}" in str(caught.value)
+    claim = m4.open().prepare("box", m4.image())
+    m4.open().release({**claim, "firmware": m4.get("firmware")})
+    assert m4.get("state") == "offline" and published() == []
+
+
+def test_firmware_outside_memory_has_the_kernels_word(m4):
+    with pytest.raises(ProcessorFault, match=r"EINVAL.*bad phdr da 0x90000000"):
+        m4.running(elf([Load(0x9000_0000, b"code")], table=TABLE))
+
+
+def test_failed_stop_is_told_and_leaves_the_claim_to_be_released(m4):
+    processor, claim = m4.running()
+    m4.set("device/stop_errno", "16")
+    with pytest.raises(ProcessorFault, match=r"cannot stop processor m4: .*EBUSY"):
+        processor.stop()
+    with pytest.raises(ProcessorFault):
+        processor.release(claim)
+    assert processor.state() == "running" and len(published()) == 1
+    m4.set("device/stop_errno", "0")
+    processor.release(claim)
+    assert m4.get("state") == "offline" and published() == []
+
+
+def test_stop_is_repeated_while_others_count(m4):
+    processor, claim = m4.running()
+    for _ in range(3):
+        m4.set("state", "start")
+    processor.stop()
+    assert m4.get("state") == "offline"
+    processor.release(claim)
+
+
+def test_start_is_never_written_where_it_only_counts(m4):
+    processor = m4.open()
+    image = m4.image()
+    claim = processor.prepare("box", image)
+    processor.load(claim, image)
+    m4.set("state", "start")  # somebody is faster
+    with pytest.raises(Busy, match="m4 is running, not offline"):
+        processor.start()
+    m4.set("state", "stop")
+    assert m4.get("state") == "offline", "one stop is enough: the start was not written"
+    processor.release(claim)
+
+
+def test_another_process_releases_for_the_dead(m4):
+    ours, theirs = os.pipe()
+    child = os.fork()
+    if child == 0:
+        _, claim = m4.running()
+        os.write(theirs, repr(dict(claim)).encode())
+        signal.pause()
+    claim = eval(os.read(ours, 4096).decode())
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    if not os.path.exists(f"/dev/{m4.info.device}"):
+        assert m4.get("state") == "running"
+    m4.open().release(claim)
+    m4.open().release(claim)
+    assert (m4.get("state"), m4.get("recovery")) == ("offline", "enabled")
+    assert m4.get("firmware") == "rproc-m4-fw" and published() == []
+
+
+def test_release_leaves_what_somebody_else_runs(m4):
+    processor, claim = m4.running()
+    processor.stop()
+    with open("/lib/firmware/theirs.elf", "wb") as file:
+        file.write(PLAIN)
+    m4.set("firmware", "theirs.elf")
+    m4.set("state", "start")
+    m4.open().release(claim)
+    assert (m4.get("state"), m4.get("firmware")) == ("running", "theirs.elf")
+    os.unlink("/lib/firmware/theirs.elf")
+
+
+def test_slow_start_is_not_disturbed_by_signals(m4):
+    m4.set("device/start_delay_ms", "300")
+    seen = []
+    before = signal.signal(signal.SIGALRM, lambda *_: seen.append(time.monotonic()))
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.02, 0.02)
+        processor, claim = m4.running()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert seen and processor.state() == "running"
+    processor.stop()
+    processor.release(claim)
+
+
+def test_driver_removed_while_running(m4):
+    processor, claim = m4.running()
+    device = os.path.basename(os.path.realpath(f"{m4.sys}/device"))
+    with open("/sys/bus/platform/drivers/rproc_test/unbind", "w") as file:
+        file.write(device)
+    try:
+        assert processor.state() == "deleted"
+        assert processor.ending().crashed
+        processor.read_output()
+        processor.release(claim)
+        assert published() == []
+    finally:
+        with open("/sys/bus/platform/drivers/rproc_test/bind", "w") as file:
+            file.write(device)
+        m4.find()
+
+
+def test_boot_loaded_core_is_refused_kept_and_taken(boot_loaded):
+    bench = boot_loaded
+    assert not bench.open().state().startable
+    kept = bench.open(attached="keep")
+    assert kept.state().startable
+    image = bench.image()
+    claim = kept.prepare("box", image)
+    kept.load(claim, image)
+    kept.start()
+    assert kept.state() == "attached" == bench.get("state") and not published()
+    bench.set("device/trace", "alive\n")
+    assert kept.read_output() == b"alive\n"
+    kept.stop()
+    kept.release(claim)
+    assert (bench.get("state"), bench.get("recovery")) == ("detached", "enabled")
+
+    taken, claim = bench.running(attached="take")
+    assert taken.state() == "running" and len(published()) == 1
+    taken.stop()
+    taken.release(claim)
+    assert bench.get("state") == "offline" and published() == []
+
+    again = bench.open(attached="keep")
+    claim = again.prepare("box", image)
+    with pytest.raises(WrongState, match="nothing runs there to attach to"):
+        again.load(claim, image)
+
+
+def test_firmware_path_parameter_is_followed(m4, tmp_path):
+    parameter = "/sys/module/firmware_class/parameters/path"
+    place = tmp_path / "firmware-of-ours"
+    place.mkdir()
+    try:
+        with open(parameter, "w") as file:
+            file.write(str(place))
+        processor, claim = m4.running()
+        assert len(os.listdir(place / "remoteproc-runtime")) == 1 and not published()
+        processor.release(claim)
+        assert os.listdir(place / "remoteproc-runtime") == []
+        with open(parameter, "w") as file:
+            file.write(f"{place}\n")  # older kernels never find that directory
+        processor, claim = m4.running()
+        processor.release(claim)
+    finally:
+        with open(parameter, "w") as file:
+            file.write("\0")
+
+
+def test_unprivileged_listing_and_refusal(m4):
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            os.setuid(65534)
+            (info,) = (p for p in SysfsBoard().processors() if p.name == "m4")
+            assert info.state == "offline" and info.note == "this user may not control it"
+            try:
+                m4.open()._changes._set("firmware", "x")
+            except ProcessorFault as error:
+                status = 0 if "EACCES" in str(error) and "run as root" in str(error) else 2
+        finally:
+            os._exit(status)
+    assert os.waitpid(child, 0)[1] == 0
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/remoteproc0"), reason="CONFIG_REMOTEPROC_CDEV")
+def test_kernel_stops_it_when_the_holder_is_killed(m4):
+    child = os.fork()
+    if child == 0:
+        m4.running()
+        signal.pause()
+    wait_for(lambda: m4.get("state") == "running")
+    time.sleep(0.1)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    wait_for(lambda: m4.get("state") == "offline", seconds=2)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/remoteproc0"), reason="CONFIG_REMOTEPROC_CDEV")
+def test_kernels_promise_is_given_up_after_release(m4):
+    processor, claim = m4.running()
+    processor.stop()
+    processor.release(claim)
+    m4.set("firmware", claim["firmware"])
+    with open("/lib/firmware/theirs.elf", "wb") as file:
+        file.write(PLAIN)
+    m4.set("firmware", "theirs.elf")
+    m4.set("state", "start")
+    os.close(os.open(f"/dev/{m4.info.device}", os.O_RDWR))
+    assert m4.get("state") == "running", "a close by anyone would stop it"
+    os.unlink("/lib/firmware/theirs.elf")
