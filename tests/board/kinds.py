@@ -1,4 +1,5 @@
 """How each kind of guest is started: command lines of QEMU and of User Mode Linux."""
+
 from __future__ import annotations
 
 import os

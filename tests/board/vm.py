@@ -7,6 +7,7 @@ A guest sees the checkout, read-only, and ``vm.scratch``, writable, at the same 
 Its ``PATH`` starts with the ``.venv/bin`` of the checkout, which holds programs that run there.
 The processors are those of ``module/rproc_test.c``. Nothing outlives the process that booted it.
 """
+
 from __future__ import annotations
 
 import ctypes
@@ -56,7 +57,9 @@ class VM:
         os.mkdir(self.scratch)
         self._failed = False
         self._lock = threading.Lock()
-        self._answers: dict[int, queue.SimpleQueue[dict[str, Any] | None]] = {0: queue.SimpleQueue()}
+        self._answers: dict[int, queue.SimpleQueue[dict[str, Any] | None]] = {
+            0: queue.SimpleQueue()
+        }
         self._requests = 0
         self._gone = False
         self._process = self._spawn(module, memory)
