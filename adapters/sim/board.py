@@ -8,6 +8,7 @@
           - {name: code, address: 0x0, size: 4M}
         console: uart             # or none
         options: []               # further arguments for QEMU
+        boot: off                 # or detached, attached: a boot loader has started the core
         faults: {start-delay: 0.5, start-error: EIO, stop-error: EBUSY, crash-after: 2}
 
 Whatever is not understood is an error that names file, line and key.
@@ -74,7 +75,7 @@ def parse_board(text: str, path: str) -> BoardSpec:
 
 def _processor(item: Marked) -> ProcessorSpec:
     keys = item.mapping(
-        ("name", "core", "machine", "memory", "console", "options", "faults"),
+        ("name", "core", "machine", "memory", "console", "options", "faults", "boot"),
         ("name", "core", "machine", "memory"),
     )
     return ProcessorSpec(
@@ -85,6 +86,7 @@ def _processor(item: Marked) -> ProcessorSpec:
         console=keys["console"].choice(("uart", "none")) if "console" in keys else "uart",
         options=tuple(o.text() for o in keys["options"].items()) if "options" in keys else (),
         faults=_faults(keys["faults"]) if "faults" in keys else Faults(),
+        boot=keys["boot"].choice(("off", "detached", "attached")) if "boot" in keys else "off",
     )
 
 

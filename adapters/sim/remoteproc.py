@@ -47,22 +47,30 @@ class RemoteProc:
 
     def __init__(self, spec: ProcessorSpec, find: Finder) -> None:
         self.spec = spec
-        self.state: ProcessorState = OFFLINE if spec.boot == "off" else DETACHED
-        self.firmware = f"rproc-{spec.name}-fw"
-        self.recovery = True
-        self.coredump = "disabled"
-        self.power = 0
         self.crashes = 0
-        self.ending = Ending(crashed=False)
-        self.traces: tuple[Trace, ...] = ()
         self.machine: Machine | None = None
         self.before_stop: Callable[[], None] = lambda: None
         self.before_recovery: Callable[[], None] = lambda: None
         self._find = find
         self._lock = RLock()
-        self._crash_at = 0.0
-        if spec.boot == "attached":  # the driver does so as soon as it is there
-            self._boot()
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin anew, as binding the driver again does."""
+        with self._lock:
+            if self.machine:
+                self.machine.close()
+            self.machine = None
+            self.state: ProcessorState = OFFLINE if self.spec.boot == "off" else DETACHED
+            self.firmware = f"rproc-{self.spec.name}-fw"
+            self.recovery = True
+            self.coredump = "disabled"
+            self.power = 0
+            self.ending = Ending(crashed=False)
+            self.traces: tuple[Trace, ...] = ()
+            self._crash_at = 0.0
+            if self.spec.boot == "attached":  # the driver does so as soon as it is there
+                self.power, self.state = 1, ATTACHED
 
     def write_state(self, word: str) -> None:
         """Do `start`, `stop` or `detach`, as a write to the attribute `state` does."""

@@ -1,0 +1,138 @@
+"""The class devcoredump: memory of crashed processors, kept until somebody has read it.
+
+Source: Linux 6.1 drivers/base/devcoredump.c (one dump for each device, freed by a write or after
+five minutes), drivers/remoteproc/remoteproc_coredump.c.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import threading
+import time
+from collections.abc import Mapping
+from errno import ENODEV
+
+from adapters.sim.fuse.nodes import Directory, Handle, Link, Node
+from adapters.sim.remoteproc import RemoteProc
+from adapters.sim.spec import CORES
+
+_LIFE = 300.0  # seconds
+_CHUNK = 1 << 20
+_ET_CORE, _PT_LOAD = 4, 1
+
+
+class Dump(Node):
+    """One dump: an ELF core file. `device` is the path of the processor below /sys."""
+
+    def __init__(self, fd: int, device: str) -> None:
+        super().__init__(0o100600)
+        self.fd = fd
+        self.device = device
+        self.born = time.monotonic()
+        self.freed = False
+
+    def open(self) -> Handle:
+        """Open its data."""
+        return _OpenDump(self)
+
+    def free(self) -> None:
+        """Let go of the memory."""
+        if not self.freed:
+            self.freed = True
+            os.close(self.fd)
+
+
+class _OpenDump(Handle):
+    def __init__(self, dump: Dump) -> None:
+        self._dump = dump
+
+    def read(self, size: int, offset: int) -> bytes:
+        with _lock:
+            if self._dump.freed:
+                raise OSError(ENODEV, "")
+            return os.pread(self._dump.fd, size, offset)
+
+    def write(self, data: bytes, offset: int) -> int:  # noqa: ARG002 -- anything frees it
+        with _lock:
+            self._dump.free()
+        return len(data)
+
+
+_lock = threading.Lock()
+
+
+class Dumps:
+    """All dumps of a board."""
+
+    def __init__(self) -> None:
+        self._dumps: dict[str, Dump] = {}
+        self._count = 0
+
+    def take(self, rproc: RemoteProc, device: str) -> None:
+        """Dump a processor that is about to recover, if it is wanted and can be."""
+        machine = rproc.machine
+        if rproc.coredump == "disabled" or machine is None or machine.pid < 0:
+            return  # the memory has gone with the simulator
+        if any(dump.device == device for dump in self._alive().values()):
+            return
+        fd = os.memfd_create("coredump")
+        try:
+            _write_core(fd, rproc)
+        except BaseException:
+            os.close(fd)
+            raise
+        with _lock:
+            self._count += 1
+            self._dumps[f"devcd{self._count}"] = Dump(fd, device)
+
+    def _alive(self) -> dict[str, Dump]:
+        with _lock:
+            for dump in self._dumps.values():
+                if time.monotonic() - dump.born > _LIFE:
+                    dump.free()
+            self._dumps = {n: dump for n, dump in self._dumps.items() if not dump.freed}
+            return dict(self._dumps)
+
+    def devices(self) -> Mapping[str, Node]:
+        """Return what /sys/devices/virtual/devcoredump has."""
+        return {
+            name: Directory(
+                {"data": dump, "failing_device": Link("../../../../" + dump.device)}
+            )
+            for name, dump in self._alive().items()
+        }
+
+    def links(self) -> Mapping[str, Node]:
+        """Return what /sys/class/devcoredump has."""
+        return {n: Link(f"../../devices/virtual/devcoredump/{n}") for n in self._alive()}
+
+
+def _write_core(fd: int, rproc: RemoteProc) -> None:
+    """Write an ELF core of all memory; zeros become holes."""
+    core = CORES[rproc.spec.core].core
+    wide = core.bits == 64
+    memory = rproc.spec.memory
+    head, row = (64, 56) if wide else (52, 32)
+    ident = b"\x7fELF" + bytes((2 if wide else 1, 1, 1)) + bytes(9)
+    layout = "<HHIQQQIHHHHHH" if wide else "<HHIIIIIHHHHHH"
+    fields = (_ET_CORE, core.machine, 1, 0, head, 0, 0, head, row, len(memory), 0, 0, 0)
+    table = ident + struct.pack(layout, *fields)
+    offset = head + row * len(memory)
+    starts = []
+    for _, address, size in memory:
+        if wide:
+            values = (_PT_LOAD, 7, offset, address, address, size, size, 0)
+            table += struct.pack("<IIQQQQQQ", *values)
+        else:
+            table += struct.pack("<8I", _PT_LOAD, offset, address, address, size, size, 7, 0)
+        starts.append(offset)
+        offset += size
+    os.truncate(fd, offset)
+    os.pwrite(fd, table, 0)
+    machine = rproc.machine
+    for (_, address, size), start in zip(memory, starts, strict=True):
+        for at in range(0, size, _CHUNK):
+            piece = machine.read_memory(address + at, min(_CHUNK, size - at)) if machine else None
+            if piece and any(piece):
+                os.pwrite(fd, piece, start + at)

@@ -1,0 +1,113 @@
+"""Mounts a simulated board and keeps it until a signal, or somebody who unmounts it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from adapters.sim.board import BoardSpec
+from adapters.sim.fuse.faults import LONGEST_DELAY
+from adapters.sim.fuse.operations import KernelTree
+from adapters.sim.fuse.root import SOURCE, Root
+from adapters.sim.fuse.search import FirmwareSearch
+from adapters.sim.fuse.tree import make_tree
+from domain.errors import HostFault, InvalidRequest
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+_STOP = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_THREADS = 256  # requests at a time; a program that waits in a write holds one
+_FIRST_WITH_LIMIT = (3, 12)  # libfuse has an option for that since, and a default of 10
+
+
+def serve(board: BoardSpec, path: str, ready: Callable[[], None]) -> None:
+    """Mount the board under the root directory `path` and stay; `ready` is called when it works.
+
+    Ends, having cleared up, on SIGINT, SIGTERM and SIGHUP, or when it is unmounted.
+    Raises InvalidRequest, Busy, HostFault. To be called once a process, in its main thread.
+    """
+    _check(board)
+    fuse = _load_fuse()
+    signal.pthread_sigmask(signal.SIG_BLOCK, _STOP)  # every thread inherits it, but one
+    root = Root(path)
+    try:
+        _mount(fuse, board, root, ready)
+    finally:
+        root.close()
+
+
+def _check(board: BoardSpec) -> None:
+    for spec in board.processors:
+        if spec.faults.start_delay > LONGEST_DELAY:
+            raise InvalidRequest(
+                f"{board.path}: start-delay of {spec.name} is over {LONGEST_DELAY:g} s, and no "
+                "program can be killed while it waits in a file system of FUSE",
+                hint="make it shorter",
+            )
+
+
+def _load_fuse() -> ModuleType:
+    if not os.path.exists("/dev/fuse"):
+        raise HostFault(
+            "/dev/fuse is missing, so no board can be mounted",
+            hint="run `modprobe fuse`; in a container, give it --device /dev/fuse and "
+            "--cap-add SYS_ADMIN",
+        )
+    # Else a libfuse2 would be taken where there is one.
+    os.environ.setdefault("FUSE_LIBRARY_NAME", "fuse3")
+    try:
+        import mfusepy
+    except ImportError as error:
+        raise HostFault(
+            f"mfusepy cannot be imported: {error}", hint="pip install 'remoteproc-runtime[sim]'"
+        ) from error
+    except OSError as error:
+        raise HostFault(
+            f"libfuse is not installed: {error}", hint="install it (Debian: fuse3)"
+        ) from error
+    return mfusepy
+
+
+def _mount(
+    fuse: ModuleType, board: BoardSpec, root: Root, ready: Callable[[], None]
+) -> None:
+    mounted = threading.Event()
+    over = threading.Event()
+    problem: list[str] = []
+    tree = KernelTree(make_tree(board, FirmwareSearch(root.path)), mounted.set)
+    options: dict[str, object] = {
+        "fsname": SOURCE,
+        "subtype": "sysfs",
+        "default_permissions": True,
+        "direct_io": True,
+        "entry_timeout": 0,
+        "attr_timeout": 0,
+        "negative_timeout": 0,
+        "allow_other": os.getuid() == 0,
+    }
+    if (fuse.fuse_version_major, fuse.fuse_version_minor) >= _FIRST_WITH_LIMIT:
+        options["max_threads"] = _THREADS
+
+    def loop() -> None:
+        try:
+            fuse.FUSE(tree, root.sys, foreground=True, **options)
+        except Exception as error:
+            problem.append(str(error))
+        over.set()
+        mounted.set()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=loop, name="fuse", daemon=True).start()
+    mounted.wait()
+    if not over.is_set():
+        ready()
+        signal.sigwait(_STOP)
+    if problem:
+        raise HostFault(
+            f"cannot mount {root.sys}: libfuse gave up with code {problem[0]}",
+            hint="its own message is above; a user other than root needs fusermount3 (Debian: fuse3)",
+        )

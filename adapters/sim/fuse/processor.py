@@ -1,0 +1,181 @@
+"""The files of one processor, in sysfs and in debugfs.
+
+Source: Linux 6.1 drivers/remoteproc/remoteproc_sysfs.c, remoteproc_debugfs.c.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from errno import EBUSY, EINVAL, ERANGE
+
+from adapters.sim.fuse.keeper import Keeper
+from adapters.sim.fuse.nodes import Attribute, DebugFile, Handle, Node
+from adapters.sim.loader import readable
+from adapters.sim.remoteproc import RemoteProc
+from domain.processor import ATTACHED, CRASHED
+from domain.resource_table import Trace
+
+_COREDUMP = ("disabled", "enabled", "inline")
+_TYPES = ("mmufault", "watchdog", "fatal error")
+
+
+def attributes(keeper: Keeper) -> dict[str, Node]:
+    """Return the attributes of /sys/class/remoteproc/remoteprocN."""
+    rproc = keeper.rproc
+    return {
+        "name": Attribute(lambda: _line(rproc.spec.name)),
+        "state": Attribute(lambda: _line(rproc.state), _ordered(keeper, rproc.write_state)),
+        "firmware": Attribute(lambda: _line(_firmware(rproc)), _firmware_store(keeper)),
+        "recovery": Attribute(lambda: _line(_recovery(rproc)), _recovery_store(keeper)),
+        "coredump": Attribute(
+            lambda: _line(rproc.coredump), _ordered(keeper, rproc.write_coredump)
+        ),
+    }
+
+
+def debug_files(keeper: Keeper) -> Mapping[str, Node]:
+    """Return what /sys/kernel/debug/remoteproc/remoteprocN has now."""
+    rproc = keeper.rproc
+    files: dict[str, Node] = {
+        "name": DebugFile(0o400, lambda: _line(rproc.spec.name)),
+        "recovery": DebugFile(
+            0o600, lambda: _line(_recovery(rproc)), _prefix(_recovery_store(keeper), 10, _RECOVERY)
+        ),
+        "crash": DebugFile(0o200, None, _crash_store(keeper)),
+        "coredump": DebugFile(
+            0o600, lambda: _line(rproc.coredump), _debug_coredump_store(keeper)
+        ),
+    }
+    for number, trace in enumerate(rproc.traces):
+        files[f"trace{number}"] = TraceFile(keeper, rproc.traces, number, trace)
+    return files
+
+
+_RECOVERY = ("enabled", "disabled", "recover")
+
+
+def _line(text: str) -> bytes:
+    return os.fsencode(text) + b"\n"
+
+
+def _firmware(rproc: RemoteProc) -> str:
+    return "unknown" if rproc.state == ATTACHED else rproc.firmware
+
+
+def _recovery(rproc: RemoteProc) -> str:
+    return "enabled" if rproc.recovery else "disabled"
+
+
+def _word(data: bytes) -> str:
+    """Read a C string less one newline at its end (sysfs_streq)."""
+    return os.fsdecode(data.partition(b"\0")[0].removesuffix(b"\n"))
+
+
+def _ordered(keeper: Keeper, write: Callable[[str], None]) -> Callable[[bytes], None]:
+    def store(data: bytes) -> None:
+        if data:
+            keeper.do(lambda: write(_word(data)))
+
+    return store
+
+
+def _firmware_store(keeper: Keeper) -> Callable[[bytes], None]:
+    def store(data: bytes) -> None:
+        if data:
+            keeper.do(lambda: keeper.rproc.write_firmware(os.fsdecode(data)))
+
+    return store
+
+
+def _recovery_store(keeper: Keeper) -> Callable[[bytes], None]:
+    ordered = _ordered(keeper, keeper.rproc.write_recovery)
+
+    def store(data: bytes) -> None:
+        # What needs no lock in the kernel does not wait for a slow start here either.
+        if _word(data) == "disabled":
+            keeper.rproc.recovery = False
+        else:
+            ordered(data)
+
+    return store
+
+
+def _prefix(
+    store: Callable[[bytes], None], longest: int, words: tuple[str, ...]
+) -> Callable[[bytes], None]:
+    """Wrap a store for debugfs, which compares as many bytes as were written."""
+
+    def shortened(data: bytes) -> None:
+        if not 1 <= len(data) <= longest:
+            raise OSError(EINVAL, "")
+        start = os.fsdecode(data.removesuffix(b"\n"))
+        word = next((word for word in words if word.startswith(start)), "")
+        store(word.encode() or b"?")
+
+    return shortened
+
+
+def _debug_coredump_store(keeper: Keeper) -> Callable[[bytes], None]:
+    store = _prefix(_ordered(keeper, keeper.rproc.write_coredump), 20, _COREDUMP)
+
+    def checked(data: bytes) -> None:
+        if keeper.rproc.state == CRASHED:
+            raise OSError(EBUSY, "")
+        store(data)
+
+    return checked
+
+
+def _crash_store(keeper: Keeper) -> Callable[[bytes], None]:
+    """Take the number of a kind of crash; as in the kernel, it comes a bit later."""
+
+    def store(data: bytes) -> None:
+        number = unsigned(data)
+        kind = _TYPES[number] if number < len(_TYPES) else "unknown"
+        keeper.post(lambda: keeper.rproc.crash(f"{kind}, injected"))
+
+    return store
+
+
+def unsigned(data: bytes) -> int:
+    """Read a number as kstrtouint does with base 0. Raises EINVAL, ERANGE."""
+    text = data.removesuffix(b"\n").removeprefix(b"+").decode("latin-1").lower()
+    base = 16 if text.startswith("0x") else 8 if text.startswith("0") else 10
+    if not text.isalnum() or not text.isascii():
+        raise OSError(EINVAL, "no number")
+    try:
+        number = int(text.removeprefix("0x"), base)
+    except ValueError:
+        raise OSError(EINVAL, "no number") from None
+    if number >= 1 << 32:
+        raise OSError(ERANGE, "")
+    return number
+
+
+class TraceFile(DebugFile):
+    """One trace buffer, up to its first NUL."""
+
+    def __init__(
+        self, keeper: Keeper, held: tuple[Trace, ...], number: int, trace: Trace
+    ) -> None:
+        super().__init__(0o400)
+        self.arguments = (keeper, held, number, trace)
+
+    def open(self) -> Handle:
+        """Open it; the descriptor is good until the firmware's resources are given up."""
+        return _OpenTrace(*self.arguments)
+
+
+class _OpenTrace(Handle):
+    def __init__(
+        self, keeper: Keeper, held: tuple[Trace, ...], number: int, trace: Trace
+    ) -> None:
+        self._keeper, self._held, self._number, self._trace = keeper, held, number, trace
+
+    def read(self, size: int, offset: int) -> bytes:
+        if not readable(self._trace, self._keeper.rproc.spec):
+            text = b"Trace  not available\n"
+        else:
+            text = self._keeper.trace(self._held, self._number)
+        return text[offset : offset + size]

@@ -1,0 +1,99 @@
+"""Finds firmware files as the kernel does.
+
+Source: Linux 6.1 drivers/base/firmware_loader/main.c (_request_firmware,
+fw_get_filesystem_firmware), fs/kernel_read_file.c.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from errno import EFBIG, EINVAL, ENAMETOOLONG, ENOENT, ENOMEM, ENOSPC
+
+_PATH_MAX = 4096
+_LONGEST_PATH = 255  # bytes of firmware_class.path
+_LARGEST = 1 << 28  # bytes that are read; the kernel has INT_MAX, and memory of its own
+
+
+class FirmwareSearch:
+    """The kernel's search path under `root`, which is to the simulated kernel its own root."""
+
+    def __init__(self, root: str) -> None:
+        self._root = os.fsencode(root)
+        self._path = b""
+
+    def show(self) -> bytes:
+        """Return what /sys/module/firmware_class/parameters/path gives."""
+        return self._path + b"\n"
+
+    def store(self, data: bytes) -> None:
+        """Take a path as Linux 6.1 does: a newline at its end becomes part of it."""
+        text = data.partition(b"\0")[0]
+        if len(text) > _LONGEST_PATH:
+            raise OSError(ENOSPC, "firmware_class.path has 255 bytes at most")
+        if data:
+            self._path = text
+
+    def find(self, name: str) -> bytes:
+        """Return a firmware's content. Raises OSError with the errno of the last place."""
+        wanted = os.fsencode(name)
+        if b".." in wanted.split(b"/"):
+            raise OSError(EINVAL, f"the name {name!r} leads out of the firmware directories")
+        try:
+            return self._look(wanted)
+        except OSError as error:
+            if error.errno != ENOENT:
+                raise
+        try:
+            packed = self._look(wanted + b".xz")
+        except OSError as error:
+            raise OSError(error.errno, f"firmware {name!r}: {error.strerror}") from error
+        return _unpack(packed)
+
+    def _look(self, name: bytes) -> bytes:
+        problem = OSError(ENOENT, os.strerror(ENOENT))
+        for directory in self._directories():
+            path = directory + b"/" + name
+            if len(path) >= _PATH_MAX:
+                raise OSError(ENAMETOOLONG, os.strerror(ENAMETOOLONG))
+            try:
+                return _read(self._root + path)
+            except OSError as error:
+                problem = error
+        raise problem
+
+    def _directories(self) -> list[bytes]:
+        base, release = b"/lib/firmware", os.fsencode(os.uname().release)
+        fixed = [base + tail for tail in (b"/updates/" + release, b"/updates", b"/" + release, b"")]
+        # A relative one is found nowhere: the kernel's own threads have no such directory.
+        return [self._path, *fixed] if self._path.startswith(b"/") else fixed
+
+
+def _read(path: bytes) -> bytes:
+    # A FIFO would keep the kernel waiting for a writer, for ever; here it is what it is then.
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode) or status.st_size == 0:
+            raise OSError(EINVAL, "is empty, or not a file")
+        if status.st_size >= 1 << 31:
+            raise OSError(EFBIG, os.strerror(EFBIG))
+        if status.st_size > _LARGEST:
+            raise OSError(ENOMEM, os.strerror(ENOMEM))
+        with os.fdopen(fd, "rb", closefd=False) as file:
+            return file.read(status.st_size)
+    finally:
+        os.close(fd)
+
+
+def _unpack(packed: bytes) -> bytes:
+    from lzma import LZMADecompressor, LZMAError
+
+    try:
+        unpacker = LZMADecompressor(memlimit=_LARGEST)
+        data = unpacker.decompress(packed, _LARGEST)
+    except LZMAError as error:
+        raise OSError(EINVAL, f"compressed firmware: {error}") from error
+    if not unpacker.eof:
+        raise OSError(EINVAL, "compressed firmware is cut off, or huge")
+    return data

@@ -1,0 +1,62 @@
+"""The program `remoteproc-sim`: a simulated board for any program that speaks to the kernel's."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from domain.errors import RemoteprocError
+
+PROGRAM = "remoteproc-sim"
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option("--board", required=True, metavar="FILE", help="A board file, or a shipped board.")
+@click.option("--root", required=True, metavar="DIR", help="Where the tree shall appear.")
+def command(board: str, root: str) -> None:
+    """Show a simulated board under DIR, as the Linux kernel shows a real one under /.
+
+    \b
+      DIR/sys/class/remoteproc/remoteprocN/                state, firmware, recovery, ...
+      DIR/sys/module/firmware_class/parameters/path        where else firmware is looked for
+      DIR/sys/kernel/debug/remoteproc/remoteprocN/         trace0, crash, ...
+      DIR/sys/kernel/debug/remoteproc-sim/remoteprocN/     faults on request, console
+      DIR/lib/firmware/                                    put firmware here
+
+    Stays in the foreground, says `ready` on stdout, and ends on SIGTERM or Ctrl-C.
+    """
+    from adapters.sim.board import load_board
+    from adapters.sim.fuse.mount import serve
+    from adapters.sim.fuse.tree import names
+
+    spec = load_board(board)
+
+    def ready() -> None:
+        shown = os.path.abspath(root)
+        print(f"{PROGRAM}: ready: {', '.join(names(spec))} in {shown}/sys", flush=True)
+
+    serve(spec, root, ready)
+
+
+def main() -> None:
+    """Run the program and exit; an error is one line."""
+    code = 0
+    try:
+        command.main(prog_name=PROGRAM, standalone_mode=False)
+    except RemoteprocError as error:
+        print(f"{PROGRAM}: {error}", file=sys.stderr)
+        code = 1
+    except click.ClickException as error:
+        print(f"{PROGRAM}: {error.format_message()}", file=sys.stderr)
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        code = 130
+    except OSError as error:
+        print(f"{PROGRAM}: {error.filename or 'system'}: {error.strerror}", file=sys.stderr)
+        code = 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Whoever still waits in a write gets an error now: the kernel aborts what nobody serves.
+    os._exit(code)
