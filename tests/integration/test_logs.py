@@ -1,0 +1,157 @@
+"""Proves that output reaches whoever reads, and that nobody who does not read can stop firmware."""
+
+import os
+import subprocess
+import time
+
+from features.benches.processes import Watched
+
+
+def fine(outcome):
+    assert outcome.code == 0, outcome
+    return outcome
+
+
+def talkative(bench):
+    """Firmware that logs a line every 2 ms."""
+    from features.benches.bench import Sample
+    from features.benches.samples import BUILD
+
+    return bench.bundle(Sample(f"{BUILD}/cortex-m3/trace_wrap.elf"), "m3-0")
+
+
+def drain(descriptor, seconds, piece=1 << 16, pause=0.0):
+    """Read for so long; return what came, at most `piece` bytes at once."""
+    os.set_blocking(descriptor, False)
+    data, deadline = b"", time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            part = os.read(descriptor, piece)
+        except BlockingIOError:
+            time.sleep(0.01)
+            continue
+        if not part:
+            break
+        data += part
+        time.sleep(pause)
+    return data
+
+
+def test_a_slow_reader_loses_nothing(bench, bundle):
+    """A few bytes at a time, with pauses: every line arrives, in order, to the very last."""
+    reader, writer = os.pipe()
+    fine(bench.command("create", "--bundle", bundle, "pump", stdout=writer))
+    os.close(writer)
+    fine(bench.command("start", "pump"))
+    data = drain(reader, 1.5, piece=7, pause=0.02)
+    fine(bench.command("kill", "pump"))
+    data += drain(reader, 10)
+    os.close(reader)
+    lines = data.decode().splitlines()
+    assert lines[0] == "hello from cortex-m3"
+    assert len(lines) > 8
+    assert lines[1:-1] == [f"tick {number}" for number in range(1, len(lines) - 1)]
+    assert data == fine(bench.command("logs", "pump")).out.encode()
+
+
+def test_firmware_goes_on_when_nobody_reads(bench):
+    """A pipe that is full: commands are answered, the log goes on, the stop works."""
+    reader, writer = os.pipe()
+    import fcntl
+
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+    fine(bench.command("create", "--bundle", talkative(bench), "pump", stdout=writer))
+    os.close(writer)
+    fine(bench.command("start", "pump"))
+    time.sleep(2)
+    before = fine(bench.command("logs", "pump")).out
+    assert len(before) > 8192, "the pipe is not full yet"
+    time.sleep(0.5)
+    assert len(fine(bench.command("logs", "pump")).out) > len(before)
+    outcome = fine(bench.command("kill", "pump"))
+    assert outcome.seconds < 5
+    os.close(reader)
+
+
+def test_firmware_goes_on_when_the_reader_has_gone(bench, bundle):
+    """EPIPE is no reason to end: docker and podman may be restarted under a container."""
+    reader, writer = os.pipe()
+    fine(bench.command("create", "--bundle", bundle, "pump", stdout=writer, stderr=writer))
+    os.close(writer)
+    os.close(reader)
+    fine(bench.command("start", "pump"))
+    time.sleep(0.5)
+    before = fine(bench.command("logs", "pump")).out
+    time.sleep(0.5)
+    assert len(fine(bench.command("logs", "pump")).out) > len(before) > 0
+    assert bench.state("pump")["status"] == "running"
+
+
+def test_firmware_runs_when_stdio_was_closed(bench, bundle):
+    within = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh"]
+    fine(bench.command("create", "--bundle", bundle, "pump", within=within))
+    fine(bench.command("start", "pump"))
+    time.sleep(0.3)
+    assert "hello from cortex-m3" in fine(bench.command("logs", "pump")).out
+
+
+def test_output_to_a_full_disk_does_not_stop_firmware(bench, bundle):
+    with open("/dev/full", "wb") as full:
+        fine(bench.command("create", "--bundle", bundle, "pump", stdout=full))
+    fine(bench.command("start", "pump"))
+    time.sleep(0.5)
+    assert bench.state("pump")["status"] == "running"
+    assert "tick 1" in fine(bench.command("logs", "pump")).out
+
+
+def test_the_last_words_come_before_the_end(bench):
+    """Whoever sees the supervisor gone, or reads to the end, has all that was printed."""
+    reader, writer = os.pipe()
+    bundle = bench.bundle(bench.sample("ends with exit code 7"), "m3-0")
+    fine(bench.command("create", "--bundle", bundle, "pump", stdout=writer))
+    os.close(writer)
+    with Watched(bench.state("pump")["pid"]) as supervisor:
+        fine(bench.command("start", "pump"))
+        assert supervisor.wait(10)
+    with open(reader, "rb") as pipe:
+        text = pipe.read().decode()
+    assert text == fine(bench.command("logs", "pump")).out[: len(text)]
+    assert text.endswith("\n") and "7" in text
+
+
+def test_a_log_is_followed_to_its_end(bench, bundle):
+    fine(bench.command("create", "--bundle", bundle, "pump"))
+    fine(bench.command("start", "pump"))
+    with open(f"{bench.place}/followed", "wb") as out:
+        follower = subprocess.Popen(
+            bench.words("logs", "--follow", "pump"), env=bench.environment, stdout=out
+        )
+    try:
+        time.sleep(0.7)
+        assert follower.poll() is None
+        fine(bench.command("kill", "pump"))
+        assert follower.wait(5) == 0
+    finally:
+        follower.kill()
+        follower.wait()
+    with open(f"{bench.place}/followed") as file:
+        assert file.read() == fine(bench.command("logs", "pump")).out
+
+
+def test_the_log_stays_within_its_bounds(bench):
+    """Two files of 1 MiB: the older is given up when the newer is full."""
+    from adapters.host.output import LOG_MAX, Log
+
+    where = f"{bench.place}/log"
+    os.mkdir(where)
+    directory = os.open(where, os.O_RDONLY | os.O_DIRECTORY)
+    problems = []
+    log = Log(directory, problems.append)
+    line = b"0123456789abcdef" * 256
+    for _ in range(5 * LOG_MAX // len(line)):
+        log.put(line)
+        sizes = {name: os.path.getsize(f"{where}/{name}") for name in os.listdir(where)}
+        assert set(sizes) <= {"log", "log.1"}
+        assert max(sizes.values()) <= LOG_MAX + len(line)
+    assert sum(sizes.values()) >= LOG_MAX and problems == []
+    os.close(directory)
