@@ -28,8 +28,22 @@ def _by_container(config: str | None, root: str | None) -> Lifecycle:
     return lifecycle
 
 
+def _open_stdio() -> None:
+    """Open what the caller left closed, lest a file of ours takes its place and its input."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest that is free
+    if sys.stdout is None:
+        sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115 -- for as long as we live
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
+
+
 def main() -> None:
     """Run the command line and exit."""
+    _open_stdio()
     gc.disable()  # a short life with no cycles worth finding
     log = LogTarget()
     call = quick.parse(sys.argv[1:])
