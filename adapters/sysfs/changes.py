@@ -16,6 +16,7 @@ from adapters.sysfs.power import Power, is_off
 from adapters.sysfs.publication import is_ours, kernel_name, publish, withdraw
 from adapters.sysfs.search_path import SearchPath
 from domain.annotations import Wishes
+from domain.errors import ProcessorFault
 from domain.firmware import FirmwareImage
 from domain.ports import Claim
 
@@ -57,10 +58,19 @@ class Changes:
         return value if value in _VALUES[attribute] and value != _OWN[attribute] else ""
 
     def apply(self, claim: Claim, firmware: FirmwareImage) -> None:
-        """Publish and choose the firmware, and set the attributes."""
+        """Publish and choose the firmware, and set the attributes.
+
+        Raises ProcessorFault, with EBUSY where anything runs; HostFault, FirmwareUnfit.
+        """
         if claim["attached"] != "keep":
             if claim["attached"] == "take":
                 self._take_over()
+            if (state := self._attributes.state()) != "offline":
+                raise ProcessorFault(
+                    f"cannot load processor {self._name}: it is {state}, not offline",
+                    errno=errno.EBUSY,
+                    hint="whoever else uses it must stop it first",
+                )
             publish(self._search.choose(), claim["firmware"], self._device, firmware)
             self._set("firmware", claim["firmware"])
         for attribute, value in _OWN.items():
@@ -84,10 +94,10 @@ class Changes:
             if not is_off(self._attributes.state()):
                 self._power.stop()
             self._restore(claim)
-            withdraw(self._search, self._device)
+            withdraw(self._search, claim["firmware"], self._device)
             self._forget(claim.get("previous", ""))
         else:
-            withdraw(self._search, self._device)
+            withdraw(self._search, claim.get("firmware", ""), self._device)
 
     def _ours(self, claim: Claim) -> bool:
         name = claim.get("firmware", "")

@@ -12,8 +12,8 @@ import errno
 from adapters.sysfs.attributes import Attributes
 from adapters.sysfs.faults import refused, unchanged
 from adapters.sysfs.kernel_log import KernelLog, complaints
-from domain.errors import Busy
-from domain.processor import ATTACHED, DETACHED, OFFLINE, RUNNING, ProcessorState
+from domain.errors import ProcessorFault
+from domain.processor import ATTACHED, DELETED, DETACHED, OFFLINE, RUNNING, ProcessorState
 
 _STOPS = 32  # users of one processor that are believed in
 _OFF = ("offline", "detached", "deleted", "invalid")
@@ -43,8 +43,9 @@ class Power:
     def _switch_on(self, verb: str, before: ProcessorState, after: ProcessorState) -> None:
         state = self._attributes.state()
         if state != before:
-            raise Busy(
-                f"processor {self._name} is {state}, not {before}, at the moment of its start",
+            raise ProcessorFault(
+                f"cannot {verb} processor {self._name}: it is {state}, not {before}",
+                errno=errno.EBUSY,
                 hint="whoever else uses it must stop it first",
             )
         self._order(verb, "start")
@@ -53,12 +54,21 @@ class Power:
             raise unchanged(verb, self._name, state, complaints(self._log.news()))
 
     def start(self) -> None:
-        """Load and run what the attribute `firmware` names. Raises Busy, ProcessorFault."""
+        """Load and run what the attribute `firmware` names. Raises ProcessorFault."""
         self._switch_on("start", OFFLINE, RUNNING)
 
     def attach(self) -> None:
-        """Join what the boot loader started. Raises Busy, ProcessorFault."""
+        """Join what the boot loader started. Raises ProcessorFault."""
         self._switch_on("attach", DETACHED, ATTACHED)
+
+    def stop_running(self) -> None:
+        """Like `stop`, but one that is off is refused as the kernel does, with EINVAL."""
+        state = self._attributes.state()
+        if is_off(state) and state != DELETED:
+            raise ProcessorFault(
+                f"cannot stop processor {self._name}: it is {state}", errno=errno.EINVAL
+            )
+        self.stop()
 
     def stop(self) -> None:
         """Stop for all its users; returns when it is off. Raises ProcessorFault."""

@@ -156,7 +156,7 @@ class SysfsProcessor:
             if not self._power.detach():
                 self._remarks.append(f"{self._name} stays attached: its driver cannot detach")
         else:
-            self._power.stop()
+            self._power.stop_running()
 
     def release(self, claim: Claim) -> None:
         """Undo all that the claim says; the kernel's promise to stop is given up last."""

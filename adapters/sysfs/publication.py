@@ -1,8 +1,8 @@
 """Firmware files where the kernel finds them: complete when visible, never changed, ours alone.
 
 All are in the subdirectory `remoteproc-runtime`, which belongs to us; a name begins with the
-processor's device, whose owner is one at a time. So whoever owns a processor may replace and
-remove all files of that device, and nothing else.
+processor's device, whose owner is one at a time. So whoever owns a processor that is off may
+replace and remove all files of that device, and nothing else.
 """
 
 from __future__ import annotations
@@ -44,7 +44,9 @@ def is_ours(name: str, device: str) -> bool:
 
 
 def publish(place: Place, name: str, device: str, firmware: FirmwareImage) -> None:
-    """Make the file visible, whole and on disk. The caller owns the device.
+    """Make the file visible, whole and on disk. The caller owns the device, which is off.
+
+    What dead owners of the device left is removed.
 
     Raises FirmwareUnfit if the staged copy is not what it was, HostFault.
     """
@@ -65,24 +67,35 @@ def publish(place: Place, name: str, device: str, firmware: FirmwareImage) -> No
         os.close(directory)
 
 
-def withdraw(search: SearchPath, device: str) -> None:
-    """Remove what was published for the device, names of our own making alone.
+def withdraw(search: SearchPath, name: str, device: str) -> None:
+    """Remove what was published under this name, if that is one of ours for the device.
 
     The directory stays: to remove it would race with who publishes for another device.
     Raises HostFault.
     """
+    if not is_ours(name, device):
+        return
+    leaf = name.rpartition("/")[2]
     for place in search.places():
         try:
             directory = _open_ours(place.directory, create=False)
         except HostFault:
             continue  # nothing of ours can be there
         try:
-            _sweep(directory, device)
+            _remove(directory, leaf)
+            _remove(directory, f".{leaf}")
         except OSError as error:
             where = f"{place.directory}/{DIRECTORY}"
             raise _fault(f"cannot remove firmware from {where}", error) from error
         finally:
             os.close(directory)
+
+
+def _remove(directory: int, name: str) -> None:
+    try:
+        os.unlink(name, dir_fd=directory)
+    except FileNotFoundError:
+        pass
 
 
 def _open_ours(parent: str, *, create: bool) -> int:
@@ -113,10 +126,7 @@ def _sweep(directory: int, device: str) -> None:
     for name in os.listdir(directory):
         found = _LEAF.fullmatch(name.removeprefix("."))
         if found and found[1] == device:
-            try:
-                os.unlink(name, dir_fd=directory)
-            except FileNotFoundError:
-                pass
+            _remove(directory, name)
 
 
 def _copy(firmware: FirmwareImage, directory: int, name: str) -> None:

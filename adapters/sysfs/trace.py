@@ -2,7 +2,9 @@
 
 Such a file is no stream: each read at offset 0 gives the buffer up to its first NUL. Firmware
 writes on until the end, then starts over, having cleared the buffer or not. So what is new is
-found by comparison; of text that was overwritten between two looks nothing can be known.
+found by comparison; of text that was overwritten between two looks nothing can be known. What an
+earlier run left is taken for this one's, unless the buffer lies in a segment of the firmware, all
+of which the kernel clears, or the firmware clears it itself.
 Source: Linux drivers/remoteproc/remoteproc_debugfs.c (rproc_trace_read).
 """
 

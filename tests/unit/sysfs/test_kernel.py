@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import glob
 import hashlib
 import os
 import signal
+import sys
 import time
 
 import pytest
@@ -13,7 +16,7 @@ from adapters.sysfs.board import SysfsBoard
 from adapters.sysfs.policy import Policy
 from adapters.sysfs.processor import open_processor
 from domain.annotations import Wishes
-from domain.errors import Busy, ProcessorFault, WrongState
+from domain.errors import ProcessorFault, WrongState
 from domain.firmware import FirmwareImage
 from tests.elves import FLASH, Load, elf, resource_table, trace
 
@@ -217,6 +220,22 @@ def test_kernel_recovery_goes_on_and_is_told(m4):
     processor.release(claim)
 
 
+def test_kernel_recovery_saves_a_core_dump(m4):
+    processor, claim = m4.running(recovery="kernel", coredump="enabled")
+    m4.set("device/crash", "watchdog")
+    remarks = []
+
+    def saved():
+        assert processor.state() == "running"
+        remarks.extend(processor.remarks())
+        return len(remarks) > 1
+
+    wait_for(saved)
+    assert "core dump of " in remarks[1] and os.path.exists(remarks[1].rpartition(" ")[2])
+    processor.stop()
+    processor.release(claim)
+
+
 def test_kernel_recovery_that_fails_ends_it(m4):
     processor, claim = m4.running(recovery="kernel")
     m4.set("device/start_errno", "5")
@@ -275,10 +294,27 @@ def test_start_is_never_written_where_it_only_counts(m4):
     claim = processor.prepare("box", image)
     processor.load(claim, image)
     m4.set("state", "start")  # somebody is faster
-    with pytest.raises(Busy, match="m4 is running, not offline"):
+    with pytest.raises(ProcessorFault, match="m4: it is running, not offline"):
         processor.start()
     m4.set("state", "stop")
     assert m4.get("state") == "offline", "one stop is enough: the start was not written"
+    processor.release(claim)
+
+
+def test_rival_neither_loads_nor_stops_nor_removes(m4):
+    processor, claim = m4.running()
+    rival = m4.open()
+    other = m4.image(elf([FLASH]))
+    theirs = rival.prepare("rival", other)
+    with pytest.raises(ProcessorFault) as caught:
+        rival.load(theirs, other)
+    assert caught.value.errno == errno.EBUSY
+    rival.release(theirs)
+    assert processor.state() == "running" and published() == [claim["firmware"].split("/")[1]]
+    processor.stop()
+    with pytest.raises(ProcessorFault) as caught:
+        processor.stop()
+    assert caught.value.errno == errno.EINVAL
     processor.release(claim)
 
 
@@ -298,6 +334,63 @@ def test_another_process_releases_for_the_dead(m4):
     m4.open().release(claim)
     assert (m4.get("state"), m4.get("recovery")) == ("offline", "enabled")
     assert m4.get("firmware") == "rproc-m4-fw" and published() == []
+
+
+SIDE_EFFECTS = ("open", "os.rename", "os.remove", "os.mkdir", "fcntl.ioctl")
+
+
+def kill_before(number):
+    """Let this process die of SIGKILL before its n-th side effect (or look at a file)."""
+    left = number
+
+    def hook(event, arguments):
+        nonlocal left
+        if event in SIDE_EFFECTS:
+            left -= 1
+            if left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(hook)
+
+
+@pytest.mark.parametrize("wishes", [{}, {"coredump": "enabled", "recovery": "kernel"}])
+@pytest.mark.parametrize("when", ["starting", "ending"])
+def test_killed_anywhere_and_released_by_another(m4, when, wishes):
+    image = m4.image()
+    before = {name: m4.get(name) for name in ("firmware", "recovery", "coredump", "state")}
+    number, survived = 0, False
+    while not survived:
+        number += 1
+        claim = m4.open(**wishes).prepare("box", image)
+        child = os.fork()
+        if child == 0:
+            processor = m4.open(**wishes)
+            if when == "starting":
+                kill_before(number)
+            processor.load(processor.prepare("box", image), image)
+            processor.start()
+            if when == "ending":
+                kill_before(number)
+                processor.stop()
+                processor.release(claim)
+            os._exit(0)
+        survived = os.waitpid(child, 0)[1] == 0
+        m4.open().release(claim)
+        assert {name: m4.get(name) for name in before} == before, number
+        assert published() == [], number
+    assert number > 8
+
+
+def test_eight_lives_leave_no_descriptor(m4):
+    descriptors = None
+    for _ in range(8):
+        processor, claim = m4.running()
+        processor.stop()
+        processor.release(claim)
+        del processor
+        now = sorted(os.listdir("/proc/self/fd"))
+        descriptors = descriptors or now
+        assert now == descriptors
 
 
 def test_release_leaves_what_somebody_else_runs(m4):
@@ -409,7 +502,7 @@ def test_unprivileged_listing_and_refusal(m4):
     assert os.waitpid(child, 0)[1] == 0
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/remoteproc0"), reason="CONFIG_REMOTEPROC_CDEV")
+@pytest.mark.skipif(not glob.glob("/dev/remoteproc*"), reason="CONFIG_REMOTEPROC_CDEV")
 def test_kernel_stops_it_when_the_holder_is_killed(m4):
     child = os.fork()
     if child == 0:
@@ -422,7 +515,7 @@ def test_kernel_stops_it_when_the_holder_is_killed(m4):
     wait_for(lambda: m4.get("state") == "offline", seconds=2)
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/remoteproc0"), reason="CONFIG_REMOTEPROC_CDEV")
+@pytest.mark.skipif(not glob.glob("/dev/remoteproc*"), reason="CONFIG_REMOTEPROC_CDEV")
 def test_kernels_promise_is_given_up_after_release(m4):
     processor, claim = m4.running()
     processor.stop()

@@ -42,8 +42,9 @@ def test_published_whole_private_and_removed(tree, image):
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.parent.stat().st_mode & 0o777 == 0o700
     assert files(tree) == [path.name] and is_ours(name, DEVICE)
-    withdraw(search(tree), DEVICE)
-    withdraw(search(tree), DEVICE)
+    path.with_name(f".{path.name}").write_bytes(b"half")
+    withdraw(search(tree), name, DEVICE)
+    withdraw(search(tree), name, DEVICE)
     assert files(tree) == []
 
 
@@ -115,12 +116,18 @@ def test_tampered_claims_remove_nothing_and_write_nothing(tree, image, claimed):
     assert (place / "recovery").read_text() == "enabled\n"
 
 
+def test_claim_of_another_leaves_the_owners_file(tree, image):
+    name = put(tree, image(), container="owner")
+    withdraw(search(tree), name.replace("owner", "rival"), DEVICE)
+    assert files(tree) == [name.rpartition("/")[2]]
+
+
 def test_parameter_comes_first(tree, image):
     (tree.root / "own").mkdir()
     tree.parameter("/own")
-    put(tree, image())
+    name = put(tree, image())
     assert len(files(tree, "own/remoteproc-runtime")) == 1
-    withdraw(search(tree), DEVICE)
+    withdraw(search(tree), name, DEVICE)
     assert files(tree, "own/remoteproc-runtime") == []
 
 
@@ -136,7 +143,7 @@ def test_configured_directory(tree, image):
     (tree.root / "lib/firmware/vendor").mkdir()
     name = put(tree, image(), wanted="/lib/firmware/vendor")
     assert name.startswith("vendor/remoteproc-runtime/") and is_ours(name, DEVICE)
-    withdraw(search(tree, "/lib/firmware/vendor"), DEVICE)
+    withdraw(search(tree, "/lib/firmware/vendor"), name, DEVICE)
     assert files(tree, "lib/firmware/vendor/remoteproc-runtime") == []
 
 
