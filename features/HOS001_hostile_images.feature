@@ -8,15 +8,27 @@ Feature: HOS001 Hostile images are harmless
   Scenario Outline: Firmware that is a link to <target> of the host
     Given an image whose firmware is a link to <target>
     When the operator creates pump for m3-0
-    Then it is refused: "firmware.elf"
+    Then it is refused: "<reason>"
     And nothing of the host's is shown
     And pump does not exist
 
     Examples:
-      | target                       |
-      | /etc/shadow                  |
-      | ../../../../../etc/shadow    |
-      | firmware.elf                 |
+      | target                    | reason                  |
+      | /etc/shadow               | the image has no /etc   |
+      | ../../../../../etc/shadow | the image has no /etc   |
+      | firmware.elf              | too many symbolic links |
+
+  Scenario Outline: Even good firmware is not taken from outside the image, by <way>
+    Given an image whose firmware is a link, <way>, to good firmware outside the image
+    When the operator creates pump for m3-0
+    Then it is refused: "the image has no"
+    And pump does not exist
+
+    Examples:
+      | way                  |
+      | from the top         |
+      | by climbing          |
+      | by climbing too high |
 
   Scenario Outline: An entry point that climbs out of the image: <path>
     Given an image whose entry point is <path>

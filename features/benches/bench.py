@@ -70,6 +70,10 @@ class Bench(ABC):
         """Return where the bundle's image can be changed from this process."""
 
     @abstractmethod
+    def outside(self, sample: Sample) -> str:
+        """Put the sample where no image is; return its path for links."""
+
+    @abstractmethod
     def command(self, *words: str) -> Outcome:
         """Run the command line with these words, as an operator does."""
 

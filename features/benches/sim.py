@@ -88,6 +88,9 @@ class SimBench(Bench):
     def image_path(self, bundle: str) -> str:
         return f"{bundle}/rootfs"
 
+    def outside(self, sample: Sample) -> str:
+        return shutil.copy(sample.path, f"{self.place}/outside.elf")
+
     def words(self, *words: str) -> list[str]:
         """Return the whole command line."""
         return [PROGRAM, "--config", self.config, "--root", self.root, *words]

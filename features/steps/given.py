@@ -52,6 +52,19 @@ def link(world, target):
     _put(world, lambda path: os.symlink(target, path))
 
 
+@given(
+    parsers.parse("an image whose firmware is a link, {way}, to good firmware outside the image")
+)
+def link_outside(world, way):
+    target = world.bench.outside(world.bench.sample("prints and runs on"))
+
+    def make(path):
+        climb = {"from the top": 0, "by climbing": path.count("/") - 1, "by climbing too high": 99}
+        os.symlink("../" * climb[way] + target[climb[way] > 0 :], path)
+
+    _put(world, make)
+
+
 @given("an image whose firmware is a FIFO")
 def fifo(world):
     _put(world, os.mkfifo)

@@ -25,7 +25,7 @@ def test_ids_that_are_allowed(bench, bundle, container):
     "container", [".", "..", "a/b", "/a", "a b", "a\nb", "a\x1b[2J", "ä", "@new-a-1", "x" * 201, ""]
 )
 def test_ids_that_are_not(bench, bundle, container):
-    for words in (("create", "--bundle", bundle), ("start",), ("state",), ("delete",), ("kill",)):
+    for words in (("create", "--bundle", bundle), ("delete", "--force")):
         refused(bench, *words, "--", container, says=["container id"], watch=[bundle])
 
 
