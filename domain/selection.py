@@ -1,0 +1,30 @@
+"""Which processor a container means."""
+
+from __future__ import annotations
+
+from domain.errors import InvalidRequest, NotFound
+from domain.processor import ProcessorInfo
+
+
+def choose(processors: list[ProcessorInfo], wanted: str) -> ProcessorInfo:
+    """Return the processor of that name or device, or the only one there is."""
+    there = ", ".join(f"{p.name} ({p.device})" for p in processors) or "none"
+    if not processors:
+        raise NotFound(
+            "this board has no remote processors",
+            hint="load the kernel's remoteproc driver, or configure `backend: sim`",
+        )
+    if not wanted:
+        if len(processors) == 1:
+            return processors[0]
+        raise InvalidRequest(
+            f"no processor is named, and this board has {there}",
+            hint="name one with the annotation remoteproc.name",
+        )
+    found = [p for p in processors if wanted in (p.name, p.device)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        devices = " or ".join(p.device for p in found)
+        raise InvalidRequest(f"several processors are named {wanted}", hint=f"say {devices}")
+    raise NotFound(f"there is no processor {wanted}", hint=f"this board has {there}")
