@@ -9,6 +9,8 @@ from typing import NamedTuple
 from domain.errors import InvalidRequest
 
 PREFIX = "remoteproc."
+_NAME_OF = "remoteproc.name."
+_CONTAINER_NAME = "io.kubernetes.cri.container-name"
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _TTY = re.compile(r"/dev/tty[0-9A-Za-z_]+")
 
@@ -48,10 +50,19 @@ _CHOICES = {
 
 
 def read_annotations(annotations: Mapping[str, str]) -> Wishes:
-    """Read those under our prefix. Raises InvalidRequest on an unknown key or a bad value."""
+    """Read those under our prefix. Raises InvalidRequest on an unknown key or a bad value.
+
+    In a pod, whose annotations all its containers have, `remoteproc.name.CONTAINER` names the
+    processor of one of them.
+    """
     found = {}
+    container = annotations.get(_CONTAINER_NAME, "")
     for key, value in annotations.items():
         if not key.startswith(PREFIX):
+            continue
+        if container and key.startswith(_NAME_OF):
+            if key == _NAME_OF + container:
+                _check(key, "name", value)
             continue
         if key not in _FIELDS:
             raise InvalidRequest(
@@ -59,7 +70,14 @@ def read_annotations(annotations: Mapping[str, str]) -> Wishes:
             )
         _check(key, _FIELDS[key], value)
         found[_FIELDS[key]] = value
+    if container and _NAME_OF + container in annotations:
+        found["name"] = annotations[_NAME_OF + container]
     return Wishes(**found)
+
+
+def without_ours(annotations: Mapping[str, str]) -> dict[str, str]:
+    """Return those that are not under our prefix."""
+    return {key: value for key, value in annotations.items() if not key.startswith(PREFIX)}
 
 
 def _check(key: str, field: str, value: str) -> None:

@@ -1,1 +1,1 @@
-"""The input adapter for containerd: the shim, its protocol and its messages."""
+"""Input adapter: the shim by which containerd, and through it Docker and Kubernetes, ask."""

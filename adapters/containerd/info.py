@@ -1,0 +1,28 @@
+"""What the shim says about itself: `-info` for containerd, `-v` for people."""
+
+from __future__ import annotations
+
+from adapters.containerd.invocation import Invocation
+
+RUNTIME = "io.containerd.remoteproc.v1"
+
+
+def version() -> str:
+    """Return this program's version."""
+    from importlib.metadata import version
+
+    return version("remoteproc-runtime")
+
+
+def show_version(name: str) -> str:
+    """Return what `-v` prints."""
+    return f"{name}:\n  Version: {version()}\n"
+
+
+def info(_: Invocation) -> bytes:
+    """Return the RuntimeInfo that `-info` prints."""
+    from adapters.containerd.api.types_pb2 import RuntimeInfo, RuntimeVersion
+
+    return RuntimeInfo(
+        name=RUNTIME, version=RuntimeVersion(version=version())
+    ).SerializeToString()

@@ -1,0 +1,108 @@
+"""A logger program that reads a container's output: the kind `binary` of containerd's URIs.
+
+It finds stdout and stderr on its descriptors 3 and 4, and closes 5 once it is ready; the URI's
+query are its arguments. Source: containerd core/runtime/v2/logging and cmd/containerd-shim-runc-v2/
+process/io.go.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+from collections.abc import Mapping
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from domain.errors import HostFault, InvalidRequest, reason
+
+_READY_WITHIN = 10.0  # seconds
+_ENDS_WITHIN = 3.0  # seconds after its last input
+
+
+class Logger:
+    """The running program. `stdout` and `stderr` are for the supervisor; the caller closes them."""
+
+    def __init__(self, uri: str, container: str, namespace: str) -> None:
+        command = _command(uri)
+        ends: list[tuple[int, int]] = []
+        try:
+            ends += (os.pipe2(os.O_CLOEXEC) for _ in range(3))
+            (out, self.stdout), (err, self.stderr), (ready, theirs) = ends
+            environment = {**_kept(), "CONTAINER_ID": container, "CONTAINER_NAMESPACE": namespace}
+            self._pid = _spawn(command, environment, (out, err, theirs))
+        except BaseException:
+            for end in ends:
+                os.close(end[0])
+                os.close(end[1])
+            raise
+        self._pidfd = os.pidfd_open(self._pid)
+        for descriptor in (out, err, theirs):
+            os.close(descriptor)
+        try:
+            _await_ready(ready, command[0])
+        except BaseException:
+            os.close(self.stdout)
+            os.close(self.stderr)
+            self.close()
+            raise
+        finally:
+            os.close(ready)
+
+    def close(self) -> None:
+        """Let it read to the end, then end it. Nobody else may hold its inputs by now."""
+        for number in (0, signal.SIGTERM, signal.SIGKILL):
+            try:
+                signal.pidfd_send_signal(self._pidfd, number)
+            except ProcessLookupError:
+                break
+            if select.select([self._pidfd], [], [], _ENDS_WITHIN)[0]:
+                break
+        os.close(self._pidfd)
+        try:
+            os.waitpid(self._pid, 0)
+        except ChildProcessError:
+            pass
+
+
+def _command(uri: str) -> list[str]:
+    parts = urlsplit(uri)
+    path = unquote(parts.path)
+    if not os.path.isabs(path):
+        raise InvalidRequest(f"logger {uri!r} has no absolute path")
+    arguments = [path]
+    for key, value in parse_qsl(parts.query, keep_blank_values=True):
+        arguments += [key, value] if value else [key]
+    return arguments
+
+
+def _kept() -> Mapping[str, str]:
+    return {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+
+
+def _spawn(command: list[str], environment: Mapping[str, str], given: tuple[int, ...]) -> int:
+    aside = max(*given, 5) + 1
+    moves = [(os.POSIX_SPAWN_DUP2, fd, aside + place) for place, fd in enumerate(given)]
+    moves += [(os.POSIX_SPAWN_DUP2, aside + place, 3 + place) for place in range(len(given))]
+    # The numbers in between are inheritable now, and not the program's.
+    moves += [(os.POSIX_SPAWN_CLOSE, aside + place) for place in range(len(given))]  # type: ignore[misc]
+    try:
+        return os.posix_spawn(
+            command[0],
+            command,
+            dict(environment),
+            file_actions=moves,
+            setsid=True,
+            setsigmask=[],
+            setsigdef=[signal.SIGPIPE, signal.SIGTERM, signal.SIGINT, signal.SIGCHLD],
+        )
+    except OSError as error:
+        raise HostFault(f"cannot run logger {command[0]}: {reason(error)}") from error
+
+
+def _await_ready(ready: int, program: str) -> None:
+    if not select.select([ready], [], [], _READY_WITHIN)[0]:
+        raise HostFault(
+            f"logger {program} was not ready within {_READY_WITHIN:.0f} s",
+            hint="it has to close its descriptor 5",
+        )
+    os.read(ready, 1)

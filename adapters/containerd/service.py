@@ -1,0 +1,281 @@
+"""The task service: what containerd asks of a running shim.
+
+Semantics are those of containerd's runc shim (cmd/containerd-shim-runc-v2/task/service.go), where
+firmware allows.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from google.protobuf.message import Message
+
+from adapters.containerd import stats
+from adapters.containerd.api import events_pb2 as events
+from adapters.containerd.api import task_pb2 as api
+from adapters.containerd.api.anys import pack
+from adapters.containerd.api.process_pb2 import ProcessInfo
+from adapters.containerd.events import Publisher
+from adapters.containerd.exits import Exits
+from adapters.containerd.mounts import mount_all, unmount_all
+from adapters.containerd.stdio import TaskIO
+from adapters.containerd.task import Task, Tasks
+from adapters.containerd.times import timestamp
+from adapters.containerd.ttrpc.context import Context
+from adapters.containerd.ttrpc.errors import Code, RpcError
+from adapters.oci.bundle import read_bundle
+from domain.container import Exit, Status
+from domain.errors import NotFound, RemoteprocError, Unsupported, WrongState
+from domain.lifecycle import Lifecycle
+
+SERVICES = ("containerd.task.v2.Task", "containerd.task.v3.Task")
+_WINDS_UP_WITHIN = 10.0  # seconds between a supervisor's record and its end
+
+Handlers = Mapping[str, tuple[type[Message], Callable[[Context, Any], Message | None]]]
+
+
+class TaskService:
+    """All tasks of one shim. `lifecycle` may raise: the configuration is read when needed."""
+
+    def __init__(
+        self,
+        namespace: str,
+        lifecycle: Callable[[], Lifecycle],
+        publisher: Publisher,
+        exits: Exits,
+        stop: Callable[[], None],
+        warn: Callable[[str], None],
+    ) -> None:
+        self._namespace = namespace
+        self._lifecycle = lifecycle
+        self._publisher = publisher
+        self._exits = exits
+        self._stop = stop
+        self._warn = warn
+        self._tasks = Tasks()
+
+    def handlers(self) -> Handlers:
+        """Return the methods, by name, as ttrpc's server takes them."""
+        return {
+            "State": (api.StateRequest, self.state),
+            "Create": (api.CreateTaskRequest, self.create),
+            "Start": (api.StartRequest, self.start),
+            "Delete": (api.DeleteRequest, self.delete),
+            "Pids": (api.PidsRequest, self.pids),
+            "Pause": (api.PauseRequest, self.pause),
+            "Resume": (api.ResumeRequest, self.resume),
+            "Checkpoint": (api.CheckpointTaskRequest, self.checkpoint),
+            "Kill": (api.KillRequest, self.kill),
+            "Exec": (api.ExecProcessRequest, self.exec),
+            "ResizePty": (api.ResizePtyRequest, self.resize_pty),
+            "CloseIO": (api.CloseIORequest, self.close_io),
+            "Update": (api.UpdateTaskRequest, self.update),
+            "Wait": (api.WaitRequest, self.wait),
+            "Stats": (api.StatsRequest, self.stats),
+            "Connect": (api.ConnectRequest, self.connect),
+            "Shutdown": (api.ShutdownRequest, self.shutdown),
+        }
+
+    def create(self, _: Context, request: api.CreateTaskRequest) -> Message:
+        """Mount the root file system and create the container; on an error nothing remains."""
+        if request.checkpoint:
+            raise Unsupported("firmware cannot be restored from a checkpoint")
+        io = TaskIO(request.stdin, request.stdout, request.stderr, terminal=request.terminal)
+        task = Task(request.id, os.path.abspath(request.bundle), io, self._publisher)
+        with self._tasks.reserved(request.id) as made:
+            mount_all(request.rootfs, task.rootfs)
+            try:
+                self._create(task)
+            except BaseException:
+                io.close()
+                unmount_all(task.rootfs)
+                raise
+            made(task)
+            self._publisher.publish("/tasks/create", _created(request, task.pid))
+        # Only now, that it is known, and its creation told.
+        self._exits.watch(task.pid, lambda status: self._ended(task, status))
+        return api.CreateTaskResponse(pid=task.pid)
+
+    def _create(self, task: Task) -> None:
+        bundle = read_bundle(task.id, task.bundle)
+        task.io.open(task.id, self._namespace)
+        container = self._lifecycle().create(bundle, task.io.stdio)
+        task.pid = container.pid
+        task.io.handed_over()
+
+    def _ended(self, task: Task, status: int) -> None:
+        """Find out how a supervisor that has ended did so."""
+        exit_: Exit | None = None
+        try:
+            exit_ = self._lifecycle().state(task.id).exit
+        except NotFound:
+            pass  # deleted behind our back, on the command line
+        except Exception as error:  # whatever it is, those who wait must hear of the end
+            self._warn(f"container {task.id} has ended, but how is unknown: {error}")
+        task.ended(exit_ or Exit(status, time.time()))
+
+    def start(self, _: Context, request: api.StartRequest) -> Message:
+        """Run the firmware."""
+        task = self._task(request)
+        with task.operating, task.starting():
+            self._lifecycle().start(task.id)
+        return api.StartResponse(pid=task.pid)
+
+    def kill(self, _: Context, request: api.KillRequest) -> None:
+        """Send a signal. What has ended is not found, which callers take for success."""
+        task = self._task(request)
+        if task.exit is not None:
+            raise NotFound("process already finished")
+        try:
+            self._lifecycle().kill(task.id, request.signal)
+        except (WrongState, NotFound):
+            if task.wait(_WINDS_UP_WITHIN if self._has_stopped(task) else 0) is None:
+                raise
+            raise NotFound("process already finished") from None
+
+    def _has_stopped(self, task: Task) -> bool:
+        try:
+            return self._lifecycle().state(task.id).status is Status.STOPPED
+        except NotFound:
+            return True
+
+    def delete(self, _: Context, request: api.DeleteRequest) -> Message:
+        """Forget a task that has ended, and unmount its root file system."""
+        task = self._task(request)
+        with task.operating:
+            seconds = _WINDS_UP_WITHIN if self._has_stopped(task) else 0
+            exit_ = task.wait(seconds)
+            if exit_ is None:
+                raise WrongState(f"cannot delete task {task.id}: it has not ended")
+            self._tasks.get(task.id)  # else deleted while this waited
+            with contextlib.suppress(NotFound):
+                self._lifecycle().delete(task.id)
+            task.io.close()
+            unmount_all(task.rootfs)
+            self._tasks.remove(task)
+        at = timestamp(exit_.at)
+        self._publisher.publish(
+            "/tasks/delete",
+            events.TaskDelete(
+                container_id=task.id, pid=task.pid, exit_status=exit_.status, exited_at=at
+            ),
+        )
+        return api.DeleteResponse(pid=task.pid, exit_status=exit_.status, exited_at=at)
+
+    def wait(self, context: Context, request: api.WaitRequest) -> Message:
+        """Wait for the end, however long it takes."""
+        exit_ = self._task(request).wait(on_cancel=context.on_cancel)
+        if exit_ is None:
+            raise RpcError(Code.CANCELED, "context canceled")
+        return api.WaitResponse(exit_status=exit_.status, exited_at=timestamp(exit_.at))
+
+    def state(self, _: Context, request: api.StateRequest) -> Message:
+        """Tell what is known of a task."""
+        task = self._task(request)
+        stdin, stdout, stderr = task.io.names
+        exit_ = task.exit
+        return api.StateResponse(
+            id=task.id,
+            bundle=task.bundle,
+            pid=task.pid,
+            status=task.status,  # type: ignore[arg-type]
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            terminal=task.io.terminal,
+            exit_status=exit_.status if exit_ else 0,
+            exited_at=timestamp(exit_.at) if exit_ else None,
+        )
+
+    def pids(self, _: Context, request: api.PidsRequest) -> Message:
+        """List the supervisor and what runs below it, such as a simulator.
+
+        Of a task that has ended the supervisor is still named: containerd takes an empty list, at
+        its restart, for a sign to kill the shim, and the exit would be lost.
+        """
+        task = self._tasks.get(request.id)
+        pids = stats.tree(task.pid) if task.exit is None else [task.pid]
+        return api.PidsResponse(processes=[ProcessInfo(pid=pid) for pid in pids])
+
+    def stats(self, _: Context, request: api.StatsRequest) -> Message:
+        """Measure the supervisor and what runs below it."""
+        task = self._tasks.get(request.id)
+        if task.exit is not None:
+            raise NotFound(f"task {task.id} has ended")
+        return api.StatsResponse(stats=pack(stats.measure(stats.tree(task.pid))))
+
+    def pause(self, _: Context, request: api.PauseRequest) -> None:
+        """Freeze the firmware, where the processor can."""
+        task = self._tasks.get(request.id)
+        with task.operating:
+            self._lifecycle().pause(task.id)
+            task.paused = True
+            self._publisher.publish("/tasks/paused", events.TaskPaused(container_id=task.id))
+
+    def resume(self, _: Context, request: api.ResumeRequest) -> None:
+        """Let frozen firmware go on."""
+        task = self._tasks.get(request.id)
+        with task.operating:
+            self._lifecycle().resume(task.id)
+            task.paused = False
+            self._publisher.publish("/tasks/resumed", events.TaskResumed(container_id=task.id))
+
+    def connect(self, _: Context, request: api.ConnectRequest) -> Message:
+        """Tell the pids; containerd asks this to see whether the shim is well."""
+        try:
+            pid = self._tasks.get(request.id).pid
+        except NotFound:
+            pid = 0
+        return api.ConnectResponse(shim_pid=os.getpid(), task_pid=pid)
+
+    def close_io(self, _: Context, request: api.CloseIORequest) -> None:
+        """Close the firmware's stdin."""
+        task = self._task(request)
+        if request.stdin:
+            task.io.close_stdin()
+
+    def resize_pty(self, _: Context, request: api.ResizePtyRequest) -> None:
+        """Do nothing: firmware does not know of a terminal's size."""
+        self._task(request)
+
+    def shutdown(self, _: Context, request: api.ShutdownRequest) -> None:
+        """End the shim, unless there still are tasks."""
+        if not len(self._tasks):
+            self._stop()
+
+    def exec(self, _: Context, request: api.ExecProcessRequest) -> None:
+        """Refuse."""
+        self._tasks.get(request.id)
+        raise Unsupported(f"cannot run a program in container {request.id}: it is firmware")
+
+    def update(self, _: Context, request: api.UpdateTaskRequest) -> None:
+        """Refuse."""
+        self._tasks.get(request.id)
+        raise Unsupported(f"cannot change the resources of container {request.id}: it is firmware")
+
+    def checkpoint(self, _: Context, request: api.CheckpointTaskRequest) -> None:
+        """Refuse."""
+        self._tasks.get(request.id)
+        raise Unsupported(f"cannot checkpoint container {request.id}: it is firmware")
+
+    def _task(self, request: Any) -> Task:
+        task = self._tasks.get(request.id)
+        if request.exec_id:
+            raise NotFound(f"process {request.exec_id} of task {request.id} not found")
+        return task
+
+
+def _created(request: api.CreateTaskRequest, pid: int) -> Message:
+    io = events.TaskIO(
+        stdin=request.stdin,
+        stdout=request.stdout,
+        stderr=request.stderr,
+        terminal=request.terminal,
+    )
+    return events.TaskCreate(
+        container_id=request.id, bundle=request.bundle, rootfs=request.rootfs, io=io, pid=pid
+    )
