@@ -33,6 +33,7 @@ class Runtime(containers.DeclarativeContainer):
         providers.Callable(factories.supervisor_command),
         providers.Callable(factories.make_describe, settings, board.provider),
     )
+    hooks = providers.ThreadSafeSingleton(factories.make_hooks)
     lifecycle = providers.ThreadSafeSingleton(
         Lifecycle,
         store=store,
@@ -40,6 +41,7 @@ class Runtime(containers.DeclarativeContainer):
         source=source,
         supervisors=supervisors,
         ownership=ownership,
+        hooks=hooks,
         warn=warn,
     )
 

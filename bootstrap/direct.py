@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import sys
+from collections.abc import Callable
 
 from adapters.host.staging import FirmwareStaging
 from adapters.host.store import DirectoryStore
@@ -22,7 +23,7 @@ def warn(text: str) -> None:
     print(f"remoteproc-runtime: warning: {text}", file=sys.stderr)
 
 
-def lifecycle(settings: Settings) -> Lifecycle:
+def lifecycle(settings: Settings, warn: Callable[[str], None] = warn) -> Lifecycle:
     """Return the use cases on what is configured; the board is only made when it is needed."""
     board = functools.cache(lambda: factories.make_board(settings))
     return Lifecycle(
@@ -35,5 +36,6 @@ def lifecycle(settings: Settings) -> Lifecycle:
             factories.make_describe(settings, board),
         ),
         ownership=factories.make_ownership(settings),
+        hooks=factories.make_hooks(),
         warn=warn,
     )

@@ -8,23 +8,45 @@ from binascii import crc32
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from adapters.host.hooks import LocalHooks
 from adapters.host.ownership import FileOwnership
 from adapters.host.sandbox import NoProcessor
 from bootstrap.settings import Settings
 from domain.annotations import Wishes
 
 if TYPE_CHECKING:
+    from domain.container import FirmwareContainer, Status
     from domain.ports import Board, Processor
 
 # -I -S: nothing of the user's environment, and no search for packages, which it does not need.
 _PYTHON = (sys.executable, "-I", "-S", "-X", "utf8", "-c")
 _SOURCES = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_JOIN = (
+    "import sys; sys.path.append(sys.argv[1]); del sys.argv[1];"
+    "import adapters.host.namespaces as n; n.main()"
+)
 _SUPERVISE = "import sys; sys.path.append(sys.argv[1]); import bootstrap.supervise as s; s.main()"
 
 
 def supervisor_command() -> tuple[str, ...]:
     """Return the program and arguments of a supervisor; a container's id follows."""
     return (*_PYTHON, _SUPERVISE, _SOURCES)
+
+
+def joiner_command() -> tuple[str, ...]:
+    """Return the program that runs another one in a process's namespaces; see LocalHooks."""
+    return (*_PYTHON, _JOIN, _SOURCES)
+
+
+def make_hooks() -> LocalHooks:
+    """Return what runs hooks."""
+    return LocalHooks(_state, joiner_command())
+
+
+def _state(container: FirmwareContainer, status: Status) -> bytes:
+    from adapters.oci import render
+
+    return render.as_json(render.state(container, status)).encode()
 
 
 def board_file(settings: Settings) -> str:

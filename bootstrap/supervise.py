@@ -26,12 +26,26 @@ def main() -> None:
     creator.set_inheritable(False)
     _close_strangers()
     try:
-        supervisor = _prepare(json.loads(creator.recv(wire.LIMIT)), creator)
+        order = json.loads(creator.recv(wire.LIMIT))
+        if order["namespaces"]:
+            _enter(order, creator)
+        supervisor = _prepare(order, creator)
     except RemoteprocError as error:
         creator.send(wire.encode(error))
         sys.exit(1)
     creator.send(wire.encode(None))
     os._exit(supervisor.run())
+
+
+def _enter(order: dict[str, Any], creator: socket.socket) -> None:
+    """Enter namespaces, going on as another process if need be."""
+    from adapters.host.namespaces import Entry
+    from domain.enclosure import Namespace
+
+    home = (order["directory"], sys.prefix, sys.path[-1])
+    entry = Entry([Namespace(*each) for each in order["namespaces"]], home)
+    entry.enter(creator, order["hostname"])
+    order["warnings"] += entry.warnings
 
 
 def _prepare(order: dict[str, Any], creator: socket.socket) -> Supervisor:
@@ -41,6 +55,9 @@ def _prepare(order: dict[str, Any], creator: socket.socket) -> Supervisor:
     os.chdir("/")
     processor, ownership = open_described(order["processor"])
     terminal = order["terminal"]
+    output = Output(directory, terminal=terminal)
+    for text in order["warnings"]:
+        output.remark(text)
     return Supervisor(
         firmware=FirmwareImage(**order["firmware"]) if order["firmware"] else None,
         stops=frozenset(order["stops"]),
@@ -49,7 +66,7 @@ def _prepare(order: dict[str, Any], creator: socket.socket) -> Supervisor:
         directory=directory,
         creator=creator,
         stdin=Input(0 if order["interactive"] else -1, terminal=terminal),
-        output=Output(directory, terminal=terminal),
+        output=output,
     )
 
 

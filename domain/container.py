@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
+from domain.enclosure import Enclosure
 from domain.errors import InvalidRequest, WrongState
 from domain.firmware import FirmwareImage
+from domain.hooks import Hook
 
 KILLED = 137
 CRASHED = 139
@@ -75,6 +77,7 @@ class FirmwareContainer(NamedTuple):
     `processor` and `device` are empty for a pod's sandbox, which has no firmware. `pid` and
     `birth` (its start time in clock ticks since boot) name the supervisor beyond pid reuse.
     Times are seconds since the epoch; `stop_signals` besides TERM and INT stop gracefully.
+    `hooks` and `enclosure` are those that the bundle asked for at creation.
     """
 
     id: str
@@ -86,6 +89,8 @@ class FirmwareContainer(NamedTuple):
     created: float
     rootfs: str = ""
     owner: int = 0
+    hooks: Mapping[str, tuple[Hook, ...]] = {}
+    enclosure: Enclosure = Enclosure()
     pid: int = 0
     birth: int = 0
     started: float | None = None

@@ -9,28 +9,40 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from domain.annotations import Wishes, read_annotations
 from domain.container import KILLED, Exit, FirmwareContainer, Operation, Status, check_id
+from domain.enclosure import Enclosure
 from domain.errors import (
     Busy,
     FirmwareUnfit,
     HostFault,
-    InvalidRequest,
     NotFound,
     RemoteprocError,
     WrongState,
 )
+from domain.hooks import Hook, HookCalls
 from domain.processor import ProcessorInfo
+from domain.selection import choose
 from domain.signals import SIGKILL, stop_signals
 
 _GONE_WITHIN = 10.0  # seconds that a supervisor may take to wind up
 
 if TYPE_CHECKING:
-    from domain.ports import Board, ContainerStore, FirmwareSource, Ownership, Stdio, Supervisors
+    from domain.ports import (
+        Board,
+        ContainerStore,
+        FirmwareSource,
+        HookRunner,
+        Lease,
+        Ownership,
+        Stdio,
+        Supervisors,
+    )
 
 
 class CreateRequest(NamedTuple):
     """What a bundle asks for. Paths are absolute, but for `entry`, which is the image's own.
 
-    A pod's sandbox has no `entry`.
+    A pod's sandbox has no `entry`. `terminal`: whoever makes the stdio is asked for a terminal,
+    of `size` rows and columns (0 leaves them open).
     """
 
     id: str
@@ -39,6 +51,10 @@ class CreateRequest(NamedTuple):
     cwd: str
     entry: str
     annotations: Mapping[str, str]
+    hooks: Mapping[str, tuple[Hook, ...]] = {}
+    enclosure: Enclosure = Enclosure()
+    terminal: bool = False
+    size: tuple[int, int] = (0, 0)
 
 
 class ProcessorRow(NamedTuple):
@@ -58,6 +74,7 @@ class Lifecycle:
         source: FirmwareSource,
         supervisors: Supervisors,
         ownership: Ownership,
+        hooks: HookRunner,
         warn: Callable[[str], None],
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -66,6 +83,7 @@ class Lifecycle:
         self._source = source
         self._supervisors = supervisors
         self._ownership = ownership
+        self._hooks = HookCalls(hooks, warn)
         self._warn = warn
         self._clock = clock
 
@@ -79,12 +97,17 @@ class Lifecycle:
         try:
             planned = self._describe(request, wishes, draft.path)
             container = self._supervisors.spawn(draft, planned, stdio)
+            self._hooks.demand(
+                container, Status.CREATING, "prestart", "createRuntime", "createContainer"
+            )
             draft.commit(container)
             self._supervisors.adopt(container)
         except BaseException:
             if container is not None:
                 self._supervisors.abandon(container)
             draft.discard()
+            if container is not None:
+                self._hooks.attempt(container, Status.STOPPED, "poststop")
             raise
         draft.close()
         return container
@@ -99,6 +122,8 @@ class Lifecycle:
             firmware=None,
             annotations=request.annotations,
             created=self._clock(),
+            hooks=request.hooks,
+            enclosure=request.enclosure,
         )
         if not request.entry:
             return container
@@ -120,7 +145,15 @@ class Lifecycle:
         with self._store.locked(container_id) as recorded:
             container = self._settled(recorded)
             container.check(Operation.START)
+            try:
+                self._hooks.demand(container, Status.CREATED, "startContainer")
+            except BaseException:
+                # runtime.md#lifecycle, step 7: stop the container and destroy it.
+                self._kill(container)
+                self._destroy(self._settled(self._store.load(container_id)))
+                raise
             self._supervisors.ask(container, "start")
+            self._hooks.attempt(container, Status.RUNNING, "poststart")
 
     def state(self, container_id: str) -> FirmwareContainer:
         """Return the container as it is now."""
@@ -144,13 +177,13 @@ class Lifecycle:
         """Send a signal; after KILL and the stop signals the processor is off on return."""
         container = self.state(container_id)
         container.check(Operation.KILL)
-        if number == SIGKILL:
-            verb = "kill"
-        elif number in stop_signals(container.annotations):
-            verb = "stop"
+        if number == SIGKILL or number in stop_signals(container.annotations):
+            self._kill(container, graceful=number != SIGKILL)
         else:
             self._supervisors.signal(container, number)
-            return
+
+    def _kill(self, container: FirmwareContainer, *, graceful: bool = False) -> None:
+        verb = "stop" if graceful else "kill"
         try:
             self._supervisors.ask(container, verb)
         except WrongState:
@@ -159,7 +192,7 @@ class Lifecycle:
                 raise
             self.settle()
         except Busy:
-            if number != SIGKILL:
+            if graceful:
                 raise
             self._supervisors.signal(container, SIGKILL)
             self._supervisors.wait(container, _GONE_WITHIN)
@@ -176,16 +209,19 @@ class Lifecycle:
                         self.kill(container_id, SIGKILL)
                     container = self._settled(self._store.load(container_id))
                 container.check(Operation.DELETE)
-                if not self._supervisors.wait(container, _GONE_WITHIN):
-                    raise HostFault(
-                        f"cannot delete container {container_id}: process {container.pid} "
-                        "has not ended",
-                        hint="try again, or kill that process",
-                    )
-                self._store.remove(container_id)
+                self._destroy(container)
         except NotFound:
             if not force:
                 raise
+
+    def _destroy(self, container: FirmwareContainer) -> None:
+        if not self._supervisors.wait(container, _GONE_WITHIN):
+            raise HostFault(
+                f"cannot delete container {container.id}: process {container.pid} has not ended",
+                hint="try again, or kill that process",
+            )
+        self._store.remove(container.id)
+        self._hooks.attempt(container, Status.STOPPED, "poststop")
 
     def pause(self, container_id: str) -> None:
         """Freeze the firmware, where the processor can."""
@@ -229,14 +265,20 @@ class Lifecycle:
         for lease in self._ownership.abandoned():
             try:
                 if lease.claim:  # else its owner died before it had done anything
-                    self._board().open(lease.device, Wishes()).release(lease.claim)
-            except NotFound:
-                lease.close()  # the processor itself is gone
+                    self._give_back(lease)
             except RemoteprocError as error:
                 # Stays abandoned: the next touch tries again.
                 self._warn(f"cannot clean up after {lease.owner.id}: {error}")
             else:
                 lease.close()
+
+    def _give_back(self, lease: Lease) -> None:
+        board = self._board()
+        try:
+            processor = board.open(lease.device, Wishes())
+        except NotFound:
+            return  # the processor itself is gone
+        processor.release(lease.claim)
 
     def _settled(self, container: FirmwareContainer) -> FirmwareContainer:
         if container.exit is not None or self._supervisors.alive(container):
@@ -245,27 +287,3 @@ class Lifecycle:
             container.id, Exit(KILLED, self._clock(), "its supervisor was killed")
         )
         return container._replace(exit=exit_)
-
-
-def choose(processors: list[ProcessorInfo], wanted: str) -> ProcessorInfo:
-    """Return the processor of that name or device, or the only one there is."""
-    there = ", ".join(f"{p.name} ({p.device})" for p in processors) or "none"
-    if not processors:
-        raise NotFound(
-            "this board has no remote processors",
-            hint="load the kernel's remoteproc driver, or configure `backend: sim`",
-        )
-    if not wanted:
-        if len(processors) == 1:
-            return processors[0]
-        raise InvalidRequest(
-            f"no processor is named, and this board has {there}",
-            hint="name one with the annotation remoteproc.name",
-        )
-    found = [p for p in processors if wanted in (p.name, p.device)]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        devices = " or ".join(p.device for p in found)
-        raise InvalidRequest(f"several processors are named {wanted}", hint=f"say {devices}")
-    raise NotFound(f"there is no processor {wanted}", hint=f"this board has {there}")

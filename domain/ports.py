@@ -10,8 +10,9 @@ from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, Protocol
 
 from domain.annotations import Wishes
-from domain.container import Exit, FirmwareContainer, Owner
+from domain.container import Exit, FirmwareContainer, Owner, Status
 from domain.firmware import FirmwareImage
+from domain.hooks import Hook
 from domain.processor import Ending, ProcessorInfo, ProcessorState
 
 Claim = Mapping[str, str]
@@ -276,4 +277,16 @@ class Supervisors(Protocol):
 
     def wait(self, container: FirmwareContainer, seconds: float | None) -> bool:
         """Wait for the supervisor's end; False if it lives on."""
+        ...
+
+
+class HookRunner(Protocol):
+    """Runs the programs that a bundle names as hooks."""
+
+    def run(self, kind: str, hook: Hook, container: FirmwareContainer, status: Status) -> None:
+        """Run one with the container's state of that status on its stdin; wait for its end.
+
+        Raises HostFault if it cannot be run, exits other than 0, or takes too long; then nothing
+        of it runs any more.
+        """
         ...

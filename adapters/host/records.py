@@ -6,6 +6,7 @@ control         the supervisor's socket
 started         the time at which the processor ran
 paused          there while it is frozen
 exit.json       how it ended; the first writer wins
+cgroups         the control groups that were made for it
 log, log.1      what the firmware printed lately
 """
 
@@ -17,8 +18,10 @@ from typing import Any
 
 from adapters.host.files import read_all, write_once, write_whole
 from domain.container import Exit, FirmwareContainer
+from domain.enclosure import Enclosure, IdRange, Limit, Namespace
 from domain.errors import HostFault
 from domain.firmware import FirmwareImage
+from domain.hooks import Hook
 
 VERSION = 1
 
@@ -29,6 +32,8 @@ def to_json(container: FirmwareContainer) -> dict[str, Any]:
     for later in ("started", "paused", "exit"):
         del fields[later]
     fields["annotations"] = dict(container.annotations)
+    fields["hooks"] = {k: [h._asdict() for h in hooks] for k, hooks in container.hooks.items()}
+    fields["enclosure"] = container.enclosure._asdict()
     fields["firmware"] = container.firmware._asdict() if container.firmware else None
     return fields
 
@@ -37,8 +42,23 @@ def from_json(fields: dict[str, Any]) -> FirmwareContainer:
     """Undo `to_json`."""
     firmware = fields["firmware"]
     return FirmwareContainer(
-        **{**fields, "firmware": FirmwareImage(**firmware) if firmware else None}
+        **{
+            **fields,
+            "firmware": FirmwareImage(**firmware) if firmware else None,
+            "hooks": {k: tuple(map(_hook, hooks)) for k, hooks in fields["hooks"].items()},
+            "enclosure": _enclosure(fields["enclosure"]),
+        }
     )
+
+
+def _hook(fields: dict[str, Any]) -> Hook:
+    return Hook(**{**fields, "args": tuple(fields["args"]), "env": tuple(fields["env"])})
+
+
+def _enclosure(fields: dict[str, Any]) -> Enclosure:
+    kinds = {"namespaces": Namespace, "users": IdRange, "groups": IdRange, "rlimits": Limit}
+    lists = {name: tuple(kind(*each) for each in fields[name]) for name, kind in kinds.items()}
+    return Enclosure(**{**fields, **lists})
 
 
 def write_container(container: FirmwareContainer, directory: int) -> None:

@@ -22,13 +22,23 @@ from adapters.host.files import (
 from adapters.host.records import read_container, write_container, write_exit
 from adapters.locks import still_at
 from domain.container import Exit, FirmwareContainer, check_id
-from domain.errors import AlreadyExists, NotFound
+from domain.errors import AlreadyExists, HostFault, NotFound
+
+_GROUP_GONE_WITHIN = 1.0  # seconds from a process's end until its control group is free
 
 
 def _exists(container_id: str) -> AlreadyExists:
     return AlreadyExists(
         f"container {container_id} exists", hint="choose another id, or delete it first"
     )
+
+
+def _free(path: str, seconds: float = 0.0) -> None:
+    """Remove what was made on the host for the container of this directory. Raises HostFault."""
+    if os.path.exists(f"{path}/cgroups"):
+        from adapters.host.cgroups import remove_recorded
+
+        remove_recorded(path, seconds)
 
 
 class DirectoryDraft:
@@ -45,6 +55,7 @@ class DirectoryDraft:
 
     def _make(self) -> int:
         while True:
+            _free(self.path)
             remove_flat(self.path)  # of a namesake with our thread id, before these wrapped around
             os.mkdir(self.path, 0o700)
             try:
@@ -71,9 +82,10 @@ class DirectoryDraft:
         """Remove the directory, out of sight before the first of its files."""
         if self._descriptor < 0:
             return
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, HostFault):  # the next sweep tries again
             if self.path == self._final:
                 os.rename(self._final, self._hidden)
+            _free(self._hidden, _GROUP_GONE_WITHIN)
             remove_flat(self._hidden)
         self.close()
 
@@ -162,6 +174,7 @@ class DirectoryStore:
     def remove(self, container_id: str) -> None:
         """Rename the directory out of the way, then remove it."""
         rubbish = f"{self.root}/@gone-{container_id}-{get_native_id()}"
+        _free(self.directory(container_id), _GROUP_GONE_WITHIN)
         try:
             remove_flat(rubbish)
             os.rename(self.directory(container_id), rubbish)
@@ -177,10 +190,11 @@ class DirectoryStore:
             if not name.startswith("@"):
                 continue
             path = f"{self.root}/{name}"
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, HostFault):
                 descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
                 try:
                     if try_lock(descriptor) and still_at(path, descriptor):
+                        _free(path)
                         remove_flat(path)
                 finally:
                     os.close(descriptor)

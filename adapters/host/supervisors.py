@@ -21,6 +21,8 @@ from domain.signals import SIGKILL, signal_name, stop_signals
 if TYPE_CHECKING:
     import socket
 
+    from adapters.host.cgroups import Group
+    from domain.enclosure import Enclosure
     from domain.ports import Draft, Stdio
 
 CREATOR = 3  # the descriptor through which creator and supervisor speak
@@ -48,6 +50,8 @@ class ProcessSupervisors:
         import json
         import socket
 
+        enclosure = container.enclosure
+        group = self._group(enclosure, draft.path) if enclosure.cgroup else None
         fields = to_json(container)
         order = {
             "root": self._root,
@@ -56,6 +60,9 @@ class ProcessSupervisors:
             "firmware": fields["firmware"],
             "terminal": stdio.terminal,
             "interactive": stdio.interactive,
+            "namespaces": enclosure.namespaces,
+            "hostname": enclosure.hostname,
+            "warnings": group.warnings if group else [],
             "stops": sorted(stop_signals(container.annotations)),
             "processor": self._describe(container.device, read_annotations(container.annotations)),
         }
@@ -70,15 +77,30 @@ class ProcessSupervisors:
         self._creating[container.id] = ours
         container = container._replace(pid=pid, birth=process.birth(pid))
         try:
+            if group is not None:
+                group.enter(pid)
+            order["warnings"] += _restrain(pid, enclosure)
             ours.settimeout(_READY_WITHIN)
             ours.send(json.dumps(order).encode())
-            answer = ours.recv(wire.LIMIT)
-            if not answer:
-                raise HostFault(
-                    f"the supervisor of container {container.id} ended before it was ready",
-                    hint="its words are on standard error",
-                )
-            if refusal := wire.decode(answer):
+            while True:
+                answer = json.loads(ours.recv(wire.LIMIT) or "null")
+                if answer is None:
+                    raise HostFault(
+                        f"the supervisor of container {container.id} ended before it was ready",
+                        hint="its words are on standard error",
+                    )
+                if "map" in answer:
+                    _map_users(pid, enclosure)
+                    ours.send(b"mapped")
+                elif "pid" in answer:  # it goes on as another process, in a new pid namespace
+                    container = container._replace(
+                        pid=answer["pid"], birth=process.birth(answer["pid"])
+                    )
+                    with contextlib.suppress(ChildProcessError):
+                        os.waitpid(pid, 0)
+                else:
+                    break
+            if refusal := wire.decoded(answer):
                 raise refusal
         except BaseException as error:
             self.abandon(container)
@@ -86,6 +108,17 @@ class ProcessSupervisors:
                 raise fault("cannot speak to the new supervisor", error) from error
             raise
         return container
+
+    def _group(self, enclosure: Enclosure, path: str) -> Group:
+        from adapters.host.cgroups import Group
+
+        directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            group = Group(enclosure, directory)
+            group.make()
+        finally:
+            os.close(directory)
+        return group
 
     def _exec(self, command: list[str], creator: socket.socket, stdio: Stdio) -> int:
         import signal
@@ -184,6 +217,33 @@ class ProcessSupervisors:
     def wait(self, container: FirmwareContainer, seconds: float | None) -> bool:
         """Wait for the supervisor's end; False if it lives on."""
         return process.wait(container.pid, container.birth, seconds)
+
+
+def _restrain(pid: int, enclosure: Enclosure) -> list[str]:
+    if not enclosure.rlimits and enclosure.oom_score_adj is None:
+        return []
+    from adapters.host.limits import restrain
+
+    return restrain(pid, enclosure)
+
+
+def _map_users(pid: int, enclosure: Enclosure) -> None:
+    """Write the id maps of a process in a new user namespace (user_namespaces(7))."""
+    maps = (("uid_map", enclosure.users), ("gid_map", enclosure.groups))
+    try:
+        if os.geteuid() != 0:
+            with open(f"/proc/{pid}/setgroups", "w", encoding="ascii") as file:
+                file.write("deny")
+        for name, ranges in maps:
+            text = "".join(f"{r.inside} {r.outside} {r.size}\n" for r in ranges)
+            with open(f"/proc/{pid}/{name}", "w", encoding="ascii") as file:
+                file.write(text)
+    except OSError as error:
+        raise fault(
+            "cannot map the users of a new user namespace",
+            error,
+            hint="check linux.uidMappings and linux.gidMappings",
+        ) from error
 
 
 def _places(stdio: Stdio, creator: int) -> list[tuple[int, int]]:

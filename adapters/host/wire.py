@@ -23,7 +23,11 @@ def encode(error: RemoteprocError | None) -> bytes:
 
 def decode(answer: bytes) -> RemoteprocError | None:
     """Undo `encode`."""
-    fields: dict[str, Any] = json.loads(answer)
+    return decoded(json.loads(answer))
+
+
+def decoded(fields: dict[str, Any]) -> RemoteprocError | None:
+    """Undo `encode`, JSON already read."""
     if "error" not in fields:
         return None
     kind = getattr(errors, fields["error"], RemoteprocError)

@@ -11,70 +11,15 @@ import os
 import stat
 from typing import Any
 
+from adapters.oci.surroundings import read_enclosure, read_hooks
+from adapters.oci.value import Value
+from domain.annotations import without_ours
 from domain.errors import InvalidRequest, NotFound
 from domain.lifecycle import CreateRequest
 
 _LIMIT = 8 << 20  # bytes; what engines write has some kilobytes
-_WORDS = {dict: "an object", list: "a list", str: "a string", bool: "true or false"}
-
-
-class Value:
-    """A JSON value and where it stands, `process.args[0]`."""
-
-    def __init__(self, value: Any, where: str, file: str) -> None:
-        self._value = value
-        self._where = where
-        self._file = file
-
-    def fail(self, problem: str, hint: str = "") -> InvalidRequest:
-        """Return the error about this value."""
-        return InvalidRequest(f"{self._file}: {self._where} {problem}", hint=hint)
-
-    def _as(self, kind: type) -> Any:
-        if not isinstance(self._value, kind):
-            raise self.fail(f"must be {_WORDS[kind]}")
-        return self._value
-
-    def get(self, name: str) -> Value | None:
-        """Return a property of this object; None if it is absent or null."""
-        value = self._as(dict).get(name)
-        return None if value is None else Value(value, self._at(name), self._file)
-
-    def _at(self, name: str) -> str:
-        return f"{self._where}.{name}" if self._where != "the document" else name
-
-    def need(self, name: str, hint: str = "") -> Value:
-        """Return a property that has to be there."""
-        found = self.get(name)
-        if found is None:
-            raise InvalidRequest(f"{self._file}: there is no {self._at(name)}", hint=hint)
-        return found
-
-    def text(self) -> str:
-        """Return the string; no NUL may be in it, nor half a character (an escaped surrogate)."""
-        text = self._as(str)
-        if "\0" in text:
-            raise self.fail("must not contain a NUL")
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            raise self.fail("must be Unicode text") from None
-        return str(text)
-
-    def items(self) -> list[Value]:
-        """Return the items of this list."""
-        return [
-            Value(item, f"{self._where}[{number}]", self._file)
-            for number, item in enumerate(self._as(list))
-        ]
-
-    def texts(self) -> dict[str, str]:
-        """Return this object, whose values have to be strings."""
-        found = {}
-        for key, value in self._as(dict).items():
-            where = f"{self._where}[{key!r}]"
-            found[Value(key, where, self._file).text()] = Value(value, where, self._file).text()
-        return found
+# A pod's annotations are on its sandbox as well (containerd internal/cri/annotations).
+_CONTAINER_TYPE = "io.kubernetes.cri.container-type"
 
 
 def read_bundle(container_id: str, bundle: str) -> CreateRequest:
@@ -85,15 +30,28 @@ def read_bundle(container_id: str, bundle: str) -> CreateRequest:
     process = config.need("process", hint="firmware is its entry point: add process.args")
     cwd = process.get("cwd")
     root = config.need("root", hint='add "root": {"path": "rootfs"}').need("path")
-    annotations = config.get("annotations")
+    given, terminal = config.get("annotations"), process.get("terminal")
+    annotations = given.texts() if given else {}
+    sandbox = annotations.get(_CONTAINER_TYPE) == "sandbox"
     return CreateRequest(
         id=container_id,
         bundle=bundle,
         rootfs=os.path.normpath(os.path.join(bundle, root.text())),
         cwd=cwd.text() if cwd else "/",
-        entry=_entry(process),
-        annotations=annotations.texts() if annotations else {},
+        entry="" if sandbox else _entry(process),
+        annotations=without_ours(annotations) if sandbox else annotations,
+        hooks=read_hooks(config),
+        enclosure=read_enclosure(config),
+        terminal=terminal.flag() if terminal else False,
+        size=_size(process),
     )
+
+
+def _size(process: Value) -> tuple[int, int]:
+    size = process.get("consoleSize")
+    if size is None:
+        return (0, 0)
+    return (size.need("height").number(0, 0xFFFF), size.need("width").number(0, 0xFFFF))
 
 
 def _entry(process: Value) -> str:

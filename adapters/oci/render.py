@@ -18,12 +18,13 @@ def as_json(value: object) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False)
 
 
-def state(container: FirmwareContainer) -> dict[str, Any]:
+def state(container: FirmwareContainer, at: Status | None = None) -> dict[str, Any]:
     """Return a container's state (runtime.md#state), with crun's and runc's additions.
 
-    How it ended and what it runs stand among the annotations.
+    How it ended and what it runs stand among the annotations. `at` is a status to show instead
+    of what the records amount to.
     """
-    status = container.status
+    status = at or container.status
     living = {"pid": container.pid} if status is not Status.STOPPED else {}
     return {
         "ociVersion": OCI_VERSION,

@@ -75,6 +75,7 @@ class Host:
             source=FirmwareStaging(),
             supervisors=ProcessSupervisors(self.root, command, describe),
             ownership=factories.make_ownership(self.settings),
+            hooks=factories.make_hooks(),
             warn=self.warnings.append,
         )
 

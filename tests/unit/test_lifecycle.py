@@ -20,11 +20,13 @@ from domain.errors import (
     Unsupported,
     WrongState,
 )
-from domain.lifecycle import CreateRequest, Lifecycle, choose
+from domain.lifecycle import CreateRequest, Lifecycle
 from domain.ports import Stdio
 from domain.processor import OFFLINE, RUNNING, SUSPENDED, Ending, ProcessorInfo, ProcessorState
+from domain.selection import choose
 from tests.fakes.board import FakeBoard, Program, RigidProcessor
 from tests.fakes.faulty import Fuse
+from tests.fakes.hooks import MemoryHooks
 from tests.fakes.ownership import MemoryOwnership
 from tests.fakes.source import MemorySource
 from tests.fakes.store import MemoryStore
@@ -48,6 +50,7 @@ class World:
         self.ownership = MemoryOwnership()
         self.supervisors = MemorySupervisors(self.board, self.store, self.ownership)
         self.source = MemorySource(dict.fromkeys(PROGRAMS, b"\x7fELF"))
+        self.hooks = MemoryHooks()
         self.warnings = []
         self.boards_made = 0
 
@@ -62,6 +65,7 @@ class World:
             source=fuse.wrap("source", self.source),
             supervisors=fuse.wrap("supervisors", self.supervisors, "abandon"),
             ownership=fuse.wrap("ownership", self.ownership),
+            hooks=self.hooks,
             warn=self.warnings.append,
             clock=lambda: NOW,
         )

@@ -1,0 +1,48 @@
+"""Limits that a process gets from outside: resource limits, and how soon the kernel kills it."""
+
+from __future__ import annotations
+
+import os
+
+from adapters.host.files import fault
+from domain.enclosure import Enclosure
+from domain.errors import InvalidRequest, reason
+
+_HINT = "root needs CAP_SYS_RESOURCE to raise limits and to lower scores"
+
+
+def restrain(pid: int, enclosure: Enclosure) -> list[str]:
+    """Set the limits of a process. For root a refusal is an error, else a returned warning."""
+    warnings: list[str] = []
+
+    def refused(what: str, error: OSError) -> None:
+        if os.geteuid() == 0:
+            raise fault(f"cannot {what}", error, hint=_HINT) from error
+        warnings.append(f"cannot {what}: {reason(error)}")
+
+    if enclosure.rlimits:
+        import resource
+
+        for limit in enclosure.rlimits:
+            number = getattr(resource, limit.kind, None)
+            if number is None or not limit.kind.startswith("RLIMIT_"):
+                raise InvalidRequest(f"process.rlimits: {limit.kind} is unknown")
+            pair = (_signed(limit.soft), _signed(limit.hard))
+            try:
+                resource.prlimit(pid, number, pair)
+            except ValueError as error:
+                raise InvalidRequest(f"process.rlimits: {limit.kind}: {error}") from error
+            except OSError as error:
+                refused(f"set {limit.kind} to {limit.soft} of {limit.hard}", error)
+    if enclosure.oom_score_adj is not None:
+        try:
+            with open(f"/proc/{pid}/oom_score_adj", "w", encoding="ascii") as file:
+                file.write(str(enclosure.oom_score_adj))
+        except OSError as error:
+            refused(f"set process.oomScoreAdj to {enclosure.oom_score_adj}", error)
+    return warnings
+
+
+def _signed(value: int) -> int:
+    """Return the number as Python's `resource` takes it: -1 for no limit (all bits set)."""
+    return value - (1 << 64) if value >= 1 << 63 else value

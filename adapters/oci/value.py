@@ -1,0 +1,85 @@
+"""Typed getters over untrusted JSON: each error names the file and the property."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from domain.errors import InvalidRequest
+
+_WORDS = {
+    dict: "an object",
+    list: "a list",
+    str: "a string",
+    bool: "true or false",
+    int: "a whole number",
+}
+
+
+class Value:
+    """A JSON value and where it stands, `process.args[0]`."""
+
+    def __init__(self, value: Any, where: str, file: str) -> None:
+        self._value = value
+        self._where = where
+        self._file = file
+
+    def fail(self, problem: str, hint: str = "") -> InvalidRequest:
+        """Return the error about this value."""
+        return InvalidRequest(f"{self._file}: {self._where} {problem}", hint=hint)
+
+    def _as(self, kind: type) -> Any:
+        if not isinstance(self._value, kind) or (kind is int and isinstance(self._value, bool)):
+            raise self.fail(f"must be {_WORDS[kind]}")
+        return self._value
+
+    def get(self, name: str) -> Value | None:
+        """Return a property of this object; None if it is absent or null."""
+        value = self._as(dict).get(name)
+        return None if value is None else Value(value, self._at(name), self._file)
+
+    def _at(self, name: str) -> str:
+        return f"{self._where}.{name}" if self._where != "the document" else name
+
+    def need(self, name: str, hint: str = "") -> Value:
+        """Return a property that has to be there."""
+        found = self.get(name)
+        if found is None:
+            raise InvalidRequest(f"{self._file}: there is no {self._at(name)}", hint=hint)
+        return found
+
+    def text(self) -> str:
+        """Return the string; no NUL may be in it, nor half a character (an escaped surrogate)."""
+        text = self._as(str)
+        if "\0" in text:
+            raise self.fail("must not contain a NUL")
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise self.fail("must be Unicode text") from None
+        return str(text)
+
+    def number(self, least: int = -(1 << 63), most: int = (1 << 64) - 1) -> int:
+        """Return the whole number, which has to be within the bounds."""
+        number = int(self._as(int))
+        if not least <= number <= most:
+            raise self.fail(f"is {number}: it must be from {least} to {most}")
+        return number
+
+    def flag(self) -> bool:
+        """Return the truth value."""
+        return bool(self._as(bool))
+
+    def items(self) -> list[Value]:
+        """Return the items of this list."""
+        return [
+            Value(item, f"{self._where}[{number}]", self._file)
+            for number, item in enumerate(self._as(list))
+        ]
+
+    def texts(self) -> dict[str, str]:
+        """Return this object, whose values have to be strings."""
+        found = {}
+        for key, value in self._as(dict).items():
+            where = f"{self._where}[{key!r}]"
+            found[Value(key, where, self._file).text()] = Value(value, where, self._file).text()
+        return found
