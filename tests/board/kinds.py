@@ -47,12 +47,21 @@ def qemu(guest: Guest) -> list[str]:
     return command
 
 
-def imx(guest: Guest) -> list[str]:
-    """As `qemu`, with an i.MX processor in plain memory and the kernel's driver for it."""
-    memory = 1280  # up to the addresses in boards/imx.dtsi, and as its device tree was made for
-    held_in_reset = "loader,addr=0x8100000c,data=0xb,data-len=4"
+def with_driver(guest: Guest) -> list[str]:
+    """As `qemu`, with a processor in plain memory and the kernel's own driver for it."""
+    memory = 1280  # up to the addresses in boards/, and as the device trees were made for
     command = qemu(guest._replace(memory=memory, module=""))
-    return [*command, "-dtb", f"{guest.board}/board.dtb", "-device", held_in_reset]
+    return [*command, "-dtb", f"{guest.board}/board.dtb"]
+
+
+def imx(guest: Guest) -> list[str]:
+    """With an i.MX processor, held in reset."""
+    return [*with_driver(guest), "-device", "loader,addr=0x8100000c,data=0xb,data-len=4"]
+
+
+def stm32(guest: Guest) -> list[str]:
+    """With an STM32MP1 processor, its boot hold released."""
+    return [*with_driver(guest), "-device", "loader,addr=0x81000000,data=0x1,data-len=4"]
 
 
 def uml(guest: Guest) -> list[str]:
@@ -87,4 +96,4 @@ def _kernel_arguments(guest: Guest, further: str, **more: str) -> str:
     return " ".join([further, *(f'{name}="{value}"' for name, value in variables.items())])
 
 
-COMMANDS = {"qemu": qemu, "imx": imx, "uml": uml}
+COMMANDS = {"qemu": qemu, "imx": imx, "stm32": stm32, "uml": uml}

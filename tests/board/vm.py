@@ -28,7 +28,7 @@ from typing import Any, Literal, NamedTuple, Self
 
 from tests.board import kinds
 
-Kind = Literal["qemu", "imx", "uml"]
+Kind = Literal["qemu", "imx", "stm32", "uml"]
 CHECKOUT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
