@@ -23,6 +23,4 @@ def info(_: Invocation) -> bytes:
     """Return the RuntimeInfo that `-info` prints."""
     from adapters.containerd.api.types_pb2 import RuntimeInfo, RuntimeVersion
 
-    return RuntimeInfo(
-        name=RUNTIME, version=RuntimeVersion(version=version())
-    ).SerializeToString()
+    return RuntimeInfo(name=RUNTIME, version=RuntimeVersion(version=version())).SerializeToString()

@@ -29,7 +29,7 @@ from adapters.containerd.ttrpc.context import Context
 from adapters.containerd.ttrpc.errors import Code, RpcError
 from adapters.oci.bundle import read_bundle
 from domain.container import Exit, Status
-from domain.errors import NotFound, RemoteprocError, Unsupported, WrongState
+from domain.errors import NotFound, Unsupported, WrongState
 from domain.lifecycle import Lifecycle
 
 SERVICES = ("containerd.task.v2.Task", "containerd.task.v3.Task")
@@ -242,7 +242,7 @@ class TaskService:
         """Do nothing: firmware does not know of a terminal's size."""
         self._task(request)
 
-    def shutdown(self, _: Context, request: api.ShutdownRequest) -> None:
+    def shutdown(self, _: Context, __: api.ShutdownRequest) -> None:
         """End the shim, unless there still are tasks."""
         if not len(self._tasks):
             self._stop()

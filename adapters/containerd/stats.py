@@ -46,7 +46,7 @@ def tree(pid: int) -> list[int]:
 
 def add_up(pids: list[int]) -> Usage:
     """Return what the processes use together; those that have ended count for nothing."""
-    total = Usage()
+    found = []
     tick = os.sysconf("SC_CLK_TCK")
     for pid in pids:
         try:
@@ -56,17 +56,18 @@ def add_up(pids: list[int]) -> Usage:
                 sizes = dict(line.split(b":", 1) for line in file)
         except OSError:
             continue
-        own = Usage(
-            1,
-            int(fields[11]) / tick,
-            int(fields[12]) / tick,
-            _kib(sizes, b"RssAnon"),
-            _kib(sizes, b"RssFile"),
-            int(fields[7]),
-            int(fields[9]),
+        found.append(
+            Usage(
+                1,
+                int(fields[11]) / tick,
+                int(fields[12]) / tick,
+                _kib(sizes, b"RssAnon"),
+                _kib(sizes, b"RssFile"),
+                int(fields[7]),
+                int(fields[9]),
+            )
         )
-        total = Usage(*(a + b for a, b in zip(total, own, strict=True)))
-    return total
+    return Usage(*(sum(column) for column in zip(*found, strict=True)))  # type: ignore[arg-type]
 
 
 def _kib(sizes: dict[bytes, bytes], name: bytes) -> int:

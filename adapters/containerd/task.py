@@ -92,7 +92,7 @@ class Task:
     def wait(
         self,
         seconds: float | None = None,
-        on_cancel: Callable[[Callable[[], None]], None] = lambda wake: None,
+        on_cancel: Callable[[Callable[[], None]], None] = lambda _: None,
     ) -> Exit | None:
         """Return how it ended; None if time is up or `on_cancel` called back first."""
         woken = threading.Event()
