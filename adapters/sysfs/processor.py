@@ -186,30 +186,37 @@ class SysfsProcessor:
             return state
         if not self._faltered and self._attributes.exact("recovery") == "enabled":
             self._faltered = time.monotonic()
+            if self._faltered > self._dump_until:  # the kernel's log does not tell of it
+                self._recovering("")
         if self._faltered and time.monotonic() - self._faltered < _RECOVERY_WITHIN:
             return RUNNING
         return state
 
     def _note_recovery(self) -> None:
         if kind := crash_type(self._log.news()):
-            self._remarks.append(f"{self._name}: crashed: {kind}; left to the kernel's recovery")
-            self._dump_until = time.monotonic() + _RECOVERY_WITHIN
+            self._recovering(f": {kind}")
         if self._wishes.coredump == "enabled" and time.monotonic() < self._dump_until:
             self._remarks += self._coredumps.save(self._container)
+
+    def _recovering(self, kind: str) -> None:
+        self._remarks.append(f"{self._name}: crashed{kind}; left to the kernel's recovery")
+        self._dump_until = time.monotonic() + _RECOVERY_WITHIN
 
     def ending(self) -> Ending:
         """Tell why it ended, as far as the kernel's log may be read; save a core dump if wished."""
         state = self._attributes.state()
         if state == DELETED:
             return Ending(crashed=True, reason="its driver was removed")
-        why = crash_type(self._log.news())
+        news = self._log.news()
+        why = crash_type(news)
         if self._faltered:
             why = "the kernel has not recovered it"
         if state.crashed and self._wishes.coredump == "enabled":
             why = f"{why}; {self._dump()}" if why else self._dump()
         if state.crashed or why:
             return Ending(crashed=True, reason=why)
-        return Ending(crashed=False, reason=f"somebody else left it {state}")
+        stopped = any(line.startswith("stopped remote processor ") for line in news)
+        return Ending(crashed=False, reason="somebody else stopped it" if stopped else "")
 
     def _dump(self) -> str:
         """Get the core dump, which the kernel only makes when it recovers the processor.

@@ -318,6 +318,15 @@ def test_rival_neither_loads_nor_stops_nor_removes(m4):
     processor.release(claim)
 
 
+def test_stopped_by_somebody_else(m4):
+    processor, claim = m4.running()
+    m4.set("state", "stop")
+    assert processor.state().ended
+    ending = processor.ending()
+    assert (ending.crashed, ending.reason) == (False, "somebody else stopped it")
+    processor.release(claim)
+
+
 def test_another_process_releases_for_the_dead(m4):
     ours, theirs = os.pipe()
     child = os.fork()
