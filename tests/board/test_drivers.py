@@ -39,7 +39,7 @@ DRIVERS = {
     # reports M4_STATE_CRUN and a stop clears that to M4_STATE_OFF.
     "stm32": Driver(
         "m4", 0x0, 0x8000_0000, 0x1000_0000, 0x8001_0000,
-        0x8100_0000, 1, 0, 0x8100_000C, 4, 0,
+        0x8100_0000, 1, 0, 0x8100_000C, 2, 0,
     ),
 }  # fmt: skip
 
