@@ -13,7 +13,7 @@ from adapters.sysfs.console import TtyConsole
 from adapters.sysfs.coredump import Coredumps
 from adapters.sysfs.kernel_log import KernelLog, crash_type
 from adapters.sysfs.policy import Policy
-from adapters.sysfs.power import Power
+from adapters.sysfs.power import Power, is_off
 from adapters.sysfs.preflight import judge
 from adapters.sysfs.release_switch import ReleaseSwitch
 from adapters.sysfs.search_path import SearchPath
@@ -161,7 +161,9 @@ class SysfsProcessor:
     def release(self, claim: Claim) -> None:
         """Undo all that the claim says; the kernel's promise to stop is given up last."""
         self._changes.undo(claim)
-        self._switch.let_go()
+        # A promise given to whoever runs something else there is not ours to break.
+        if self._switch.held or is_off(self._attributes.state()):
+            self._switch.let_go()
         self._close()
 
     def pause(self) -> None:

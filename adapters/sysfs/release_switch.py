@@ -26,6 +26,11 @@ class ReleaseSwitch:
         self._path = path
         self._descriptor = -1
 
+    @property
+    def held(self) -> bool:
+        """Whether this process holds the node."""
+        return self._descriptor >= 0
+
     def hold(self) -> bool:
         """Take the node and set the flag; tell whether the kernel offers this."""
         if self._descriptor < 0:

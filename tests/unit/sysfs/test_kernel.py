@@ -537,3 +537,20 @@ def test_kernels_promise_is_given_up_after_release(m4):
     os.close(os.open(f"/dev/{m4.info.device}", os.O_RDWR))
     assert m4.get("state") == "running", "a close by anyone would stop it"
     os.unlink("/lib/firmware/theirs.elf")
+
+
+@pytest.mark.skipif(not glob.glob("/dev/remoteproc*"), reason="CONFIG_REMOTEPROC_CDEV")
+def test_rival_does_not_take_the_kernels_promise_away(m4):
+    ours, theirs = os.pipe()
+    child = os.fork()
+    if child == 0:
+        m4.running()
+        os.write(theirs, b"x")
+        signal.pause()
+    os.read(ours, 1)
+    rival = m4.open()
+    rival.release(rival.prepare("rival", m4.image(elf([FLASH]))))
+    assert m4.get("state") == "running"
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    wait_for(lambda: m4.get("state") == "offline", seconds=2)
