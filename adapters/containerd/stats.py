@@ -67,7 +67,7 @@ def add_up(pids: list[int]) -> Usage:
                 int(fields[9]),
             )
         )
-    return Usage(*(sum(column) for column in zip(*found, strict=True)))  # type: ignore[arg-type]
+    return Usage(*(sum(column) for column in zip(*found, strict=True)))
 
 
 def _kib(sizes: dict[bytes, bytes], name: bytes) -> int:

@@ -92,3 +92,120 @@ def test_exit_code_is_the_firmwares(start, version, program, code):
     ran = run(containerd, program, "one", "--rm", check=False)
     assert ran.code == code, ran
     assert ran.text, "what it printed first is its output"
+
+
+@each_version
+def test_logs_reach_an_attached_client_and_one_that_comes_later(start, version):
+    containerd = start(version)
+    attached = containerd.background(
+        *("run", "--rm", "--runtime", RUNTIME, "--annotation", "remoteproc.name=m3-1"),
+        *("localhost/hello:1", "two"),
+    )
+    assert wait_until(lambda: "tick 3" in attached.output(), 10)
+    attached.kill()
+    assert wait_until(lambda: not attached.running(), 5)
+    seen = attached.output().count("tick")
+    again = containerd.background("task", "attach", "two")
+    assert wait_until(lambda: again.output().count("tick") > 3, 10)
+    assert status(containerd, "two")[1] == "RUNNING", seen
+    containerd.ctr("task", "kill", "two")
+    assert again.wait(5) == 0
+    containerd.ctr("task", "rm", "two", check=False)
+    containerd.ctr("c", "rm", "two")
+
+
+UPGRADES = [("1.6", "1.6"), ("1.7", "1.7"), ("2", "2"), ("1.6", "1.7"), ("1.7", "2")]
+
+
+@pytest.mark.parametrize("kill", [False, True], ids=["graceful", "killed"])
+@pytest.mark.parametrize("old, new", UPGRADES)
+def test_firmware_outlives_a_restart(start, old, new, kill, tmp_path):
+    containerd = start(old)
+    log = f"{containerd.enclosure.base}/one.log"
+    run(containerd, "hello", "one", "-d", "--log-uri", f"file://{log}")
+    before = status(containerd, "one")
+    containerd.restart(new, kill=kill)
+    assert status(containerd, "one") == before
+    with open(log) as file:
+        length = len(file.read())
+    assert wait_until(lambda: os.path.getsize(log) > length, 5)
+    events = containerd.background("events")
+    containerd.ctr("task", "kill", "one")
+    assert wait_until(lambda: "exit" in topics(events), 5)
+    containerd.ctr("task", "rm", "one")
+    assert wait_until(lambda: "delete" in topics(events), 5)
+    events.kill()
+    assert topics(events) == ["exit", "delete"]
+    containerd.ctr("c", "rm", "one")
+
+
+@each_version
+def test_an_end_while_containerd_is_away_is_told_when_it_is_back(start, version):
+    containerd = start(version)
+    run(containerd, "hello", "one", "-d")
+    pid = int(status(containerd, "one")[0])
+    containerd.daemon.kill()
+    os.kill(pid, 15)
+    assert wait_until(lambda: not os.path.exists(f"/proc/{pid}"), 5)
+    containerd.start(version)
+    assert status(containerd, "one") == [str(pid), "STOPPED"]
+    deleted = containerd.ctr("task", "rm", "one")
+    assert deleted.code == 0
+    containerd.ctr("c", "rm", "one")
+
+
+@each_version
+def test_killed_shim_takes_the_processor_down_with_it(start, version):
+    containerd = start(version)
+    events = containerd.background("events")
+    run(containerd, "hello", "one", "-d")
+    pid, _ = status(containerd, "one")
+    (shim,) = [p for p in containerd.enclosure.find(SHIM) if p != int(pid)]
+    os.kill(shim, 9)
+    assert wait_until(lambda: "delete" in topics(events), 10)
+    events.kill()
+    (told,) = re.findall(r"/tasks/exit.*", events.output())
+    assert f'"pid":{pid}' in told and '"exit_status":137' in told and "exited_at" in told
+    assert "one" not in processors(containerd)
+    assert not os.path.exists(f"/proc/{pid}")
+    containerd.ctr("c", "rm", "one")
+
+
+@each_version
+def test_killed_supervisor_is_told_at_once(start, version):
+    containerd = start(version)
+    events = containerd.background("events")
+    run(containerd, "hello", "one", "-d")
+    pid, _ = status(containerd, "one")
+    os.kill(int(pid), 9)
+    assert wait_until(lambda: "exit" in topics(events), 2)
+    assert "one" not in processors(containerd)
+    assert status(containerd, "one") == [pid, "STOPPED"]
+    assert "exit code 137" in containerd.ctr("task", "rm", "one").stderr
+    events.kill()
+    assert topics(events) == ["create", "start", "exit", "delete"]
+    containerd.ctr("c", "rm", "one")
+
+
+@each_version
+def test_what_cannot_be_is_refused_in_one_line(start, version):
+    containerd = start(version)
+    refused = run(containerd, "hello", "one", "-d", processor="nowhere", check=False)
+    assert refused.code != 0 and "nowhere" in refused.stderr and "m3-0" in refused.stderr
+    containerd.ctr("c", "rm", "one", check=False)
+    run(containerd, "hello", "two", "-d")
+    busy = run(containerd, "hello", "three", "-d", check=False)
+    assert busy.code != 0 and "belongs to container two" in busy.stderr
+    refused = containerd.ctr("task", "exec", "--exec-id", "x", "two", "sh", check=False)
+    assert refused.code != 0 and "firmware" in refused.stderr
+    assert containerd.ctr("task", "pause", "two").code == 0
+    assert status(containerd, "two")[1] == "PAUSED"
+    containerd.ctr("task", "resume", "two")
+    assert status(containerd, "two")[1] == "RUNNING"
+    assert "pids" in containerd.ctr("task", "metrics", "two").stdout
+    assert status(containerd, "two")[0] in containerd.ctr("task", "ps", "two").stdout
+    containerd.ctr("task", "kill", "-s", "SIGKILL", "two")
+    assert wait_until(lambda: status(containerd, "two")[1] == "STOPPED", 5)
+    assert "exit code 137" in containerd.ctr("task", "rm", "two").stderr
+    for name in ("two", "three"):
+        containerd.ctr("c", "rm", name, check=False)

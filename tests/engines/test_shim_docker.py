@@ -1,0 +1,179 @@
+"""Proves that Docker runs, shows, restarts and ends firmware through the shim."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+
+import pytest
+
+from tests.engines import terminal
+from tests.engines.images import firmware_image, write_docker
+from tests.engines.process import wait_until
+from tests.engines.releases import DOCKER
+
+pytestmark = pytest.mark.slow
+each_version = pytest.mark.parametrize("version", DOCKER)
+
+RUNTIME = "io.containerd.remoteproc.v1"
+SHIM = "containerd-shim-remoteproc-v1"
+ETC = {"remoteproc-runtime/config.yaml": "backend: sim\nboard: quad\n"}
+FIRMWARE = os.path.join(os.path.dirname(__file__), "../../firmware/build/cortex-m3")
+NAMES = ("hello", "crash", "exit", "exit0", "echo")
+
+
+@pytest.fixture(scope="session")
+def archives(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("firmware")
+    return [
+        write_docker(firmware_image(f"localhost/{n}:1", f"{FIRMWARE}/{n}.elf"), f"{folder}/{n}.tar")
+        for n in NAMES
+    ]
+
+
+@pytest.fixture
+def start(start_docker, archives):
+    """Starts a dockerd that has all firmware images."""
+
+    def started(version, **options):
+        docker = start_docker(version, etc=ETC, **options)
+        for archive in archives:
+            docker.load(archive)
+        return docker
+
+    return started
+
+
+def run(docker, program, name, *options, processor="m3-0", **kwargs):
+    flags = ["--runtime", RUNTIME, "--annotation", f"remoteproc.name={processor}", *options]
+    return docker.run(*flags, "--name", name, f"localhost/{program}:1", **kwargs)
+
+
+def state(docker, name):
+    return docker.inspect(name)["State"]
+
+
+@each_version
+def test_the_commands_people_try(start, version):
+    docker = start(version)
+    run(docker, "hello", "one", "-d")
+    assert "Up" in docker.docker("ps", "--format", "{{.Names}} {{.Status}}").text
+    following = docker.background("logs", "-f", "one")
+    assert wait_until(lambda: "tick 3" in following.output(), 10)
+    pid = state(docker, "one")["Pid"]
+    assert re.search(rf"\b{pid}\b", docker.docker("top", "one").stdout)
+    (stats,) = docker.docker("stats", "--no-stream", "--format", "json", "one").text.splitlines()
+    shown = json.loads(stats)
+    assert not shown["MemUsage"].startswith("0B") and int(shown["PIDs"]) >= 1, shown
+    refused = docker.docker("exec", "one", "sh", check=False)
+    assert refused.code != 0 and "it is firmware" in refused.stdout + refused.stderr
+    waiting = docker.background("wait", "one")
+    docker.docker("stop", "one")
+    assert following.wait(5) == 0
+    assert (waiting.wait(5), waiting.output().strip()) == (0, "0")
+    ended = state(docker, "one")
+    assert (ended["Status"], ended["ExitCode"]) == ("exited", 0)
+    assert ended["FinishedAt"] > ended["StartedAt"] > "2020"
+    docker.docker("start", "one")
+    assert state(docker, "one")["Running"]
+    docker.docker("restart", "one")
+    docker.docker("pause", "one")
+    assert state(docker, "one")["Status"] == "paused"
+    docker.docker("unpause", "one")
+    docker.docker("kill", "one")
+    assert wait_until(lambda: state(docker, "one")["Status"] == "exited", 5)
+    assert state(docker, "one")["ExitCode"] == 137
+    docker.docker("start", "one")
+    docker.docker("rm", "-f", "one")
+
+
+@each_version
+def test_exit_codes_and_restart_policies(start, version):
+    docker = start(version)
+    for program, code in (("exit", 7), ("exit0", 0), ("crash", 139)):
+        ran = run(docker, program, program, check=False)
+        assert ran.code == code and ran.stdout, ran
+        ended = state(docker, program)
+        assert (ended["ExitCode"], ended["Status"]) == (code, "exited")
+        docker.docker("rm", program)
+    run(docker, "crash", "again", "-d", "--restart=on-failure:2")
+    assert wait_until(
+        lambda: (
+            docker.inspect("again")["RestartCount"] == 2
+            and state(docker, "again")["Status"] == "exited"
+        ),
+        30,
+    )
+    run(docker, "exit0", "once", "-d", "--restart=on-failure:2", processor="m3-1")
+    assert wait_until(lambda: state(docker, "once")["Status"] == "exited", 10)
+    assert docker.inspect("once")["RestartCount"] == 0
+    docker.docker("rm", "again", "once")
+
+
+@each_version
+def test_a_session_on_a_terminal(start, version):
+    docker = start(version)
+    dialogue = [["> ", "hello\r"], ["you said: hello", "more\r"], ["you said: more", "\x03"]]
+    command = [docker._client(), "run", "--network", "none", "-it", "--rm", "--name", "one"]
+    command += ["--runtime", RUNTIME, "--annotation", "remoteproc.name=m3-0", "localhost/echo:1"]
+    script = [sys.executable, os.path.abspath(terminal.__file__), json.dumps(dialogue)]
+    talked = docker.enclosure.run(*script, *command, env=docker._environment)
+    assert "you said: more" in talked.stdout, talked
+    assert talked.code == 0, talked
+    assert "\n" not in talked.stdout.replace("\r\n", ""), "a terminal in raw mode needs both"
+
+
+@each_version
+def test_input_without_a_terminal(start, version):
+    docker = start(version)
+    name = run(docker, "echo", "one", "-d", "-i").text
+    assert name
+    typing = docker.enclosure.run(
+        *("sh", "-c", f"(echo hello; sleep 1) | {docker._client()} attach one & sleep 3"),
+        env=docker._environment,
+    )
+    logged = docker.docker("logs", "one").stdout
+    assert "you said: hello" in logged, (typing, logged)
+    docker.docker("rm", "-f", "one")
+
+
+@pytest.mark.parametrize("kill", [False, True], ids=["graceful", "killed"])
+def test_firmware_outlives_an_upgrade(start, kill):
+    docker = start("26", live_restore=True)
+    run(docker, "hello", "one", "-d")
+    before = state(docker, "one")
+    docker.restart("28", kill=kill, containerd=True)
+    after = state(docker, "one")
+    assert (after["Status"], after["Pid"]) == ("running", before["Pid"])
+    length = len(docker.docker("logs", "one").stdout)
+    assert wait_until(lambda: len(docker.docker("logs", "one").stdout) > length, 5)
+    docker.docker("stop", "one")
+    assert state(docker, "one")["ExitCode"] == 0
+    docker.docker("rm", "one")
+
+
+@each_version
+def test_a_killed_shim_is_an_ended_container(start, version):
+    docker = start(version)
+    run(docker, "hello", "one", "-d")
+    pid = state(docker, "one")["Pid"]
+    (shim,) = docker.enclosure.find(SHIM)
+    os.kill(shim, 9)
+    assert wait_until(lambda: state(docker, "one")["Status"] == "exited", 10)
+    assert state(docker, "one")["ExitCode"] == 137
+    assert not os.path.exists(f"/proc/{pid}")
+    docker.docker("start", "one")
+    docker.docker("rm", "-f", "one")
+
+
+@each_version
+def test_why_it_did_not_start_is_told(start, version):
+    docker = start(version)
+    run(docker, "hello", "one", "-d")
+    refused = run(docker, "hello", "two", "-d", check=False)
+    assert refused.code != 0 and "belongs to container" in refused.stderr
+    nowhere = run(docker, "hello", "three", "-d", processor="x9", check=False)
+    assert nowhere.code != 0 and "x9" in nowhere.stderr and "m3-3" in nowhere.stderr
+    docker.docker("rm", "-f", "one", "two", "three")

@@ -1,0 +1,121 @@
+"""Proves that pods of firmware containers run on every containerd, beside ordinary pods."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tests.engines.conftest import PROBE
+from tests.engines.containerd import PAUSE
+from tests.engines.images import firmware_image, write_oci
+from tests.engines.process import wait_until
+from tests.engines.releases import CONTAINERD
+
+pytestmark = pytest.mark.slow
+each_version = pytest.mark.parametrize("version", CONTAINERD)
+
+SHIM = "containerd-shim-remoteproc-v1"
+ETC = {"remoteproc-runtime/config.yaml": "backend: sim\nboard: quad\n"}
+FIRMWARE = os.path.join(os.path.dirname(__file__), "../../firmware/build/cortex-m3")
+
+
+@pytest.fixture(scope="session")
+def archives(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("firmware")
+    return [
+        write_oci(firmware_image(f"localhost/{n}:1", f"{FIRMWARE}/{n}.elf"), f"{folder}/{n}.tar")
+        for n in ("hello", "crash", "exit")
+    ]
+
+
+@pytest.fixture
+def start(start_containerd, archives, probe):
+    def started(version):
+        containerd = start_containerd(version, etc=ETC)
+        for archive in (*archives, probe(PAUSE), probe(PROBE)):
+            containerd.load(archive, "k8s.io")
+        return containerd
+
+    return started
+
+
+def processors(containerd):
+    return containerd.enclosure.run("remoteproc-runtime", "processors").stdout
+
+
+@each_version
+def test_two_processors_in_one_pod_beside_an_ordinary_one(start, version, tmp_path):
+    containerd = start(version)
+    cri = containerd.cri
+    logs = [tmp_path / "firmware", tmp_path / "ordinary"]
+    names = {"remoteproc.name.left": "m3-0", "remoteproc.name.right": "m3-1"}
+    pod = cri.run_pod("board", str(logs[0]), handler="remoteproc", annotations=names)
+    other = cri.run_pod("other", str(logs[1]), handler="runc", annotations=names)
+    try:
+        containers = {n: cri.create(pod, n, "localhost/hello:1") for n in ("left", "right")}
+        ordinary = cri.create(other, "main", PROBE)
+        for container in (*containers.values(), ordinary):
+            cri.start(container)
+            assert cri.status(container).state == cri.pb.CONTAINER_RUNNING
+        for name in containers:
+            assert wait_until(lambda n=name: ("stdout", "tick 2") in cri.logs(pod, n), 10), (
+                cri.logs(pod, name)
+            )
+        assert wait_until(lambda: cri.logs(other, "main") == [("stdout", "waiting")], 5)
+        shims = [p for p in containerd.enclosure.find(SHIM)]
+        assert len(shims) == 1, "one shim serves the pod"
+        for container in (*containers.values(), ordinary):
+            stats = cri.stats(container)
+            assert stats.memory.usage_bytes.value > 0
+        owners = processors(containerd)
+        assert containers["left"] in owners and containers["right"] in owners
+        containerd.restart()
+        cri = containerd.cri
+        for container in (*containers.values(), ordinary):
+            assert cri.status(container).state == cri.pb.CONTAINER_RUNNING
+        cri.stop(containers["left"])
+        assert cri.wait_exited(containers["left"]).exit_code == 0
+        assert cri.status(containers["right"]).state == cri.pb.CONTAINER_RUNNING
+        cri.remove(containers["left"])
+        again = cri.create(pod, "left", "localhost/hello:1", attempt=1)
+        cri.start(again)
+    finally:
+        cri.remove_pod(pod)
+        cri.remove_pod(other)
+    assert "m3-0" in processors(containerd)
+    assert not any(c in processors(containerd) for c in containers.values())
+
+
+@each_version
+def test_ends_are_told_to_the_kubelet(start, version, tmp_path):
+    containerd = start(version)
+    cri = containerd.cri
+    names = {"remoteproc.name": "m3-2"}
+    pod = cri.run_pod("board", str(tmp_path), handler="remoteproc", annotations=names)
+    try:
+        for program, code in (("exit", 7), ("crash", 139)):
+            container = cri.create(pod, program, f"localhost/{program}:1")
+            cri.start(container)
+            ended = cri.wait_exited(container)
+            assert ended.exit_code == code and ended.finished_at > ended.started_at
+            cri.remove(container)
+        assert cri.logs(pod, "crash")[-1][0] == "stderr"
+    finally:
+        cri.remove_pod(pod)
+
+
+@each_version
+def test_a_killed_shim_ends_the_pod(start, version, tmp_path):
+    containerd = start(version)
+    cri = containerd.cri
+    pod = cri.run_pod("board", str(tmp_path), "remoteproc", {"remoteproc.name": "m3-0"})
+    try:
+        container = cri.create(pod, "main", "localhost/hello:1")
+        cri.start(container)
+        (shim,) = containerd.enclosure.find(SHIM)
+        os.kill(shim, 9)
+        assert cri.wait_exited(container).exit_code == 137
+        assert container not in processors(containerd)
+    finally:
+        cri.remove_pod(pod)
