@@ -97,9 +97,7 @@ class Dumps:
     def devices(self) -> Mapping[str, Node]:
         """Return what /sys/devices/virtual/devcoredump has."""
         return {
-            name: Directory(
-                {"data": dump, "failing_device": Link("../../../../" + dump.device)}
-            )
+            name: Directory({"data": dump, "failing_device": Link("../../../../" + dump.device)})
             for name, dump in self._alive().items()
         }
 

@@ -1,11 +1,11 @@
 """The simulator's own files for one processor: faults on request, and what hardware would show.
 
-    start_error, stop_error    an errno by name or number; 0 for none
-    start_delay, crash_after   seconds
-    console                    the latest UART output; what is written goes to the UART
-    power                      how many users the kernel counts
-    reset                      write anything: as binding the driver anew
-    pid                        of QEMU; 0 where there is none
+start_error, stop_error    an errno by name or number; 0 for none
+start_delay, crash_after   seconds
+console                    the latest UART output; what is written goes to the UART
+power                      how many users the kernel counts
+reset                      write anything: as binding the driver anew
+pid                        of QEMU; 0 where there is none
 """
 
 from __future__ import annotations

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
+import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from adapters.sim.board import BoardSpec
@@ -20,8 +23,6 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 _STOP = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_THREADS = 256  # requests at a time; a program that waits in a write holds one
-_FIRST_WITH_LIMIT = (3, 12)  # libfuse has an option for that since, and a default of 10
 
 
 def serve(board: BoardSpec, path: str, ready: Callable[[], None]) -> None:
@@ -60,7 +61,7 @@ def _load_fuse() -> ModuleType:
     # Else a libfuse2 would be taken where there is one.
     os.environ.setdefault("FUSE_LIBRARY_NAME", "fuse3")
     try:
-        import mfusepy
+        mfusepy = importlib.import_module("mfusepy")
     except ImportError as error:
         raise HostFault(
             f"mfusepy cannot be imported: {error}", hint="pip install 'remoteproc-runtime[sim]'"
@@ -72,11 +73,8 @@ def _load_fuse() -> ModuleType:
     return mfusepy
 
 
-def _mount(
-    fuse: ModuleType, board: BoardSpec, root: Root, ready: Callable[[], None]
-) -> None:
+def _mount(fuse: ModuleType, board: BoardSpec, root: Root, ready: Callable[[], None]) -> None:
     mounted = threading.Event()
-    over = threading.Event()
     problem: list[str] = []
     tree = KernelTree(make_tree(board, FirmwareSearch(root.path)), mounted.set)
     options: dict[str, object] = {
@@ -89,25 +87,40 @@ def _mount(
         "negative_timeout": 0,
         "allow_other": os.getuid() == 0,
     }
-    if (fuse.fuse_version_major, fuse.fuse_version_minor) >= _FIRST_WITH_LIMIT:
-        options["max_threads"] = _THREADS
 
     def loop() -> None:
         try:
             fuse.FUSE(tree, root.sys, foreground=True, **options)
         except Exception as error:
             problem.append(str(error))
-        over.set()
         mounted.set()
         os.kill(os.getpid(), signal.SIGTERM)
 
-    threading.Thread(target=loop, name="fuse", daemon=True).start()
-    mounted.wait()
-    if not over.is_set():
+    with _stderr_kept() as said:
+        threading.Thread(target=loop, name="fuse", daemon=True).start()
+        mounted.wait()
+    if not problem:
         ready()
         signal.sigwait(_STOP)
     if problem:
+        words = " ".join(said[0].split()) or f"libfuse gave up with code {problem[0]}"
         raise HostFault(
-            f"cannot mount {root.sys}: libfuse gave up with code {problem[0]}",
-            hint="its own message is above; a user other than root needs fusermount3 (Debian: fuse3)",
+            f"cannot mount {root.sys}: {words}",
+            hint="a user other than root needs fusermount3 (Debian: fuse3)",
         )
+
+
+@contextmanager
+def _stderr_kept() -> Iterator[list[str]]:
+    """Keep from the user what libfuse says while it mounts; one of its warnings is a mistake."""
+    said: list[str] = []
+    sys.stderr.flush()
+    stderr, kept = os.dup(2), os.memfd_create("stderr")
+    os.dup2(kept, 2)
+    try:
+        yield said
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
+        said.append(os.pread(kept, 4096, 0).decode("utf-8", "replace"))
+        os.close(kept)

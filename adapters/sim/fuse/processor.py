@@ -43,9 +43,7 @@ def debug_files(keeper: Keeper) -> Mapping[str, Node]:
             0o600, lambda: _line(_recovery(rproc)), _prefix(_recovery_store(keeper), 10, _RECOVERY)
         ),
         "crash": DebugFile(0o200, None, _crash_store(keeper)),
-        "coredump": DebugFile(
-            0o600, lambda: _line(rproc.coredump), _debug_coredump_store(keeper)
-        ),
+        "coredump": DebugFile(0o600, lambda: _line(rproc.coredump), _debug_coredump_store(keeper)),
     }
     for number, trace in enumerate(rproc.traces):
         files[f"trace{number}"] = TraceFile(keeper, rproc.traces, number, trace)
@@ -156,9 +154,7 @@ def unsigned(data: bytes) -> int:
 class TraceFile(DebugFile):
     """One trace buffer, up to its first NUL."""
 
-    def __init__(
-        self, keeper: Keeper, held: tuple[Trace, ...], number: int, trace: Trace
-    ) -> None:
+    def __init__(self, keeper: Keeper, held: tuple[Trace, ...], number: int, trace: Trace) -> None:
         super().__init__(0o400)
         self.arguments = (keeper, held, number, trace)
 
@@ -168,9 +164,7 @@ class TraceFile(DebugFile):
 
 
 class _OpenTrace(Handle):
-    def __init__(
-        self, keeper: Keeper, held: tuple[Trace, ...], number: int, trace: Trace
-    ) -> None:
+    def __init__(self, keeper: Keeper, held: tuple[Trace, ...], number: int, trace: Trace) -> None:
         self._keeper, self._held, self._number, self._trace = keeper, held, number, trace
 
     def read(self, size: int, offset: int) -> bytes:

@@ -1,8 +1,8 @@
 """The directory that stands for `/`: made ready, kept for one program, cleared of what it made.
 
-    ROOT/.remoteproc-sim   who uses it, locked for life, and which directories were made for that
-    ROOT/sys               the mount
-    ROOT/lib/firmware      an ordinary directory, for firmware
+ROOT/.remoteproc-sim   who uses it, locked for life, and which directories were made for that
+ROOT/sys               the mount
+ROOT/lib/firmware      an ordinary directory, for firmware
 """
 
 from __future__ import annotations
@@ -81,7 +81,9 @@ class Root:
         for part in _PARTS:
             os.makedirs(os.path.join(self.path, part), exist_ok=True)
         if os.listdir(self.sys):
-            raise InvalidRequest(f"{self.sys} is not empty", hint="empty it, or choose another root")
+            raise InvalidRequest(
+                f"{self.sys} is not empty", hint="empty it, or choose another root"
+            )
 
     def unmount(self) -> None:
         """Unmount, if that is needed, though it be in use. Raises HostFault."""
