@@ -25,7 +25,6 @@ class Processor(Protocol):
     Call order: `prepare`, (persist the claim), `load`, `start`, ..., `stop`, `release`.
     `release` is right at any point after `prepare`, any number of times, and from another
     process on behalf of a dead owner. Errors of the driver are `ProcessorFault` with its errno.
-    One that has more to tell operators than its errors and endings is `Talkative`.
     """
 
     @property
@@ -99,14 +98,6 @@ class Processor(Protocol):
 
     def write_input(self, data: bytes) -> int:
         """Give the firmware's console input; return how many bytes it took (0: try later)."""
-        ...
-
-
-class Talkative(Protocol):
-    """What a `Processor` may offer besides."""
-
-    def remarks(self) -> Sequence[str]:
-        """Return what operators should know, each remark once: warnings, recoveries, dumps."""
         ...
 
 
