@@ -49,6 +49,11 @@ _CHOICES = {
 }
 
 
+def known() -> tuple[str, ...]:
+    """Return the annotations that mean something here."""
+    return tuple(_FIELDS)
+
+
 def read_annotations(annotations: Mapping[str, str]) -> Wishes:
     """Read those under our prefix. Raises InvalidRequest on an unknown key or a bad value.
 

@@ -47,6 +47,14 @@ def read_bundle(container_id: str, bundle: str) -> CreateRequest:
     )
 
 
+def read_process(path: str) -> tuple[list[str], bool]:
+    """Return the words, and whether a terminal is wanted, of a process file (runc exec -p)."""
+    process = Value(_load(path), "the document", path)
+    args = process.need("args", hint='add "args": ["status"]')
+    terminal = process.get("terminal")
+    return [each.text() for each in args.items()], terminal.flag() if terminal else False
+
+
 def _size(process: Value) -> tuple[int, int]:
     size = process.get("consoleSize")
     if size is None:

@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from adapters.oci.report import LogTarget
-from domain.lifecycle import Lifecycle
+from domain.lifecycle import CreateRequest, Lifecycle
 
 
 class Context:
     """What the global options say, and how to get at the use cases."""
 
     def __init__(self, make: Callable[[str | None, str | None], Lifecycle], log: LogTarget) -> None:
-        self._make = make
+        self.make = make
         self.log = log
         self.config: str | None = None
         self.root: str | None = None
+        self.cgroups = True
 
     @property
     def lifecycle(self) -> Lifecycle:
         """The use cases on what is configured."""
-        return self._make(self.config, self.root)
+        return self.make(self.config, self.root)
+
+    def adapted(self, request: CreateRequest) -> CreateRequest:
+        """Return the request as the global options want it."""
+        if self.cgroups:
+            return request
+        return request._replace(enclosure=request.enclosure._replace(cgroup="", limits={}))
 
     def set_log(self, file: str | None, form: str, level: str) -> None:
         """Say where errors go besides stderr, and whether they come with a traceback."""
@@ -32,21 +39,42 @@ class Context:
 
 
 def create(
-    context: Context, container_id: str, bundle: str = ".", pid_file: str | None = None
-) -> Lifecycle:
+    context: Context,
+    container_id: str,
+    bundle: str = ".",
+    pid_file: str | None = None,
+    console_socket: str | None = None,
+) -> None:
     """Create a container, and its pid file; without that, no container either."""
     from adapters.oci.bundle import read_bundle
+    from adapters.oci.terminal import new_terminal
     from domain.ports import Stdio
 
-    lifecycle = context.lifecycle
-    stdio = Stdio(interactive=not os.isatty(0))  # a shell's terminal stays the shell's
-    container = lifecycle.create(read_bundle(container_id, bundle), stdio)
-    try:
-        _write_pid(pid_file, container.pid)
-    except BaseException:
-        lifecycle.delete(container_id, force=True)
-        raise
-    return lifecycle
+    lifecycle, request = context.lifecycle, read_bundle(container_id, bundle)
+    _open_stdio()
+    with new_terminal(request.terminal, console_socket, request.size) as terminal:
+        # A shell's terminal stays the shell's.
+        stdio = Stdio(interactive=not os.isatty(0))
+        if terminal is not None:
+            at = terminal.slave
+            stdio = Stdio(at, at, at, interactive=True, terminal=True)
+        container = lifecycle.create(context.adapted(request), stdio)
+        try:
+            if terminal is not None and console_socket is not None:
+                terminal.send(console_socket)
+            _write_pid(pid_file, container.pid)
+        except BaseException:
+            lifecycle.delete(container_id, force=True)
+            raise
+
+
+def _open_stdio() -> None:
+    """Open what the caller left closed of stdin, stdout and stderr: a container has all three."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
 
 
 def _write_pid(path: str | None, pid: int) -> None:
@@ -75,22 +103,32 @@ def start(context: Context, container_id: str) -> None:
 def run(
     context: Context,
     container_id: str,
-    bundle: str,
-    pid_file: str | None,
+    bundle: str = ".",
+    pid_file: str | None = None,
+    console_socket: str | None = None,
     *,
-    detach: bool,
-    keep: bool,
+    detach: bool = False,
+    keep: bool = False,
 ) -> int:
     """Create and start; unless detached, wait and delete. Return the exit status."""
-    from adapters.oci.foreground import stay
+    from adapters.oci import foreground
 
-    lifecycle = create(context, container_id, bundle, pid_file)
-    try:
-        lifecycle.start(container_id)
-    except BaseException:
-        lifecycle.delete(container_id, force=True)
-        raise
-    return 0 if detach else stay(lifecycle, container_id, keep=keep)
+    lifecycle = context.lifecycle
+    if detach or console_socket is not None:
+        create(context, container_id, bundle, pid_file, console_socket)
+        return foreground.begin(lifecycle, container_id, detach=detach, keep=keep)
+    from adapters.oci.bundle import read_bundle
+
+    _open_stdio()
+    request = context.adapted(read_bundle(container_id, bundle))
+    with foreground.stdio(request.terminal) as stdio:
+        container = lifecycle.create(request, stdio)
+        try:
+            _write_pid(pid_file, container.pid)
+        except BaseException:
+            lifecycle.delete(container_id, force=True)
+            raise
+        return foreground.begin(lifecycle, container_id, detach=False, keep=keep)
 
 
 def state(context: Context, container_id: str) -> None:
@@ -123,6 +161,84 @@ def list_containers(context: Context, form: str = "table", *, quiet: bool = Fals
         _show(render.as_json([render.state(row) for row in rows]))
     else:
         _show(render.containers(rows))
+
+
+def pause(context: Context, container_id: str) -> None:
+    """Freeze a container's firmware."""
+    context.lifecycle.pause(container_id)
+
+
+def resume(context: Context, container_id: str) -> None:
+    """Let it go on."""
+    context.lifecycle.resume(container_id)
+
+
+def ps(context: Context, container_id: str, form: str = "table") -> None:
+    """Show the processes that stand for a container."""
+    from adapters.oci import render, watching
+
+    pids = watching.processes(context.lifecycle.state(container_id))
+    _show(render.as_json(pids) if form == "json" else watching.ps_table(pids))
+
+
+def execute(
+    context: Context,
+    container_id: str,
+    words: Sequence[str] = (),
+    process: str | None = None,
+    pid_file: str | None = None,
+    console_socket: str | None = None,
+    *,
+    detach: bool = False,
+    tty: bool = False,
+) -> int:
+    """Answer a built-in command; return its exit code. What cannot be run at all is 255."""
+    from adapters.oci import execute as inside
+    from adapters.oci.terminal import new_terminal
+
+    if process is not None:
+        from adapters.oci.bundle import read_process
+
+        words, wants = read_process(process)
+        tty = tty or wants
+    work = inside.prepare(context.lifecycle, container_id, words)
+    if not detach and console_socket is None:
+        return work()  # on the terminal that there is, if any
+    with new_terminal(tty or console_socket is not None, console_socket, raw=False) as terminal:
+        if terminal is not None and console_socket is not None:
+            terminal.send(console_socket)
+        pid = inside.detached(work, terminal.slave if terminal else None)
+        _write_pid(pid_file, pid)
+    return 0 if detach else os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def events(
+    context: Context, container_id: str, interval: float = 5.0, *, stats: bool = False
+) -> None:
+    """Print what a container uses, again and again until it has ended, or once."""
+    from adapters.oci.watching import follow
+
+    follow(context.lifecycle, container_id, interval, once=stats)
+
+
+def update(context: Context, container_id: str) -> None:
+    """Refuse: there is nothing to update."""
+    from domain.errors import Unsupported
+
+    context.lifecycle.state(container_id)
+    raise Unsupported(
+        f"cannot update container {container_id}: firmware runs outside of Linux's limits",
+        hint="limits of its supervisor are set at creation",
+    )
+
+
+def features() -> None:
+    """Print the features document."""
+    from importlib.metadata import version
+
+    from adapters.oci import features, render
+
+    _show(render.as_json(features.features(version("remoteproc-runtime"))))
 
 
 def logs(context: Context, container_id: str, *, follow: bool) -> None:

@@ -8,12 +8,16 @@ that both read alike what both can read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from adapters.oci import commands
 from adapters.oci.commands import Context
+
+LOG_FORMATS = ("text", "json")
+LOG_LEVELS = ("trace", "debug", "info", "warn", "warning", "error", "fatal", "panic")
+CGROUP_MANAGERS = ("cgroupfs", "systemd", "disabled")
 
 
 class Call(NamedTuple):
@@ -23,40 +27,62 @@ class Call(NamedTuple):
     command: str
     arguments: dict[str, Any]
 
-    def run(self, context: Context) -> None:
+    def run(self, context: Context) -> object:
         """Carry it out."""
         context.config, context.root = self.options.get("config"), self.options.get("root")
-        level = "debug" if self.options.get("debug") else "info"
+        context.cgroups = self.options.get("cgroup_manager") != "disabled"
+        level = "debug" if self.options.get("debug") else self.options.get("log_level", "info")
         context.set_log(self.options.get("log"), self.options.get("log_format", "text"), level)
-        _COMMANDS[self.command].function(context, **self.arguments)
+        # Looked up now, so that a test can stand in for it.
+        return getattr(commands, _COMMANDS[self.command].function)(context, **self.arguments)
 
 
 class _Form(NamedTuple):
-    function: Callable[..., Any]
+    function: str  # of adapters.oci.commands
     names: Sequence[str]  # of positional arguments
     needed: int
     valued: Mapping[str, str] = MappingProxyType({})
     flags: Mapping[str, str] = MappingProxyType({})
 
 
+# Options and the parameters that they set; "" for what is accepted and ignored.
 _GLOBAL_VALUED = {
     "--config": "config",
     "--root": "root",
     "--log": "log",
     "--log-format": "log_format",
+    "--log-level": "log_level",
+    "--cgroup-manager": "cgroup_manager",
+    "--rootless": "",
 }
-_GLOBAL_FLAGS = {"--debug": "debug"}
-_BUNDLE = {"--bundle": "bundle", "-b": "bundle", "--pid-file": "pid_file"}
+_GLOBAL_FLAGS = {"--debug": "debug", "--systemd-cgroup": ""}
+_CHOICES = {
+    "log_format": LOG_FORMATS,
+    "log_level": LOG_LEVELS,
+    "cgroup_manager": CGROUP_MANAGERS,
+    "form": ("table", "json"),
+}
+_PROCESS = {"--pid-file": "pid_file", "--console-socket": "console_socket"}
+_BUNDLE = {"--bundle": "bundle", "-b": "bundle", "--preserve-fds": ""} | _PROCESS
+_NOTHING = {"--no-pivot": "", "--no-new-keyring": ""}
+_EXEC = {"--process": "process", "-p": "process"} | _PROCESS
+_EXEC_FLAGS = {"--detach": "detach", "-d": "detach", "--tty": "tty", "-t": "tty"}
+_FORMAT = {"--format": "form", "-f": "form"}
 _QUIET = {"--quiet": "quiet", "-q": "quiet"}
 _FORCE = {"--force": "force", "-f": "force"}
+_ALL = {"--all": "", "-a": ""}
 
 _COMMANDS = {
-    "create": _Form(commands.create, ("container_id",), 1, valued=_BUNDLE),
-    "start": _Form(commands.start, ("container_id",), 1),
-    "state": _Form(commands.state, ("container_id",), 1),
-    "kill": _Form(commands.kill, ("container_id", "signal"), 1),
-    "delete": _Form(commands.delete, ("container_id",), 1, flags=_FORCE),
-    "list": _Form(commands.list_containers, (), 0, flags=_QUIET),
+    "create": _Form("create", ("container_id",), 1, valued=_BUNDLE, flags=_NOTHING),
+    "start": _Form("start", ("container_id",), 1),
+    "state": _Form("state", ("container_id",), 1),
+    "kill": _Form("kill", ("container_id", "signal"), 1, flags=_ALL),
+    "delete": _Form("delete", ("container_id",), 1, flags=_FORCE),
+    "list": _Form("list_containers", (), 0, valued=_FORMAT, flags=_QUIET),
+    "ps": _Form("ps", ("container_id",), 1, valued=_FORMAT),
+    "exec": _Form("execute", ("container_id",), 1, valued=_EXEC, flags=_EXEC_FLAGS),
+    "pause": _Form("pause", ("container_id",), 1),
+    "resume": _Form("resume", ("container_id",), 1),
 }
 
 
@@ -64,7 +90,7 @@ def parse(words: Sequence[str]) -> Call | None:
     """Read a command line (without the program's name); None if it is not of the plain forms."""
     left = list(words)
     options = _options(left, _GLOBAL_VALUED, _GLOBAL_FLAGS)
-    if options is None or not left or options.get("log_format", "text") not in ("text", "json"):
+    if options is None or not left:
         return None
     command = left.pop(0)
     form = _COMMANDS.get(command)
@@ -82,6 +108,12 @@ def parse(words: Sequence[str]) -> Call | None:
     if not form.needed <= len(positional) <= len(form.names):
         return None
     arguments |= zip(form.names, positional, strict=False)
+    if any(
+        value not in _CHOICES.get(name, (value,)) for name, value in (options | arguments).items()
+    ):
+        return None
+    options.pop("", None)
+    arguments.pop("", None)
     return Call(options, command, arguments)
 
 

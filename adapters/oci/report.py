@@ -54,6 +54,8 @@ def outcome_of(error: BaseException) -> Outcome:
             return Outcome(FAILED, str(error))
         case KeyboardInterrupt():
             return Outcome(INTERRUPTED, "interrupted")
+        case SystemExit():  # click's, after it has answered a shell's completion
+            return Outcome(error.code if isinstance(error.code, int) else FAILED)
         case BrokenPipeError():
             return Outcome(FAILED)
         case OSError():

@@ -10,7 +10,7 @@ from adapters.oci.value import Value
 from domain.enclosure import Enclosure, IdRange, Limit, Namespace
 from domain.hooks import KINDS, Hook
 
-_NAMESPACES = ("pid", "network", "mount", "ipc", "uts", "user", "cgroup", "time")
+NAMESPACES = ("pid", "network", "mount", "ipc", "uts", "user", "cgroup", "time")
 _NUMBERS = {
     "memory": ("limit", "reservation", "swap"),
     "cpu": ("shares", "period", "quota"),
@@ -80,8 +80,10 @@ def _namespaces(linux: Value) -> tuple[Namespace, ...]:
     found: dict[str, Namespace] = {}
     for each in listed.items() if listed else ():
         kind, path = each.need("type").text(), each.get("path")
-        if kind not in _NAMESPACES:
-            raise each.fail(f"is of unknown type {kind!r}", hint=f"types are {_NAMESPACES}")
+        if kind not in NAMESPACES:
+            raise each.fail(
+                f"is of unknown type {kind!r}", hint=f"types are {', '.join(NAMESPACES)}"
+            )
         if kind in found:
             raise each.fail(f"names {kind} a second time")
         if path and not path.text().startswith("/"):

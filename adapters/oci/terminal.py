@@ -1,0 +1,107 @@
+"""Terminals for containers: a new one whose master goes to --console-socket, or the current one."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+
+from domain.errors import HostFault, InvalidRequest, reason
+
+
+class Terminal:
+    """A pseudo-terminal; `slave` is what the container reads and writes."""
+
+    def __init__(self, size: tuple[int, int], *, raw: bool) -> None:
+        import fcntl
+        import struct
+        import termios
+
+        try:
+            self._master, self.slave = os.openpty()
+        except OSError as error:
+            raise HostFault(
+                f"cannot make a terminal: {reason(error)}", errno=error.errno or 0
+            ) from error
+        if raw:
+            _make_raw(self.slave)
+        if any(size):
+            fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("4H", *size, 0, 0))
+
+    def send(self, path: str) -> None:
+        """Send the master to whoever listens there, as runc does. Raises HostFault."""
+        import socket
+
+        folder, name = os.path.split(os.path.abspath(path))
+        try:
+            # Socket addresses have 107 bytes, paths may have more.
+            directory = os.open(folder, os.O_PATH | os.O_DIRECTORY)
+            try:
+                with socket.socket(socket.AF_UNIX) as console:
+                    console.connect(f"/proc/self/fd/{directory}/{name}")
+                    socket.send_fds(console, [os.ttyname(self.slave).encode()], [self._master])
+            finally:
+                os.close(directory)
+        except OSError as error:
+            raise HostFault(
+                f"cannot send the terminal to console socket {path}: {reason(error)}",
+                errno=error.errno or 0,
+                hint="whoever calls must listen there before",
+            ) from error
+
+    def close(self) -> None:
+        """Close both ends here."""
+        os.close(self._master)
+        os.close(self.slave)
+
+
+def _make_raw(descriptor: int) -> list[object]:
+    """Let every byte pass as it is; return what was set before."""
+    import termios
+    import tty
+
+    before: list[object] = termios.tcgetattr(descriptor)
+    tty.setraw(descriptor)
+    return before
+
+
+@contextlib.contextmanager
+def new_terminal(
+    wanted: bool, socket: str | None, size: tuple[int, int] = (0, 0), *, raw: bool = True
+) -> Iterator[Terminal | None]:
+    """Make a terminal if one is wanted, closed here at the end. Raises InvalidRequest."""
+    if wanted and socket is None:
+        raise InvalidRequest(
+            "the container wants a terminal, and there is no --console-socket to send it to",
+            hint="set process.terminal to false, or give the socket",
+        )
+    if socket is not None and not wanted:
+        raise InvalidRequest(
+            "there is a --console-socket, and the container wants no terminal",
+            hint="set process.terminal to true, or leave the socket out",
+        )
+    if not wanted:
+        yield None
+        return
+    terminal = Terminal(size, raw=raw)
+    try:
+        yield terminal
+    finally:
+        terminal.close()
+
+
+@contextlib.contextmanager
+def current_terminal() -> Iterator[None]:
+    """Let the terminal on stdin pass every byte as it is, until the end. Raises InvalidRequest."""
+    if not os.isatty(0):
+        raise InvalidRequest(
+            "the container wants a terminal, and stdin is none",
+            hint="run it from a terminal, or set process.terminal to false",
+        )
+    import termios
+
+    before = _make_raw(0)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(0, termios.TCSADRAIN, before)  # type: ignore[arg-type]
