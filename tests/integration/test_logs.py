@@ -155,3 +155,21 @@ def test_the_log_stays_within_its_bounds(bench):
         assert max(sizes.values()) <= LOG_MAX + len(line)
     assert sum(sizes.values()) >= LOG_MAX and problems == []
     os.close(directory)
+
+
+def test_what_waits_for_a_reader_is_bounded_and_what_is_dropped_is_said():
+    from adapters.host.output import WAITING_MAX, Stream
+
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    stream = Stream(writer)
+    stream.put(b"old\n" * (WAITING_MAX // 4))
+    stream.put(b"new\n" * 1000)
+    data = b""
+    while stream.waiting:
+        stream.write()
+        data += os.read(reader, 1 << 16)
+    os.close(writer)
+    os.close(reader)
+    assert data.startswith(b"\n[4000 bytes were dropped: nobody read them]\nold\n")
+    assert data.endswith(b"new\n" * 1000) and len(data) < WAITING_MAX + 100
