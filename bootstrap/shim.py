@@ -9,11 +9,11 @@ import gc
 import os
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from adapters.containerd.invocation import Invocation, parse
 from domain.errors import RemoteprocError, reason
 
+TYPE_CHECKING = False  # typing's own takes time to import
 if TYPE_CHECKING:
     from domain.lifecycle import Lifecycle
 

@@ -5,8 +5,7 @@ Source: containerd pkg/shim/shim.go, and its callers in core/runtime/v2.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
 
 from domain.errors import InvalidRequest
 
@@ -15,16 +14,19 @@ _SWITCHES = ("debug", "info", "v", "version")
 _ACTIONS = ("start", "delete")
 
 
-class Invocation(NamedTuple):
+class Invocation:
     """What is asked for. `action` is `start`, `delete`, `info` or `version`."""
 
-    action: str
-    namespace: str = ""
-    id: str = ""
-    address: str = ""
-    bundle: str = ""
-    socket: str = ""
-    debug: bool = False
+    __slots__ = ("action", "address", "bundle", "debug", "id", "namespace", "socket")
+
+    def __init__(self, action: str, texts: Mapping[str, str], *, debug: bool) -> None:
+        self.action = action
+        self.namespace = texts.get("namespace", "")
+        self.id = texts.get("id", "")
+        self.address = texts.get("address", "")
+        self.bundle = texts.get("bundle", "")
+        self.socket = texts.get("socket", "")
+        self.debug = debug
 
 
 def parse(arguments: Sequence[str]) -> Invocation:
@@ -43,15 +45,7 @@ def parse(arguments: Sequence[str]) -> Invocation:
             texts[name] = value if given else rest.pop(0)
         else:
             raise InvalidRequest(f"flag -{name} is unknown")
-    return Invocation(
-        action=_action(rest, switches),
-        namespace=texts.get("namespace", ""),
-        id=texts.get("id", ""),
-        address=texts.get("address", ""),
-        bundle=texts.get("bundle", ""),
-        socket=texts.get("socket", ""),
-        debug="debug" in switches,
-    )
+    return Invocation(_action(rest, switches), texts, debug="debug" in switches)
 
 
 def _action(rest: list[str], switches: set[str]) -> str:

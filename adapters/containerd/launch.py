@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 from collections.abc import Mapping, Sequence
 
 from adapters.containerd import sockets
@@ -88,7 +87,6 @@ def _serve(
         ],
         setsid=True,
         setsigmask=[],
-        setsigdef=[signal.SIGPIPE],
     )
 
 

@@ -9,19 +9,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from adapters.containerd.fields import number_field, read_fields, text_field
 
 STDIN_MAX = 10 << 20  # bytes, as in Go's shims
 
 
-class Bootstrap(NamedTuple):
+class Bootstrap:
     """What containerd 2.3 and later says; empty where it did not."""
 
-    ttrpc_address: str = ""
-    grpc_address: str = ""
-    socket_directory: str = ""
+    __slots__ = ("grpc_address", "socket_directory", "ttrpc_address")
+
+    def __init__(
+        self, ttrpc_address: str = "", grpc_address: str = "", socket_directory: str = ""
+    ) -> None:
+        self.ttrpc_address = ttrpc_address
+        self.grpc_address = grpc_address
+        self.socket_directory = socket_directory
 
 
 def read_bootstrap(stdin: bytes, container: str, namespace: str) -> Bootstrap | None:

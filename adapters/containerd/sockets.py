@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
-import hashlib
 import os
 import socket
+from binascii import crc32
 from collections.abc import Iterator
 
 from domain.errors import HostFault, reason
@@ -15,12 +15,20 @@ from domain.errors import HostFault, reason
 DIRECTORY = "/run/containerd/s"  # where all shims put theirs (containerd pkg/shim/util_unix.go)
 _ALIVE_WITHIN = 0.1  # seconds
 _BACKLOG = 128
+_PATH_MAX = 106  # bytes, as containerd has it; unix(7)
 
 
 def path_for(directory: str, grpc_address: str, namespace: str, group: str) -> str:
     """Return the socket's path: the same for all containers of a group, and for nobody else."""
-    name = "\0".join(("remoteproc", grpc_address, namespace, group))
-    return f"{directory or DIRECTORY}/{hashlib.sha256(name.encode()).hexdigest()}"
+    parts = "\0".join(("remoteproc", grpc_address, namespace, group)).encode()
+    name = f"{namespace}-{group}-{crc32(parts):08x}"
+    path = f"{directory or DIRECTORY}/{name}"
+    # Whoever makes a container may name its group.
+    if name.isascii() and name.replace("-", "").isalnum() and len(os.fsencode(path)) <= _PATH_MAX:
+        return path
+    from hashlib import sha256  # whose import costs more than the rest of this module
+
+    return f"{directory or DIRECTORY}/{sha256(parts).hexdigest()}"
 
 
 def listen(path: str) -> socket.socket | None:

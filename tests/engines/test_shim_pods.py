@@ -63,7 +63,7 @@ def test_two_processors_in_one_pod_beside_an_ordinary_one(start, version, tmp_pa
                 cri.logs(pod, name)
             )
         assert wait_until(lambda: cri.logs(other, "main") == [("stdout", "waiting")], 5)
-        shims = [p for p in containerd.enclosure.find(SHIM)]
+        shims = containerd.enclosure.find(SHIM)
         assert len(shims) == 1, "one shim serves the pod"
         for container in (*containers.values(), ordinary):
             stats = cri.stats(container)
@@ -115,7 +115,8 @@ def test_a_killed_shim_ends_the_pod(start, version, tmp_path):
         cri.start(container)
         (shim,) = containerd.enclosure.find(SHIM)
         os.kill(shim, 9)
-        assert cri.wait_exited(container).exit_code == 137
-        assert container not in processors(containerd)
+        # containerd cannot wait any longer, and has a number for that.
+        assert cri.wait_exited(container).exit_code in (137, 255)
     finally:
         cri.remove_pod(pod)
+    assert wait_until(lambda: container not in processors(containerd), 5)
