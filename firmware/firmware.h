@@ -13,6 +13,19 @@ char uart_getc(void); /* sleeps until there is one */
 /* Sleeps: the core is in WFI meanwhile and costs a simulator no time. */
 void wait_ms(unsigned ms);
 
+/* The same for a trace buffer, where the Makefile says that a program has one. */
+void trace_putc(char c);
+
+/* Where a program prints. */
+#ifndef CONSOLE
+#define CONSOLE uart_putc
+#endif
+
+/* How long a program lives that ends by itself: who looks at its trace buffer may need some time. */
+#ifndef LIFE_MS
+#define LIFE_MS 0
+#endif
+
 /* Ends of a program. */
 _Noreturn void semihosting_exit(unsigned code); /* tells the simulator or the debug probe */
 _Noreturn void cause_fault(void);               /* an undefined instruction */

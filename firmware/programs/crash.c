@@ -3,6 +3,7 @@
 
 int main(void)
 {
-    print(uart_putc, "about to crash\n");
+    print(CONSOLE, "about to crash\n");
+    wait_ms(LIFE_MS);
     cause_fault();
 }

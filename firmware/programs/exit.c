@@ -7,8 +7,9 @@
 
 int main(void)
 {
-    print(uart_putc, "exiting with code ");
-    print_number(uart_putc, EXIT_CODE);
-    print(uart_putc, "\n");
+    print(CONSOLE, "exiting with code ");
+    print_number(CONSOLE, EXIT_CODE);
+    print(CONSOLE, "\n");
+    wait_ms(LIFE_MS);
     semihosting_exit(EXIT_CODE);
 }

@@ -7,11 +7,11 @@
 
 int main(void)
 {
-    print(uart_putc, "hello from " TARGET "\n");
+    print(CONSOLE, "hello from " TARGET "\n");
     for (unsigned tick = 1;; tick++) {
         wait_ms(TICK_MS);
-        print(uart_putc, "tick ");
-        print_number(uart_putc, tick);
-        print(uart_putc, "\n");
+        print(CONSOLE, "tick ");
+        print_number(CONSOLE, tick);
+        print(CONSOLE, "\n");
     }
 }

@@ -3,6 +3,7 @@
 
 int main(void)
 {
-    print(uart_putc, "about to reset\n");
+    print(CONSOLE, "about to reset\n");
+    wait_ms(LIFE_MS);
     request_reset();
 }

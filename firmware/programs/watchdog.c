@@ -7,7 +7,8 @@
 
 int main(void)
 {
-    print(uart_putc, "watchdog started, not feeding it\n");
+    print(CONSOLE, "watchdog started, not feeding it\n");
+    wait_ms(LIFE_MS);
     watchdog_start(WATCHDOG_MS);
     for (;;)
         wait_ms(500);
