@@ -1,0 +1,244 @@
+"""Proves what a running shim answers: in order, out of order, late, twice, and to nonsense."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from adapters.containerd.api.process_pb2 import Status
+from adapters.containerd.api.task_pb2 import WaitRequest, WaitResponse
+from adapters.containerd.api.types_pb2 import Mount
+from adapters.containerd.ttrpc.client import Client
+from adapters.containerd.ttrpc.errors import Closed, Code, RpcError
+
+ON_A_TASK = (
+    *("Start", "Delete", "State", "Kill", "Wait", "Pids", "Stats", "Pause", "Resume"),
+    *("CloseIO", "ResizePty", "Exec", "Update", "Checkpoint"),
+)
+
+
+def mounts():
+    with open("/proc/self/mountinfo") as file:
+        return {line.split()[4] for line in file}
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_a_whole_life(served, version, until):
+    call = served.call
+    created = served.create("first")
+    state = call("State", id="first")
+    assert (state.status, state.pid) == (Status.CREATED, created.pid)
+    assert call("Start", version=version, id="first").pid == created.pid
+    assert call("State", id="first").status == Status.RUNNING
+    connected = call("Connect", version=version, id="first")
+    assert (connected.shim_pid, connected.task_pid) == (served.process.pid, created.pid)
+    assert call("Pids", id="first").processes[0].pid == created.pid
+    assert call("Stats", id="first").stats.type_url.startswith("io.containerd.cgroups.v")
+    call("Pause", id="first")
+    assert call("State", id="first").status == Status.PAUSED
+    call("Resume", id="first")
+    call("Shutdown", id="first")  # not while there are tasks
+    call("Kill", id="first", signal=signal.SIGTERM)
+    ended = call("Wait", id="first")
+    assert ended.exit_status == 0 and abs(ended.exited_at.seconds - time.time()) < 30
+    state = call("State", id="first")
+    assert (state.status, state.exited_at) == (Status.STOPPED, ended.exited_at)
+    assert call("Pids", id="first").processes[0].pid == created.pid
+    deleted = call("Delete", id="first")
+    assert (deleted.pid, deleted.exited_at) == (created.pid, ended.exited_at)
+    call("Shutdown", id="first")
+    assert served.process.wait(5) == 0
+    assert not os.path.exists(served.socket)
+    told = ["create", "start", "paused", "resumed", "exit", "delete"]
+    assert until(lambda: served.events.topics("first") == told), served.events.topics()
+
+
+@pytest.mark.parametrize("program, status", [("exit", 7), ("exit0", 0), ("crash", 139)])
+def test_an_end_at_once_is_told_after_the_start(served, program, status, until):
+    served.bundle("c", program)
+    served.create("c")
+    waits = [threading.Thread(target=served.call, args=("Wait",), kwargs={"id": "c"})]
+    waits[0].start()
+    served.call("Start", id="c")
+    assert served.call("Wait", id="c").exit_status == status
+    waits[0].join(5)
+    assert not waits[0].is_alive()
+    served.call("Delete", id="c")
+    assert until(lambda: served.events.topics("c") == ["create", "start", "exit", "delete"])
+
+
+@pytest.mark.parametrize("method", ON_A_TASK)
+def test_unknown_tasks(served, method):
+    error = served.refusal(method, id="nobody")
+    assert error.code == Code.NOT_FOUND and "nobody" in error.message
+
+
+def test_connect_answers_whatever_the_id(served):
+    assert served.call("Connect", id="nobody").task_pid == 0
+
+
+def test_requests_in_the_wrong_order(served):
+    served.create("first")
+    assert served.refusal("Delete", id="first").code == Code.FAILED_PRECONDITION
+    assert served.refusal("Pause", id="first").code == Code.FAILED_PRECONDITION
+    assert served.refusal("Create", id="first", bundle="/nowhere").code == Code.ALREADY_EXISTS
+    served.call("Start", id="first")
+    assert served.refusal("Start", id="first").code == Code.FAILED_PRECONDITION
+    assert served.refusal("Delete", id="first").code == Code.FAILED_PRECONDITION
+    served.call("Kill", id="first", signal=signal.SIGKILL)
+    assert served.call("Wait", id="first").exit_status == 137
+    error = served.refusal("Kill", id="first", signal=signal.SIGTERM)
+    assert (error.code, error.message) == (Code.NOT_FOUND, "process already finished")
+    assert served.refusal("Start", id="first").code == Code.FAILED_PRECONDITION
+    assert served.refusal("Stats", id="first").code == Code.NOT_FOUND
+    served.call("Delete", id="first")
+    assert served.refusal("Delete", id="first").code == Code.NOT_FOUND
+    served.create("first")
+
+
+@pytest.mark.parametrize("method", ["Exec", "Update", "Checkpoint"])
+def test_what_has_no_meaning_for_firmware(served, method):
+    served.create("first")
+    error = served.refusal(method, id="first")
+    assert error.code == Code.UNIMPLEMENTED and "firmware" in error.message
+
+
+@pytest.mark.parametrize("method", ["Start", "Delete", "State", "Kill", "Wait", "CloseIO"])
+def test_no_task_has_a_second_process(served, method):
+    served.create("first")
+    assert served.refusal(method, id="first", exec_id="x").code == Code.NOT_FOUND
+
+
+def test_of_many_creations_of_one_id_one_succeeds(served):
+    outcomes = []
+
+    def create():
+        try:
+            outcomes.append(served.create("first").pid)
+        except RpcError as error:
+            outcomes.append(error.code)
+
+    threads = [threading.Thread(target=create) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes)[:5] == [Code.ALREADY_EXISTS] * 5 and max(outcomes) > 16, outcomes
+
+
+def test_a_deadline_that_has_passed(served):
+    served.create("first")
+    with pytest.raises(RpcError) as caught:
+        served.call("Wait", id="first", timeout=0.2)
+    assert caught.value.code == Code.DEADLINE_EXCEEDED
+    with pytest.raises(RpcError):
+        served.call("State", id="first", timeout=0)
+    assert served.call("State", id="first").status == Status.CREATED
+
+
+def test_waits_that_are_given_up_leave_no_thread(served, until):
+    served.create("first")
+    tasks = f"/proc/{served.process.pid}/task"
+    before = len(os.listdir(tasks))
+    others = [Client.connect(served.socket, 5) for _ in range(5)]
+    for other in others:
+        threading.Thread(target=_wait_in_vain, args=(other,)).start()
+    assert until(lambda: len(os.listdir(tasks)) >= before + 5, 5)
+    for other in others:
+        other.close()
+    assert until(lambda: len(os.listdir(tasks)) <= before, 5)
+
+
+def _wait_in_vain(client):
+    with pytest.raises(Closed):
+        client.call("containerd.task.v2.Task", "Wait", WaitRequest(id="first"), WaitResponse)
+
+
+def test_bundles_that_are_none(served):
+    os.mkdir(f"{served.folder}/empty")
+    error = served.refusal("Create", id="empty", bundle=f"{served.folder}/empty")
+    assert error.code == Code.NOT_FOUND and "config.json" in error.message
+    error = served.refusal("Create", id="../x", bundle=f"{served.folder}/first")
+    assert error.code == Code.INVALID_ARGUMENT
+    served.bundle("argued", args=["a", "b"])
+    error = served.refusal("Create", id="argued", bundle=f"{served.folder}/argued")
+    assert error.code == Code.INVALID_ARGUMENT and "process.args" in error.message
+    assert served.events.told == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts need root")
+class TestRootfs:
+    def mount(self, source, **fields):
+        return Mount(type="bind", source=source, options=["rbind", "ro"], **fields)
+
+    def test_is_mounted_and_unmounted(self, served):
+        served.bundle("image")
+        path = served.bundle("c", program="")
+        served.create("c", rootfs=[self.mount(f"{served.folder}/image/rootfs")])
+        assert f"{path}/rootfs" in mounts()
+        with pytest.raises(OSError, match="Read-only"):
+            os.mkdir(f"{path}/rootfs/x")
+        served.call("Start", id="c")
+        served.call("Kill", id="c", signal=signal.SIGTERM)
+        served.call("Wait", id="c")
+        served.call("Delete", id="c")
+        assert f"{path}/rootfs" not in mounts() and os.listdir(f"{path}/rootfs") == []
+
+    def test_mounts_that_fail_halfway_are_undone(self, served):
+        path = served.bundle("c", program="")
+        good = self.mount(f"{served.folder}/first/rootfs")
+        error = served.refusal("Create", id="c", bundle=path, rootfs=[good, self.mount("/none")])
+        assert "/none" in error.message and "ENOENT" in error.message
+        assert f"{path}/rootfs" not in mounts()
+        odd = Mount(type="ext4", source="/none", options=["loop"])
+        error = served.refusal("Create", id="c", bundle=path, rootfs=[good, odd])
+        assert error.code == Code.INVALID_ARGUMENT and "loop" in error.message
+        assert f"{path}/rootfs" not in mounts()
+
+    def test_a_creation_that_fails_later_unmounts(self, served):
+        path = served.bundle("c", program="", annotations={"remoteproc.name": "nowhere"})
+        good = self.mount(f"{served.folder}/first/rootfs")
+        error = served.refusal("Create", id="c", bundle=path, rootfs=[good])
+        assert "nowhere" in error.message
+        assert f"{path}/rootfs" not in mounts()
+
+
+def test_a_supervisor_killed_is_told(served, until):
+    pid = served.create("first").pid
+    served.call("Start", id="first")
+    os.kill(pid, signal.SIGKILL)
+    assert served.call("Wait", id="first", timeout=5).exit_status == 137
+    assert until(lambda: served.events.topics() == ["create", "start", "exit"])
+
+
+def test_containers_of_a_pod_have_processors_of_their_own(served):
+    names = {"remoteproc.name.a": "m3-1", "remoteproc.name.b": "m3-2"}
+    cri = "io.kubernetes.cri"
+    served.bundle("pause", "", {**names, f"{cri}.container-type": "sandbox"}, args=["/p", "x"])
+    for name in "ab":
+        kind = {f"{cri}.container-type": "container", f"{cri}.container-name": name}
+        served.bundle(name, annotations={**names, **kind})
+    for name in ("pause", "a", "b"):
+        served.create(name)
+        served.call("Start", id=name)
+    owners = {row.owner: row.info.name for row in served.lifecycle().processors() if row.owner}
+    assert owners == {"a": "m3-1", "b": "m3-2"}
+    for name in ("a", "pause", "b"):
+        served.call("Kill", id=name, signal=signal.SIGKILL)
+        assert served.call("Wait", id=name).exit_status == 137
+        served.call("Delete", id=name)
+
+
+def test_events_wait_for_containerd(served, until):
+    served.events.stop()
+    served.create("first")
+    served.call("Start", id="first")
+    served.call("Kill", id="first", signal=signal.SIGTERM)
+    served.call("Wait", id="first")
+    served.events.refuse = 2
+    served.events.start()
+    assert until(lambda: served.events.topics() == ["create", "start", "exit"], 15)
