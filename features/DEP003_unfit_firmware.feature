@@ -15,10 +15,30 @@ Feature: DEP003 Refuse firmware that does not fit
 
     Examples:
       | defect                               | reason       |
-      | is made for a RISC-V core            | RISC-V       |
-      | lies outside the processor's memory  | memory       |
       | is no ELF file                       | ELF          |
       | is cut off                           | is cut off   |
+
+  @needs-knowledge-of-the-core
+  Scenario Outline: Where the core is known, firmware that <defect>
+    Given an image whose firmware <defect>
+    When the operator creates pump for m3-0
+    Then it is refused: "<reason>"
+    And pump does not exist
+
+    Examples:
+      | defect                               | reason       |
+      | is made for a RISC-V core            | RISC-V       |
+      | lies outside the processor's memory  | memory       |
+
+  @needs-firmware-by-the-kernel's-rules
+  Scenario: Where only the driver knows the core, the start is refused
+    Given an image whose firmware lies outside the processor's memory
+    And the container pump was created for m3-0
+    When the operator starts pump
+    Then it is refused: "Invalid argument (EINVAL)"
+    And the refusal names cannot start and m3-0
+    And m3-0 is off
+    And the status of pump is created
 
   Scenario: Firmware with the digest that the deployment pins
     Given an image whose firmware prints and runs on

@@ -14,11 +14,40 @@ Feature: EXI001 Exit status means something
 
     Examples:
       | behaviour              | status | reason        |
+      | crashes                | 139    | m3-0: crashed |
+      | starves its watchdog   | 139    | m3-0: crashed |
+
+  @needs-crash-types
+  Scenario: The kind of a crash is told
+    Given an image whose firmware starves its watchdog
+    When the operator deploys the image to m3-0 as pump
+    Then pump has ended with status 139
+    And the reason given for pump is "m3-0: crashed: watchdog"
+
+  @needs-ends-of-firmware
+  Scenario Outline: Nobody stops firmware that <behaviour>, and the status is <status>
+    Given an image whose firmware <behaviour>
+    When the operator deploys the image to m3-0 as pump
+    Then it succeeds
+    And pump has ended with status <status>
+
+    Examples:
+      | behaviour              | status |
+      | ends by itself         | 0      |
+      | resets its processor   | 139    |
+
+  @needs-exit-codes
+  Scenario Outline: Firmware that <behaviour> says why
+    Given an image whose firmware <behaviour>
+    When the operator deploys the image to m3-0 as pump
+    Then pump has ended with status <status>
+    And the reason given for pump is "<reason>"
+
+    Examples:
+      | behaviour              | status | reason        |
       | ends by itself         | 0      | exit code 0   |
       | ends with exit code 7  | 7      | exit code 7   |
-      | crashes                | 139    | m3-0: crashed |
       | resets its processor   | 139    | reset         |
-      | starves its watchdog   | 139    | watchdog      |
 
   Scenario Outline: The operator sends <signal>, and the status is <status>
     Given the container pump runs on m3-0
@@ -71,6 +100,17 @@ Feature: EXI001 Exit status means something
 
     Examples:
       | behaviour              | status |
+      | crashes                | 139    |
+
+  @needs-exit-codes
+  Scenario Outline: In the foreground, the command ends with the exit code of firmware that <behaviour>
+    Given an image whose firmware <behaviour>
+    When the operator runs the image on m3-0 in the foreground as pump
+    Then it ends with exit status <status>
+    And pump does not exist
+    And m3-0 is off
+
+    Examples:
+      | behaviour              | status |
       | ends by itself         | 0      |
       | ends with exit code 7  | 7      |
-      | crashes                | 139    |

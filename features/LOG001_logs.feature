@@ -39,7 +39,7 @@ Feature: LOG001 Logs
     Given an image whose firmware starves its watchdog
     And the container pump runs on m3-0
     When the operator follows the log of pump
-    Then it shows crashed: watchdog
+    Then it shows watchdog started and m3-0: crashed
 
   Scenario: Logs are not mixed up
     Given the container pump runs on m3-0

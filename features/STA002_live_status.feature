@@ -15,10 +15,21 @@ Feature: STA002 Status is live
 
     Examples:
       | behaviour            |
-      | ends by itself       |
       | crashes              |
-      | resets its processor |
       | starves its watchdog |
+
+  @spec:runtime.md#state @needs-ends-of-firmware
+  Scenario Outline: Firmware that <behaviour> stops its container, though nothing is wrong with the processor
+    Given an image whose firmware <behaviour>
+    And the container pump runs on m3-0
+    When the firmware of pump gives up
+    Then the status of pump is stopped
+    And m3-0 is off
+
+    Examples:
+      | behaviour            |
+      | ends by itself       |
+      | resets its processor |
 
   @needs-crash-injection
   Scenario: A crash is known at once

@@ -9,15 +9,21 @@ import pytest
 STEPS = ("world", "given", "operator", "truth")
 
 pytest.register_assert_rewrite(
-    *(f"features.steps.{name}" for name in STEPS), "features.benches.bench", "features.benches.sim"
+    *(f"features.steps.{name}" for name in STEPS),
+    *(f"features.benches.{name}" for name in ("bench", "host", "sim", "tree", "simfs", "kernel")),
 )
 
-from features.benches import samples  # noqa: E402 -- to be rewritten, it must come after
-from features.benches.bench import Bench  # noqa: E402
+from features.benches.bench import Bench  # noqa: E402 -- to be rewritten, it must come after
+from features.benches.kernel import KernelBench  # noqa: E402
 from features.benches.sim import SimBench  # noqa: E402
+from features.benches.simfs import SimfsBench  # noqa: E402
 
 # A kind of bench: its class takes the path of an empty directory.
-BENCHES: dict[str, type[Bench]] = {"sim": SimBench}
+BENCHES: dict[str, type[Bench]] = {
+    "sim": SimBench,
+    "simfs": SimfsBench,
+    "kernel": KernelBench,
+}
 
 
 def pytest_addoption(parser):
@@ -59,14 +65,15 @@ def pytest_bdd_apply_tag(tag, function):
 
 
 @pytest.fixture(scope="session")
-def firmware(tmp_path_factory):
-    """The sample firmware, built."""
-    samples.build(os.path.join(tmp_path_factory.getbasetemp().parent, "firmware.lock"))
+def kind(request, tmp_path_factory):
+    """The kind of bench, made ready."""
+    kind = request.config.getoption("--backend", default="sim")
+    BENCHES[kind].make_ready(os.path.join(tmp_path_factory.getbasetemp().parent, "bench.lock"))
+    return kind
 
 
 @pytest.fixture
-def bench(request, tmp_path, firmware):
-    kind = request.config.getoption("--backend", default="sim")
+def bench(request, tmp_path, kind):
     for mark in request.node.iter_markers("not_on"):
         if mark.args[0] == kind:
             pytest.skip(f"not on {kind}: {mark.args[1]}")

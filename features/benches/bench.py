@@ -43,20 +43,21 @@ class Bench(ABC):
 
     abilities: frozenset[str] = frozenset()
 
+    @classmethod
+    def make_ready(cls, lock: str) -> None:
+        """Do what has to be done once for all; `lock` names a file for one at a time."""
+
     @abstractmethod
     def board(self, processors: Sequence[str], faults: Mapping[str, Mapping[str, str]]) -> None:
         """Have a board with just these processors, of which some have faults.
 
-        Faults (`start-error`, `start-delay`) need the ability `faults`.
+        Faults (`start-error`, `stop-error`, `start-delay` in seconds) need the ability `faults`;
+        `boot`, `detached`: the boot loader has started it, needs `boot-loaders`.
         """
 
     @abstractmethod
     def sample(self, behaviour: str) -> Sample:
         """Return firmware that behaves like this; KeyError for a behaviour unknown here."""
-
-    @abstractmethod
-    def behave(self, processor: str, behaviour: str) -> None:
-        """See to it that firmware just started behaves, if it does not do so by itself."""
 
     @abstractmethod
     def bundle(self, sample: Sample | None, processor: str, **config: Any) -> str:
@@ -82,23 +83,64 @@ class Bench(ABC):
         """Return what the container has written so far: stdout and stderr."""
 
     @abstractmethod
-    def start_by_hand(self, processor: str) -> None:
-        """Start firmware on it without the runtime. Needs the ability `strangers`."""
-
-    @abstractmethod
-    def crash(self, container: str) -> float:
-        """Crash its processor now; return the seconds until the engine can know.
-
-        Needs the ability `crash-injection`.
-        """
-
-    @abstractmethod
     def kill_supervisor(self, container: str) -> None:
         """Kill the process that stands for the firmware outright; return when it is gone."""
 
     @abstractmethod
     def close(self) -> list[str]:
         """Take everything down; return what was left behind that should not be there."""
+
+    # What follows needs the ability that is named first.
+
+    def repair(self, processor: str) -> None:
+        """`repairs`: have no more faults there."""
+        raise NotImplementedError
+
+    def start_by_hand(self, processor: str, *, wait: bool = True) -> None:
+        """`strangers`: start firmware on it without the runtime.
+
+        `late-strangers`: also one that runs already; or, not waiting, be in the middle of it.
+        """
+        raise NotImplementedError
+
+    def stop_by_hand(self, processor: str) -> None:
+        """`late-strangers`: stop it without the runtime."""
+        raise NotImplementedError
+
+    def hardware_state(self, processor: str) -> str:
+        """`direct-sight`: return the state without the runtime's having a look."""
+        raise NotImplementedError
+
+    def crash(self, container: str, kind: str = "fatal error") -> float:
+        """`crash-injection`: crash its processor; return the seconds until engines can know.
+
+        `crash-kinds`: of this kind, as the kernel has them.
+        """
+        raise NotImplementedError
+
+    def crash_and_recover(self, container: str) -> None:
+        """`kernel-recovery`: crash its processor, return when it runs again and it is told."""
+        raise NotImplementedError
+
+    def coredumps(self) -> list[bytes]:
+        """`coredumps`: return those that were kept."""
+        raise NotImplementedError
+
+    def unbind(self, processor: str) -> None:
+        """`driver-unbinding`: take the driver from it."""
+        raise NotImplementedError
+
+    def firmware_directory(self, kind: str) -> None:
+        """`firmware-directories`: make the kernel's `read-only` or `full`."""
+        raise NotImplementedError
+
+    def watch_firmware(self) -> None:
+        """`firmware-watch`: from now on, note what happens to published files."""
+        raise NotImplementedError
+
+    def firmware_events(self) -> list[tuple[str, str]]:
+        """`firmware-watch`: return file and event, in order."""
+        raise NotImplementedError
 
     # What follows is the same everywhere: it is all said by the command line.
 

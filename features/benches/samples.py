@@ -6,13 +6,15 @@ import fcntl
 import os
 import struct
 import subprocess
+from collections.abc import Mapping
 
 _FIRMWARE = os.path.join(os.path.dirname(__file__), "..", "..", "firmware")
 BUILD = os.path.realpath(os.path.join(_FIRMWARE, "build"))
 
-BEHAVIOURS = {
+PRINTING = {
     "prints and runs on": "cortex-m3/hello.elf",
     "logs into its trace buffer": "cortex-m3/trace.elf",
+    "logs more than its trace buffer holds": "cortex-m3/trace_wrap.elf",
     "ends by itself": "cortex-m3/exit0.elf",
     "ends with exit code 7": "cortex-m3/exit.elf",
     "crashes": "cortex-m3/crash.elf",
@@ -21,6 +23,16 @@ BEHAVIOURS = {
     "is deaf to everything": "cortex-m3/spin.elf",
     "is made for a RISC-V core": "riscv32/hello.elf",
 }
+"""On a UART, if not into a trace buffer."""
+
+_UNTRACED = ("trace", "trace_wrap", "spin")
+TRACING = {
+    behaviour: path
+    if path.startswith("riscv") or os.path.basename(path)[:-4] in _UNTRACED
+    else f"{path[:-4]}-traced.elf"
+    for behaviour, path in PRINTING.items()
+}
+"""All into a trace buffer."""
 
 
 def build(lock: str) -> None:
@@ -30,12 +42,16 @@ def build(lock: str) -> None:
         subprocess.run(["make", "-s", "-C", _FIRMWARE], check=True, timeout=110)
 
 
-def make(behaviour: str, place: str) -> str:
+def make(behaviour: str, place: str, programs: Mapping[str, str] = PRINTING) -> str:
     """Return the path of such firmware, made in `place` if it is no sample."""
-    if behaviour in BEHAVIOURS:
-        return f"{BUILD}/{BEHAVIOURS[behaviour]}"
-    with open(f"{BUILD}/{BEHAVIOURS['prints and runs on']}", "rb") as file:
-        good = file.read()
+    if behaviour in programs:
+        return f"{BUILD}/{programs[behaviour]}"
+    with open(f"{BUILD}/{programs['prints and runs on']}", "rb") as file:
+        return spoil(file.read(), behaviour, place)
+
+
+def spoil(good: bytes, behaviour: str, place: str) -> str:
+    """Return the path of firmware that has this wrong with it. Raises KeyError."""
     wrong = {
         "is no ELF file": lambda: b"#!/bin/sh\necho hello\n",
         "is cut off": lambda: good[: len(good) // 2],

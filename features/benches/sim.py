@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
-import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from features.benches import samples
-from features.benches.bench import Bench, Outcome, Sample
-from features.benches.processes import Watched, children, kill, marked
-
-PROGRAM = os.path.join(os.path.dirname(sys.executable), "remoteproc-runtime")
-SOURCES = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from features.benches.bench import Sample
+from features.benches.host import SOURCES, HostBench
+from features.benches.processes import Watched, children, kill
 
 _MEMORY = """\
     memory:
@@ -26,100 +19,52 @@ _MEMORY = """\
 """
 
 
-class SimBench(Bench):
-    """All of it is under `place`, which is in the PATH of every process it starts: a mark."""
+def board_file(processors: Sequence[str], faults: Mapping[str, Mapping[str, str]]) -> str:
+    """Return the text of a board file. A fault `boot` is who has started the processor."""
+    text = "processors:\n"
+    for name in processors:
+        wrong = dict(faults.get(name, {}))
+        boot = wrong.pop("boot", "")
+        text += f"  - name: {name}\n    core: cortex-m3\n    machine: mps2-an385\n{_MEMORY}"
+        text += f"    boot: {boot}\n" if boot else ""
+        shown = ", ".join(f"{key}: {value}" for key, value in wrong.items())
+        text += f"    faults: {{{shown}}}\n" if wrong else ""
+    return text
 
-    abilities = frozenset(("faults", "strangers", "crash-injection"))
+
+class SimBench(HostBench):
+    """Processors in QEMU, one process each; the runtime's own simulation."""
+
+    abilities = frozenset(
+        (
+            *("faults", "strangers", "crash-injection", "crash-types"),
+            *("ends-of-firmware", "exit-codes", "knowledge-of-the-core"),
+            "boards-of-any-kind",
+        )
+    )
 
     def __init__(self, place: str) -> None:
-        self.place = place
-        self.config = f"{place}/config.yaml"
-        self.root = f"{place}/state"
-        self.run_directory = f"{place}/run"
-        self.environment = {"PATH": f"{place}/bin:{os.environ['PATH']}", "LANG": "C.UTF-8"}
-        self._count = 0
-        self._outputs: dict[str, str] = {}
+        super().__init__(place)
         self._names: list[str] = []
         self._strangers: list[subprocess.Popen[str]] = []
-        os.makedirs(f"{place}/bin")
-        os.makedirs(f"{place}/commands")
+
+    @classmethod
+    def make_ready(cls, lock: str) -> None:
+        samples.build(lock)
 
     def board(
         self, processors: Sequence[str], faults: Mapping[str, Mapping[str, str]] | None = None
     ) -> None:
         self._names = list(processors)
-        text = "processors:\n"
-        for name in processors:
-            wrong = ", ".join(f"{k}: {v}" for k, v in (faults or {}).get(name, {}).items())
-            text += f"  - name: {name}\n    core: cortex-m3\n    machine: mps2-an385\n{_MEMORY}"
-            text += f"    faults: {{{wrong}}}\n" if wrong else ""
         with open(f"{self.place}/board.yaml", "w") as file:
-            file.write(text)
+            file.write(board_file(processors, faults or {}))
         with open(self.config, "w") as file:
             file.write("backend: sim\nboard: board.yaml\nrun-directory: run\n")
 
     def sample(self, behaviour: str) -> Sample:
         return Sample(samples.make(behaviour, self.place))
 
-    def behave(self, processor: str, behaviour: str) -> None:
-        pass  # what runs here is the very firmware
-
-    def bundle(self, sample: Sample | None, processor: str, **config: Any) -> str:
-        self._count += 1
-        bundle = f"{self.place}/bundle-{self._count}"
-        os.makedirs(f"{bundle}/rootfs")
-        if sample:
-            shutil.copy(sample.path, f"{bundle}/rootfs/{sample.name}")
-        annotations = {"remoteproc.name": processor} if processor else {}
-        args = config.get("args", [f"/{sample.name}"] if sample else [])
-        text = {
-            "ociVersion": "1.2.1",
-            "root": {"path": "rootfs"},
-            "process": {
-                "cwd": "/",
-                "args": args,
-            },
-            "annotations": {**annotations, **config.get("annotations", {})},
-        }
-        with open(f"{bundle}/config.json", "w") as file:
-            json.dump(text, file)
-        return bundle
-
-    def image_path(self, bundle: str) -> str:
-        return f"{bundle}/rootfs"
-
-    def outside(self, sample: Sample) -> str:
-        return shutil.copy(sample.path, f"{self.place}/outside.elf")
-
-    def words(self, *words: str) -> list[str]:
-        """Return the whole command line."""
-        return [PROGRAM, "--config", self.config, "--root", self.root, *words]
-
-    def command(
-        self, *words: str, timeout: float = 60.0, within: Sequence[str] = (), **options: Any
-    ) -> Outcome:
-        """Run it on files: a container inherits them, so a pipe would not end with the command.
-
-        `within` is a command that runs another one; `options` go to subprocess.run.
-        """
-        self._count += 1
-        stem = f"{self.place}/commands/{self._count}"
-        if words[0] in ("create", "run"):
-            self._outputs[words[-1]] = stem
-        began = time.monotonic()
-        with open(f"{stem}.out", "wb") as out, open(f"{stem}.err", "wb") as err:
-            streams = {"stdin": subprocess.DEVNULL, "stdout": out, "stderr": err}
-            options = {**streams, "env": self.environment, **options}
-            line = [*within, *self.words(*words)]
-            done = subprocess.run(line, timeout=timeout, check=False, **options)
-        seconds = time.monotonic() - began
-        return Outcome(done.returncode, _text(f"{stem}.out"), _text(f"{stem}.err"), seconds)
-
-    def output(self, container: str) -> tuple[str, str]:
-        stem = self._outputs[container]
-        return _text(f"{stem}.out"), _text(f"{stem}.err")
-
-    def start_by_hand(self, processor: str) -> None:
+    def start_by_hand(self, processor: str, *, wait: bool = True) -> None:
         device = f"remoteproc{self._names.index(processor)}"
         firmware = samples.make("prints and runs on", self.place)
         stranger = subprocess.Popen(
@@ -136,7 +81,7 @@ class SimBench(Bench):
         self._strangers.append(stranger)
         assert stranger.stdout and stranger.stdout.readline() == "running\n"
 
-    def crash(self, container: str) -> float:
+    def crash(self, container: str, kind: str = "fatal error") -> float:
         pid = self.state(container)["pid"]
         (simulator,) = children(pid)
         with Watched(pid) as supervisor:
@@ -145,38 +90,7 @@ class SimBench(Bench):
             assert supervisor.wait(15), "the supervisor did not notice"
             return time.monotonic() - began
 
-    def kill_supervisor(self, container: str) -> None:
-        with Watched(self.state(container)["pid"]) as supervisor:
-            supervisor.kill()
-            assert supervisor.wait(5)
-
     def close(self) -> list[str]:
         for stranger in self._strangers:
             stranger.communicate(timeout=10)
-        failures = []
-        with contextlib.suppress(FileNotFoundError):
-            for name in os.listdir(self.root):
-                if not name.startswith("@"):
-                    outcome = self.command("delete", "--force", name)
-                    failures += [outcome.err] if outcome.code else []
-        return failures + self.remains()
-
-    def remains(self, patience: float = 3.0) -> list[str]:
-        """Return the processes and files that are left of all containers, killing the former."""
-        deadline = time.monotonic() + patience
-        while (living := marked(f"{self.place}/bin")) and time.monotonic() < deadline:
-            time.sleep(0.02)
-        for pid in living:
-            kill(pid)
-        left = [f"process {pid}: {words}" for pid, words in living.items()]
-        for directory in (self.root, self.run_directory):
-            for above, directories, files in os.walk(directory):
-                left += [f"{above}/{name}" for name in files]
-                if directory == self.root:
-                    left += [f"{above}/{name}" for name in directories]
-        return left
-
-
-def _text(path: str) -> str:
-    with open(path, "rb") as file:
-        return file.read().decode(errors="backslashreplace")
+        return super().close()

@@ -23,8 +23,30 @@ def no_processors(world):
 
 @given(parsers.parse("the processor {processor} refuses to start with {errno}"))
 def refusing(world, processor, errno):
-    world.faults[processor] = {"start-error": errno}
-    world.set_up(world.processors)
+    world.set_fault(processor, "start-error", errno)
+
+
+@given(parsers.parse("the processor {processor} refuses to stop with {errno}"))
+def refusing_stop(world, processor, errno):
+    world.set_fault(processor, "stop-error", errno)
+
+
+@given(parsers.parse("the processor {processor} takes {seconds:g} s to start"))
+def slow(world, processor, seconds):
+    world.set_fault(processor, "start-delay", f"{seconds:g}")
+
+
+@given(parsers.parse("the boot loader has started {processor}"))
+def boot_loaded(world, processor):
+    world.set_fault(processor, "boot", "detached")
+
+
+@given(parsers.parse("the firmware directory is {kind}"))
+def firmware_directory(world, kind):
+    if kind == "watched":
+        world.bench.watch_firmware()
+    else:
+        world.bench.firmware_directory(kind)
 
 
 @given(parsers.re(r"an image whose firmware (?P<behaviour>.+)"))
@@ -133,6 +155,37 @@ def ran(world, container, processor):
 @given(parsers.parse("somebody started {processor} by hand"))
 def by_hand(world, processor):
     world.bench.start_by_hand(processor)
+
+
+@given(parsers.parse("somebody is starting {processor} by hand at this moment"))
+def by_hand_now(world, processor):
+    world.bench.start_by_hand(processor, wait=False)
+
+
+@given(parsers.parse("the processor crashed under {container} and was recovered"))
+def recovered(world, container):
+    world.bench.crash_and_recover(container)
+
+
+@given(
+    parsers.parse(
+        "the operator tried to stop {container} in vain, and {processor} is in order again"
+    )
+)
+def tried_to_stop(world, container, processor):
+    assert world.bench.command("kill", container).code == 1
+    world.bench.repair(processor)
+
+
+@given(parsers.parse("the driver of {processor} was removed"))
+def driver_removed(world, processor):
+    world.bench.unbind(processor)
+
+
+@given(parsers.parse("the supervisor of {container} was killed outright, and {processor} runs on"))
+def supervisor_killed(world, container, processor):
+    world.bench.kill_supervisor(container)
+    assert world.bench.hardware_state(processor) == "running"
 
 
 @given(parsers.parse("{container} has printed {text}"))

@@ -86,9 +86,44 @@ def ends(world, container):
     world.bench.wait_for_end(container)
 
 
-@when(parsers.parse("the processor crashes under {container}"))
+@when(parsers.re(r"the processor crashes under (?P<container>\S+)"))
 def crash(world, container):
     world.seconds = world.bench.crash(container)
+
+
+@when(parsers.parse("the processor crashes by {kind} under {container}"))
+def crash_by(world, kind, container):
+    world.seconds = world.bench.crash(container, kind)
+
+
+@when(parsers.parse("the processor crashes under {container} and is recovered"))
+def crash_and_recover(world, container):
+    world.bench.crash_and_recover(container)
+
+
+@when(
+    parsers.parse(
+        "the processor crashes under {container} {times:d} times and is recovered each time"
+    )
+)
+def crash_often(world, container, times):
+    for _ in range(times):
+        world.bench.crash_and_recover(container)
+
+
+@when(parsers.parse("the driver of {processor} is removed"))
+def remove_driver(world, processor):
+    world.bench.unbind(processor)
+
+
+@when(parsers.parse("somebody stops {processor} by hand"))
+def stop_by_hand(world, processor):
+    world.bench.stop_by_hand(processor)
+
+
+@when(parsers.parse("the operator gives the command {words}"))
+def give_command(world, words):
+    world.outcome = world.bench.command(*words.split())
 
 
 @when(parsers.parse("the supervisor of {container} is killed outright"))

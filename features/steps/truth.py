@@ -52,6 +52,31 @@ def processor_off(world, processor):
     assert (row["state"], row["owner"]) == ("offline", "")
 
 
+@then(parsers.parse("{processor} is attached for {container}"))
+def attached_for(world, processor, container):
+    row = world.bench.processor(processor)
+    assert (row["state"], row["owner"]) == ("attached", container)
+
+
+@then(parsers.parse("the boot loader's firmware is left running on {processor}"))
+def boot_loader_left(world, processor):
+    assert world.bench.processor(processor)["owner"] == ""
+    assert world.bench.hardware_state(processor) == "detached"
+
+
+@then(parsers.parse("{processor} goes off without a command"))
+def goes_off(world, processor):
+    deadline = time.monotonic() + 5
+    while world.bench.hardware_state(processor) != "offline":
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@then(parsers.parse("{processor} went off by that command"))
+def went_off(world, processor):
+    assert world.bench.hardware_state(processor) == "offline"
+
+
 @then(parsers.parse("the status of {container} is {status}"))
 def status(world, container, status):
     assert world.bench.state(container)["status"] == status
@@ -75,7 +100,53 @@ def gone(world, container):
     )
 
 
-@then(parsers.parse("{container} prints {text}"))
+@then(parsers.parse("it took {seconds:g} s or more"))
+def took(world, seconds):
+    assert world.outcome.seconds >= seconds
+
+
+@then(parsers.parse("a core dump is kept that holds {text}"))
+def core_dump(world, text):
+    (core,) = world.bench.coredumps()
+    assert core.startswith(b"\x7fELF") and text.encode() in core
+
+
+@then("no core dump is kept")
+def no_core_dump(world):
+    assert world.bench.coredumps() == []
+
+
+@then("every firmware file came whole and was not changed")
+def came_whole(world):
+    world.firmware_events = [e for e in world.bench.firmware_events() if e[0][0] != "."]
+    lives = {}
+    for name, event in world.firmware_events:
+        lives.setdefault(name, []).append(event)
+    assert lives
+    for name, events in lives.items():
+        assert events in (["moved here"], ["moved here", "removed"]), name
+
+
+@then(parsers.re(r"(?P<came>\d+) firmware files? came and (?P<went>\d+) went"))
+def came_and_went(world, came, went):
+    events = [event for _, event in world.firmware_events]
+    assert (events.count("moved here"), events.count("removed")) == (int(came), int(went))
+
+
+@then(parsers.re(r"(?P<container>\S+) prints (?P<times>\d+) times (?P<text>.+)"))
+def prints_often(world, container, times, text):
+    deadline = time.monotonic() + 15
+    while (out := world.bench.output(container)[0]).count(text) < int(times):
+        assert time.monotonic() < deadline, out
+        time.sleep(0.02)
+
+
+@then(parsers.parse('the runtime remarks {times:d} times on {container}: "{text}"'))
+def remarks_often(world, times, container, text):
+    assert world.bench.output(container)[1].count(text) == times
+
+
+@then(parsers.re(r"(?P<container>\S+) prints (?!\d+ times )(?P<text>.+)"))
 def prints(world, container, text):
     world.bench.wait_for_output(container, text)
 

@@ -19,7 +19,6 @@ class World:
         self.behaviour = ""
         self.bundle = None  # of the image at hand, if one was made beforehand
         self.annotations = {}
-        self.behaviours = {}  # by container
         self.outcome: Outcome | None = None
         self.seconds = 0.0
         self.shown = ""
@@ -29,6 +28,10 @@ class World:
         self.processors = processors
         self.bench.board(processors, self.faults)
 
+    def set_fault(self, processor, fault, value):
+        self.faults.setdefault(processor, {})[fault] = value
+        self.set_up(self.processors)
+
     def make_bundle(self, processor):
         if self.bundle is None:
             sample = self.bench.sample(self.behaviour or "prints and runs on")
@@ -37,14 +40,10 @@ class World:
 
     def create(self, container, processor):
         outcome = self.bench.command("create", "--bundle", self.make_bundle(processor), container)
-        self.behaviours[container] = processor, self.behaviour
         return outcome
 
     def start(self, container):
-        outcome = self.bench.command("start", container)
-        if outcome.code == 0:
-            self.bench.behave(*self.behaviours[container])
-        return outcome
+        return self.bench.command("start", container)
 
     def deploy(self, container, processor):
         outcome = self.create(container, processor)

@@ -1,0 +1,139 @@
+"""What benches on this machine have in common: the command line, bundles in a directory."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from features.benches.bench import Bench, Outcome, Sample
+from features.benches.processes import Watched, kill, marked
+
+PROGRAMS = os.path.dirname(sys.executable)
+SOURCES = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+class HostBench(Bench):
+    """All of it is under `place`, which is in the PATH of every process it starts: a mark."""
+
+    def __init__(self, place: str) -> None:
+        self.place = place
+        self.config = f"{place}/config.yaml"
+        self.root = f"{place}/state"
+        self.run_directory = f"{place}/run"
+        self.environment = {"PATH": f"{place}/bin:{os.environ['PATH']}", "LANG": "C.UTF-8"}
+        self._count = 0
+        self._outputs: dict[str, str] = {}
+        os.makedirs(f"{place}/bin")
+        os.makedirs(f"{place}/commands")
+
+    def bundle(self, sample: Sample | None, processor: str, **config: Any) -> str:
+        self._count += 1
+        bundle = f"{self.place}/bundle-{self._count}"
+        os.makedirs(f"{bundle}/rootfs")
+        if sample:
+            shutil.copy(sample.path, f"{bundle}/rootfs/{sample.name}")
+        annotations = {"remoteproc.name": processor} if processor else {}
+        args = config.get("args", [f"/{sample.name}"] if sample else [])
+        text = {
+            "ociVersion": "1.2.1",
+            "root": {"path": "rootfs"},
+            "process": {
+                "cwd": "/",
+                "args": args,
+            },
+            "annotations": {**annotations, **config.get("annotations", {})},
+        }
+        with open(f"{bundle}/config.json", "w") as file:
+            json.dump(text, file)
+        return bundle
+
+    def image_path(self, bundle: str) -> str:
+        return f"{bundle}/rootfs"
+
+    def outside(self, sample: Sample) -> str:
+        return shutil.copy(sample.path, f"{self.place}/outside.elf")
+
+    def words(self, *words: str) -> list[str]:
+        """Return the whole command line."""
+        return [
+            f"{PROGRAMS}/remoteproc-runtime",
+            "--config",
+            self.config,
+            "--root",
+            self.root,
+            *words,
+        ]
+
+    def command(
+        self, *words: str, timeout: float = 60.0, within: Sequence[str] = (), **options: Any
+    ) -> Outcome:
+        """Run it on files: a container inherits them, so a pipe would not end with the command.
+
+        `within` is a command that runs another one; `options` go to subprocess.run.
+        """
+        self._count += 1
+        stem = f"{self.place}/commands/{self._count}"
+        if words[0] in ("create", "run"):
+            self._outputs[words[-1]] = stem
+        began = time.monotonic()
+        with open(f"{stem}.out", "wb") as out, open(f"{stem}.err", "wb") as err:
+            streams = {"stdin": subprocess.DEVNULL, "stdout": out, "stderr": err}
+            options = {**streams, "env": self.environment, **options}
+            line = [*within, *self.words(*words)]
+            done = subprocess.run(line, timeout=timeout, check=False, **options)
+        seconds = time.monotonic() - began
+        return Outcome(done.returncode, _text(f"{stem}.out"), _text(f"{stem}.err"), seconds)
+
+    def output(self, container: str) -> tuple[str, str]:
+        stem = self._outputs[container]
+        return _text(f"{stem}.out"), _text(f"{stem}.err")
+
+    def kill_supervisor(self, container: str) -> None:
+        with Watched(self.state(container)["pid"]) as supervisor:
+            supervisor.kill()
+            assert supervisor.wait(5)
+
+    def close(self) -> list[str]:
+        left = self.delete_all()
+        return left + self.take_down() + self.remains()
+
+    def delete_all(self) -> list[str]:
+        """Delete all containers; return complaints."""
+        failures = []
+        with contextlib.suppress(FileNotFoundError):
+            for name in os.listdir(self.root):
+                if not name.startswith("@"):
+                    outcome = self.command("delete", "--force", name)
+                    failures += [outcome.err] if outcome.code else []
+        return failures
+
+    def take_down(self) -> list[str]:
+        """Take the board down once there are no containers; return what is not as it was."""
+        return []
+
+    def remains(self, patience: float = 3.0) -> list[str]:
+        """Return the processes and files that are left of all containers, killing the former."""
+        deadline = time.monotonic() + patience
+        while (living := marked(f"{self.place}/bin")) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        for pid in living:
+            kill(pid)
+        left = [f"process {pid}: {words}" for pid, words in living.items()]
+        for directory in (self.root, self.run_directory):
+            for above, directories, files in os.walk(directory):
+                left += [f"{above}/{name}" for name in files]
+                if directory == self.root:
+                    left += [f"{above}/{name}" for name in directories]
+        return left
+
+
+def _text(path: str) -> str:
+    with open(path, "rb") as file:
+        return file.read().decode(errors="backslashreplace")

@@ -1,0 +1,97 @@
+"""The bench `kernel`: processors of the running kernel. For the guests of tests/board only.
+
+The processors are those of its module rproc_test, which execute nothing: see `player`.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+
+from features.benches import samples
+from features.benches.bench import Sample
+from features.benches.player import Player, firmware
+from features.benches.tree import TreeBench
+
+_MODULE = f"{os.environ.get('BOARD_DIRECTORY', '')}/processors.ko"
+_DRIVER = "/sys/bus/platform/drivers/rproc_test"
+
+
+def _has_release_switch() -> bool:
+    with open("/proc/devices") as devices:  # CONFIG_REMOTEPROC_CDEV
+        return any(line.endswith(" remoteproc\n") for line in devices)
+
+
+class KernelBench(TreeBench):
+    """The module is loaded anew for each board."""
+
+    abilities = TreeBench.abilities | {
+        *("crash-types", "crash-kinds", "driver-unbinding", "boot-loaded-firmware"),
+        *("firmware-by-the-kernel's-rules",),
+        "release-switch" if _has_release_switch() else "no-release-switch",
+    }
+
+    def __init__(self, place: str) -> None:
+        if not os.path.isfile(_MODULE):
+            raise AssertionError("runs in a guest only: tests/board/run -- pytest features ...")
+        super().__init__(place)
+        self._loaded: tuple[object, ...] = ()
+        self._player: Player | None = None
+
+    def provide(self, processors: Sequence[str], faults: Mapping[str, Mapping[str, str]]) -> None:
+        boots = [faults.get(name, {}).get("boot", "") for name in processors]
+        if (tuple(processors), *boots) != self._loaded:
+            self._unload()
+            if processors:
+                words = [f"names={','.join(processors)}"]
+                words.append("detached=" + ",".join("01"[boot != ""] for boot in boots))
+                words.append("auto_boot=" + ",".join("01"[boot == "attached"] for boot in boots))
+                subprocess.run(["insmod", _MODULE, *words], check=True, timeout=30)
+            self._loaded = (tuple(processors), *boots)
+            self._player = Player(processors)
+        for name in processors:
+            for fault, value in faults.get(name, {}).items():
+                if fault != "boot":
+                    self.set_fault(name, fault, value)
+
+    def set_fault(self, processor: str, fault: str, value: str) -> None:
+        if fault == "start-delay":
+            self.write(processor, "device/start_delay_ms", str(int(1000 * float(value or 0))))
+        else:
+            number = getattr(errno, value) if value else 0
+            self.write(processor, f"device/{fault.replace('-', '_')}", str(number))
+
+    def sample(self, behaviour: str) -> Sample:
+        path = f"{self.place}/{behaviour.replace(' ', '-')}.elf"
+        try:
+            data = firmware(behaviour)
+        except KeyError:
+            return Sample(samples.spoil(firmware("prints and runs on"), behaviour, self.place))
+        with open(path, "wb") as file:
+            file.write(data)
+        return Sample(path)
+
+    def inject(self, processor: str, kind: str) -> None:
+        super().inject(processor, kind)
+        assert self._player
+        self._player.restart(processor)
+
+    def unbind(self, processor: str) -> None:
+        device = os.path.basename(os.path.realpath(self.path(processor, "device")))
+        self._before.pop(processor)
+        with open(f"{_DRIVER}/unbind", "w") as file:
+            file.write(device)
+
+    def take_down(self) -> list[str]:
+        left = super().take_down()
+        self._unload()
+        return left
+
+    def _unload(self) -> None:
+        if self._player:
+            self._player.close()
+            self._player = None
+        if os.path.isdir(_DRIVER):
+            subprocess.run(["rmmod", "rproc_test"], check=True, timeout=30)
