@@ -38,6 +38,7 @@ def answer(
 
     Raises what `read` raises.
     """
+    words = _unshelled(words)
     name = words[0].rpartition("/")[2] if words else ""
     if name == "status":
         running = container.status is Status.RUNNING
@@ -55,6 +56,13 @@ def answer(
         return Reply(0, listing.encode())
     shown = ascii(words[0]) if words else "no command"
     return Reply(UNKNOWN, f"firmware has no program {shown}; there are\n{listing}".encode())
+
+
+def _unshelled(words: Sequence[str]) -> Sequence[str]:
+    """Return what a shell would run first: health checks come as `sh -c "status || exit 1"`."""
+    if len(words) == 3 and words[0].rpartition("/")[2] == "sh" and words[1] == "-c":
+        return words[2].partition("||")[0].split()
+    return words
 
 
 def _place(container: FirmwareContainer) -> str:

@@ -11,6 +11,7 @@ import os
 import stat
 from typing import Any
 
+from adapters.oci.sandbox import is_sandbox
 from adapters.oci.surroundings import read_enclosure, read_hooks
 from adapters.oci.value import Value
 from domain.annotations import without_ours
@@ -19,7 +20,6 @@ from domain.lifecycle import CreateRequest
 
 _LIMIT = 8 << 20  # bytes; what engines write has some kilobytes
 # A pod's annotations are on its sandbox as well (containerd internal/cri/annotations).
-_CONTAINER_TYPE = "io.kubernetes.cri.container-type"
 
 
 def read_bundle(container_id: str, bundle: str) -> CreateRequest:
@@ -32,7 +32,7 @@ def read_bundle(container_id: str, bundle: str) -> CreateRequest:
     root = config.need("root", hint='add "root": {"path": "rootfs"}').need("path")
     given, terminal = config.get("annotations"), process.get("terminal")
     annotations = given.texts() if given else {}
-    sandbox = annotations.get(_CONTAINER_TYPE) == "sandbox"
+    sandbox = is_sandbox(process, annotations)
     return CreateRequest(
         id=container_id,
         bundle=bundle,

@@ -244,3 +244,18 @@ def test_any_json(bundle, config):
 def test_any_bytes(bundle, data):
     with pytest.raises(RemoteprocError):
         read_bundle("c1", bundle(data))
+
+
+@pytest.mark.parametrize(
+    ("args", "annotations"),
+    [
+        (["/pause"], {"io.kubernetes.cri.container-type": "sandbox", "remoteproc.name": "m4"}),
+        (["a", "b"], {"io.kubernetes.cri-o.ContainerType": "sandbox"}),
+        (["/pause"], {}),
+        (["/catatonit", "-P"], {}),
+    ],
+)
+def test_a_sandbox_has_no_firmware(bundle, args, annotations):
+    config = changed(["process", "args"], args)
+    config["annotations"] = annotations
+    assert read_bundle("c1", bundle(config)).entry == ""

@@ -1,0 +1,22 @@
+"""Recognises a pod's sandbox: the container that only keeps the pod's namespaces."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from adapters.oci.value import Value
+from domain.annotations import PREFIX
+
+_MARKS = ("io.kubernetes.cri.container-type", "io.kubernetes.cri-o.ContainerType")
+
+# Where no annotation says so: Podman's (podman pod create), and Kubernetes' own image.
+_PAUSES = (["/catatonit", "-P"], ["/pause"])
+
+
+def is_sandbox(process: Value, annotations: Mapping[str, str]) -> bool:
+    """Tell whether the process is none for a processor. Raises InvalidRequest."""
+    if any(annotations.get(mark) == "sandbox" for mark in _MARKS):
+        return True
+    args = process.get("args")
+    words = [item.text() for item in args.items()] if args else []
+    return words in _PAUSES and not any(name.startswith(PREFIX) for name in annotations)
