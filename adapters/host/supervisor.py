@@ -20,7 +20,7 @@ from adapters.host.input import Input
 from adapters.host.output import Output
 from adapters.host.tenure import Tenure
 from domain import supervision as sv
-from domain.container import Exit
+from domain.container import KILLED, Exit
 from domain.errors import RemoteprocError
 from domain.firmware import FirmwareImage
 from domain.ports import Processor
@@ -61,9 +61,14 @@ class Supervisor:
 
     def run(self) -> int:
         """Serve until the container has ended; return its exit status."""
-        while self._exit is None:
-            self._turn()
-        return self._exit
+        try:
+            while self._exit is None:
+                self._turn()
+        except Exception as error:  # a mistake of ours: the processor must not be nobody's
+            problem = f"internal error: {type(error).__name__}: {error}"
+            self._output.remark(problem)
+            self._finish(KILLED, problem)
+        return KILLED if self._exit is None else self._exit
 
     def _turn(self) -> None:
         active = self._state.phase in (sv.Phase.RUNNING, sv.Phase.PAUSED)
