@@ -9,16 +9,12 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 from google.protobuf.message import Message
 
-from adapters.containerd import stats
 from adapters.containerd.api import events_pb2 as events
 from adapters.containerd.api import task_pb2 as api
-from adapters.containerd.api.anys import pack
-from adapters.containerd.api.process_pb2 import ProcessInfo
 from adapters.containerd.events import Publisher
 from adapters.containerd.exits import Exits
 from adapters.containerd.mounts import mount_all, unmount_all
@@ -26,7 +22,7 @@ from adapters.containerd.stdio import TaskIO
 from adapters.containerd.task import Task, Tasks
 from adapters.containerd.times import timestamp
 from adapters.containerd.ttrpc.context import Context
-from adapters.containerd.ttrpc.errors import Code, RpcError
+from adapters.containerd.views import Handlers, TaskViews
 from adapters.oci.bundle import read_bundle
 from domain.container import Exit, Status
 from domain.errors import NotFound, Unsupported, WrongState
@@ -34,8 +30,6 @@ from domain.lifecycle import Lifecycle
 
 SERVICES = ("containerd.task.v2.Task", "containerd.task.v3.Task")
 _WINDS_UP_WITHIN = 10.0  # seconds between a supervisor's record and its end
-
-Handlers = Mapping[str, tuple[type[Message], Callable[[Context, Any], Message | None]]]
 
 
 class TaskService:
@@ -61,22 +55,13 @@ class TaskService:
     def handlers(self) -> Handlers:
         """Return the methods, by name, as ttrpc's server takes them."""
         return {
-            "State": (api.StateRequest, self.state),
+            **TaskViews(self._tasks).handlers(),
             "Create": (api.CreateTaskRequest, self.create),
             "Start": (api.StartRequest, self.start),
             "Delete": (api.DeleteRequest, self.delete),
-            "Pids": (api.PidsRequest, self.pids),
             "Pause": (api.PauseRequest, self.pause),
             "Resume": (api.ResumeRequest, self.resume),
-            "Checkpoint": (api.CheckpointTaskRequest, self.checkpoint),
             "Kill": (api.KillRequest, self.kill),
-            "Exec": (api.ExecProcessRequest, self.exec),
-            "ResizePty": (api.ResizePtyRequest, self.resize_pty),
-            "CloseIO": (api.CloseIORequest, self.close_io),
-            "Update": (api.UpdateTaskRequest, self.update),
-            "Wait": (api.WaitRequest, self.wait),
-            "Stats": (api.StatsRequest, self.stats),
-            "Connect": (api.ConnectRequest, self.connect),
             "Shutdown": (api.ShutdownRequest, self.shutdown),
         }
 
@@ -120,14 +105,14 @@ class TaskService:
 
     def start(self, _: Context, request: api.StartRequest) -> Message:
         """Run the firmware."""
-        task = self._task(request)
+        task = self._tasks.of(request)
         with task.operating, task.starting():
             self._lifecycle().start(task.id)
         return api.StartResponse(pid=task.pid)
 
     def kill(self, _: Context, request: api.KillRequest) -> None:
         """Send a signal. What has ended is not found, which callers take for success."""
-        task = self._task(request)
+        task = self._tasks.of(request)
         if task.exit is not None:
             raise NotFound("process already finished")
         try:
@@ -145,7 +130,7 @@ class TaskService:
 
     def delete(self, _: Context, request: api.DeleteRequest) -> Message:
         """Forget a task that has ended, and unmount its root file system."""
-        task = self._task(request)
+        task = self._tasks.of(request)
         with task.operating:
             seconds = _WINDS_UP_WITHIN if self._has_stopped(task) else 0
             exit_ = task.wait(seconds)
@@ -166,48 +151,6 @@ class TaskService:
         )
         return api.DeleteResponse(pid=task.pid, exit_status=exit_.status, exited_at=at)
 
-    def wait(self, context: Context, request: api.WaitRequest) -> Message:
-        """Wait for the end, however long it takes."""
-        exit_ = self._task(request).wait(on_cancel=context.on_cancel)
-        if exit_ is None:
-            raise RpcError(Code.CANCELED, "context canceled")
-        return api.WaitResponse(exit_status=exit_.status, exited_at=timestamp(exit_.at))
-
-    def state(self, _: Context, request: api.StateRequest) -> Message:
-        """Tell what is known of a task."""
-        task = self._task(request)
-        stdin, stdout, stderr = task.io.names
-        exit_ = task.exit
-        return api.StateResponse(
-            id=task.id,
-            bundle=task.bundle,
-            pid=task.pid,
-            status=task.status,  # type: ignore[arg-type]
-            stdin=stdin,
-            stdout=stdout,
-            stderr=stderr,
-            terminal=task.io.terminal,
-            exit_status=exit_.status if exit_ else 0,
-            exited_at=timestamp(exit_.at) if exit_ else None,
-        )
-
-    def pids(self, _: Context, request: api.PidsRequest) -> Message:
-        """List the supervisor and what runs below it, such as a simulator.
-
-        Of a task that has ended the supervisor is still named: containerd takes an empty list, at
-        its restart, for a sign to kill the shim, and the exit would be lost.
-        """
-        task = self._tasks.get(request.id)
-        pids = stats.tree(task.pid) if task.exit is None else [task.pid]
-        return api.PidsResponse(processes=[ProcessInfo(pid=pid) for pid in pids])
-
-    def stats(self, _: Context, request: api.StatsRequest) -> Message:
-        """Measure the supervisor and what runs below it."""
-        task = self._tasks.get(request.id)
-        if task.exit is not None:
-            raise NotFound(f"task {task.id} has ended")
-        return api.StatsResponse(stats=pack(stats.measure(stats.tree(task.pid))))
-
     def pause(self, _: Context, request: api.PauseRequest) -> None:
         """Freeze the firmware, where the processor can."""
         task = self._tasks.get(request.id)
@@ -224,49 +167,10 @@ class TaskService:
             task.paused = False
             self._publisher.publish("/tasks/resumed", events.TaskResumed(container_id=task.id))
 
-    def connect(self, _: Context, request: api.ConnectRequest) -> Message:
-        """Tell the pids; containerd asks this to see whether the shim is well."""
-        try:
-            pid = self._tasks.get(request.id).pid
-        except NotFound:
-            pid = 0
-        return api.ConnectResponse(shim_pid=os.getpid(), task_pid=pid)
-
-    def close_io(self, _: Context, request: api.CloseIORequest) -> None:
-        """Close the firmware's stdin."""
-        task = self._task(request)
-        if request.stdin:
-            task.io.close_stdin()
-
-    def resize_pty(self, _: Context, request: api.ResizePtyRequest) -> None:
-        """Do nothing: firmware does not know of a terminal's size."""
-        self._task(request)
-
     def shutdown(self, _: Context, __: api.ShutdownRequest) -> None:
         """End the shim, unless there still are tasks."""
         if not len(self._tasks):
             self._stop()
-
-    def exec(self, _: Context, request: api.ExecProcessRequest) -> None:
-        """Refuse."""
-        self._tasks.get(request.id)
-        raise Unsupported(f"cannot run a program in container {request.id}: it is firmware")
-
-    def update(self, _: Context, request: api.UpdateTaskRequest) -> None:
-        """Refuse."""
-        self._tasks.get(request.id)
-        raise Unsupported(f"cannot change the resources of container {request.id}: it is firmware")
-
-    def checkpoint(self, _: Context, request: api.CheckpointTaskRequest) -> None:
-        """Refuse."""
-        self._tasks.get(request.id)
-        raise Unsupported(f"cannot checkpoint container {request.id}: it is firmware")
-
-    def _task(self, request: Any) -> Task:
-        task = self._tasks.get(request.id)
-        if request.exec_id:
-            raise NotFound(f"process {request.exec_id} of task {request.id} not found")
-        return task
 
 
 def _created(request: api.CreateTaskRequest, pid: int) -> Message:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 from adapters.containerd.api.events_pb2 import TaskExit, TaskStart
 from adapters.containerd.api.process_pb2 import Status
@@ -13,6 +14,13 @@ from adapters.containerd.stdio import TaskIO
 from adapters.containerd.times import timestamp
 from domain.container import Exit
 from domain.errors import AlreadyExists, NotFound
+
+
+class Request(Protocol):
+    """A request that names a task and maybe one of its processes."""
+
+    id: str
+    exec_id: str
 
 
 class Task:
@@ -141,6 +149,13 @@ class Tasks:
         task = self._tasks.get(container_id)
         if task is None:
             raise NotFound(f"task {container_id} not found")
+        return task
+
+    def of(self, request: Request) -> Task:
+        """Return the task whose own process is meant; there are no others. Raises NotFound."""
+        task = self.get(request.id)
+        if request.exec_id:
+            raise NotFound(f"process {request.exec_id} of task {request.id} not found")
         return task
 
     def remove(self, task: Task) -> None:
