@@ -108,14 +108,12 @@ class RemoteProc:
                 self._try_to_recover()
 
     def write_coredump(self, word: str) -> None:
-        """Take `disabled`, `enabled` or `inline`; no core is dumped yet."""
-        with self._lock:
-            self.poll()
-            if self.state == CRASHED:
-                raise failure(EBUSY)
-            if word not in ("disabled", "enabled", "inline"):
-                raise failure(EINVAL)
-            self.coredump = word
+        """Take `disabled`, `enabled` or `inline`; alone of all, it waits for no other change."""
+        if self.state == CRASHED:
+            raise failure(EBUSY)
+        if word not in ("disabled", "enabled", "inline"):
+            raise failure(EINVAL)
+        self.coredump = word
 
     def crash(self, reason: str) -> None:
         """Make the running firmware crash, as debugfs `crash` does; else no effect."""

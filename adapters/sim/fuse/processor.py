@@ -28,9 +28,7 @@ def attributes(keeper: Keeper) -> dict[str, Node]:
         "state": Attribute(lambda: _line(rproc.state), _ordered(keeper, rproc.write_state)),
         "firmware": Attribute(lambda: _line(_firmware(rproc)), _firmware_store(keeper)),
         "recovery": Attribute(lambda: _line(_recovery(rproc)), _recovery_store(keeper)),
-        "coredump": Attribute(
-            lambda: _line(rproc.coredump), _ordered(keeper, rproc.write_coredump)
-        ),
+        "coredump": Attribute(lambda: _line(rproc.coredump), _coredump_store(rproc)),
     }
 
 
@@ -99,6 +97,14 @@ def _recovery_store(keeper: Keeper) -> Callable[[bytes], None]:
     return store
 
 
+def _coredump_store(rproc: RemoteProc) -> Callable[[bytes], None]:
+    def store(data: bytes) -> None:
+        if data:
+            rproc.write_coredump(_word(data))
+
+    return store
+
+
 def _prefix(
     store: Callable[[bytes], None], longest: int, words: tuple[str, ...]
 ) -> Callable[[bytes], None]:
@@ -115,7 +121,7 @@ def _prefix(
 
 
 def _debug_coredump_store(keeper: Keeper) -> Callable[[bytes], None]:
-    store = _prefix(_ordered(keeper, keeper.rproc.write_coredump), 20, _COREDUMP)
+    store = _prefix(_coredump_store(keeper.rproc), 20, _COREDUMP)
 
     def checked(data: bytes) -> None:
         if keeper.rproc.state == CRASHED:
