@@ -17,6 +17,10 @@ class Step(NamedTuple):
     simulated: Any = None  # its answer, where that differs
     reason: str = ""
 
+    def expected_of(self, side: str) -> Any:
+        """The answer of `sim` or of `kernel`."""
+        return self.simulated if side == "sim" and self.reason else self.answer
+
     def but_simulated(self, answer: Any, reason: str) -> Step:
         return self._replace(simulated=answer, reason=reason)
 

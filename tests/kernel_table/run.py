@@ -18,6 +18,7 @@ import shutil
 import sys
 import threading
 import time
+from functools import partial
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
@@ -308,7 +309,7 @@ def run(root, processors, wanted=""):
         processor.reset()
         if row.processor == "offline":
             processor.op_write("firmware", "ok.elf")
-        steps = [answer(lambda s=step: processor.do(*s.do)) for step in row.steps]
+        steps = [answer(partial(processor.do, *step.do)) for step in row.steps]
         processor.op_free_dumps()
         processor.reset()
         yield row.name, steps

@@ -1,0 +1,200 @@
+"""A simulated board that is mounted lives, refuses and ends as users of the kernel expect."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+
+import pytest
+
+from tests.kernel_table import images
+from tests.kernel_table import run as table
+from tests.kernel_table.rows import ROWS
+from tests.simulator import CHECKOUT, PROGRAM, Simulator
+from tests.unit.sim.helpers import alive
+
+pytestmark = [
+    pytest.mark.skipif(
+        os.getuid() != 0 or not os.path.exists("/dev/fuse"), reason="needs root and /dev/fuse"
+    ),
+]
+
+SHELL = """
+set -eu
+cd "$1"
+processor=sys/class/remoteproc/remoteproc0
+[ "$(cat $processor/name)" = m4 ]
+[ "$(cat $processor/state)" = offline ]
+echo hello.elf >$processor/firmware
+echo disabled >$processor/recovery
+echo start >$processor/state
+[ "$(cat $processor/state)" = running ]
+until cat sys/kernel/debug/remoteproc/remoteproc0/trace0 | grep -q 'trace line 3'; do sleep 0.1; done
+if echo hello.elf >$processor/firmware; then exit 3; fi 2>/dev/null
+echo 2 >sys/kernel/debug/remoteproc/remoteproc0/crash
+until [ "$(cat $processor/state)" = crashed ]; do sleep 0.1; done
+cat sys/kernel/debug/remoteproc/remoteproc0/trace0 | grep -q 'trace line 3'
+echo recover >$processor/recovery
+[ "$(cat $processor/state)" = running ]
+echo stop >$processor/state
+[ "$(cat $processor/state)" = offline ]
+if echo stop >$processor/state; then exit 4; fi 2>/dev/null
+echo EIO >sys/kernel/debug/remoteproc-sim/remoteproc0/start_error
+if echo start >$processor/state; then exit 5; fi 2>/dev/null
+echo lived
+"""
+
+
+@pytest.fixture
+def simulator():
+    with Simulator() as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def trace_elf():
+    subprocess.run(["make", "-s", "-C", f"{CHECKOUT}/firmware"], check=True)
+    return f"{CHECKOUT}/firmware/build/cortex-m3/trace.elf"
+
+
+def put(simulator, name, value):
+    with open(f"{simulator.root}/sys/{name}", "w") as file:
+        file.write(value)
+
+
+def get(simulator, name):
+    with open(f"{simulator.root}/sys/{name}") as file:
+        return file.read().rstrip("\n")
+
+
+def started(simulator, trace_elf):
+    """Start a firmware; return QEMU's pid."""
+    shutil.copy(trace_elf, f"{simulator.root}/lib/firmware/trace.elf")
+    put(simulator, "class/remoteproc/remoteproc0/firmware", "trace.elf")
+    put(simulator, "class/remoteproc/remoteproc0/state", "start")
+    return int(get(simulator, "kernel/debug/remoteproc-sim/remoteproc0/pid"))
+
+
+def gone(pid):
+    deadline = time.monotonic() + 5
+    while alive(pid) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return not alive(pid)
+
+
+def mounted(root):
+    with open("/proc/self/mounts") as file:
+        return f" {root}/sys " in file.read()
+
+
+def refused(*arguments):
+    done = subprocess.run(
+        [*PROGRAM, *arguments], cwd=CHECKOUT, capture_output=True, text=True, timeout=30
+    )
+    assert done.returncode in (1, 2)
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("remoteproc-sim: ")
+    return line
+
+
+def test_a_whole_life_by_cat_and_echo(simulator, trace_elf):
+    shutil.copy(trace_elf, f"{simulator.root}/lib/firmware/hello.elf")
+    done = subprocess.run(
+        ["bash", "-c", SHELL, "life", simulator.root], capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stdout) == (0, "lived\n"), done.stderr
+
+
+@pytest.mark.slow
+def test_it_answers_as_the_table_says():
+    """The same table runs against a real kernel: tests/board/test_same_answers.py."""
+    with Simulator() as simulator:
+        images.write(f"{simulator.root}/lib/firmware")
+        names = {"offline": "m4", "detached": "dsp"}
+        answers = dict(table.run(simulator.root, names))
+    assert len(answers) == len(ROWS)
+    wrong = [
+        (row.name, step.do, step.expected_of("sim"), got)
+        for row in ROWS
+        for step, got in zip(row.steps, answers[row.name], strict=True)
+        if got != step.expected_of("sim")
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_leaves_nothing(simulator, trace_elf, number):
+    pid = started(simulator, trace_elf)
+    os.unlink(f"{simulator.root}/lib/firmware/trace.elf")
+    assert simulator.end(number) == (0, "")
+    assert gone(pid)
+    assert not mounted(simulator.root)
+    assert not os.path.exists(simulator.root)
+
+
+def test_a_signal_during_a_slow_start_ends_it_at_once(simulator, trace_elf):
+    put(simulator, "kernel/debug/remoteproc-sim/remoteproc0/start_delay", "30")
+    shutil.copy(trace_elf, f"{simulator.root}/lib/firmware/trace.elf")
+    put(simulator, "class/remoteproc/remoteproc0/firmware", "trace.elf")
+    state = f"{simulator.root}/sys/class/remoteproc/remoteproc0/state"
+    writer = subprocess.Popen(["bash", "-c", f"echo start >{state}"], stderr=subprocess.DEVNULL)
+    time.sleep(0.5)
+    before = time.monotonic()
+    simulator.end()
+    assert writer.wait(10) != 0
+    assert time.monotonic() - before < 5
+
+
+def test_an_unmount_from_outside_ends_it(simulator):
+    subprocess.run(["umount", f"{simulator.root}/sys"], check=True)
+    simulator.process.wait(10)
+    assert not os.path.exists(simulator.root)
+
+
+def test_a_killed_one_takes_qemu_along_and_the_next_clears_up(simulator, trace_elf):
+    pid = started(simulator, trace_elf)
+    simulator.end(signal.SIGKILL)
+    assert gone(pid)
+    assert mounted(simulator.root)
+    with Simulator(root=simulator.root) as successor:
+        assert get(successor, "class/remoteproc/remoteproc0/state") == "offline"
+        os.unlink(f"{successor.root}/lib/firmware/trace.elf")
+        assert successor.end() == (0, "")
+    assert not os.path.exists(simulator.root)
+
+
+def test_users_files_stay(simulator, trace_elf):
+    started(simulator, trace_elf)
+    simulator.end()
+    assert os.path.exists(f"{simulator.root}/lib/firmware/trace.elf")
+    with Simulator(root=simulator.root) as again:
+        assert again.end()[0] == 0
+
+
+def test_two_on_one_root(simulator):
+    line = refused("--board", "quad", "--root", simulator.root)
+    assert f"in use by process {simulator.process.pid}" in line
+    assert get(simulator, "class/remoteproc/remoteproc0/state") == "offline"
+
+
+@pytest.mark.parametrize("root", ["/", "/proc", "/etc"])
+def test_a_root_with_something_in_it(root):
+    assert "is not empty" in refused("--board", "quad", "--root", root)
+
+
+def test_mistakes(tmp_path):
+    assert "no board is called 'nosuch'" in refused("--board", "nosuch", "--root", f"{tmp_path}/r")
+    board = tmp_path / "b.yaml"
+    board.write_text("processors: [{name: m4}]\n")
+    assert f"{board}:1: " in refused("--board", str(board), "--root", f"{tmp_path}/r")
+    assert "--root" in refused("--board", "quad")
+    assert os.listdir(tmp_path) == ["b.yaml"]
+
+
+def test_unknown_faults_are_refused(simulator):
+    for name, value in (("start_error", "EWHAT"), ("start_delay", "61"), ("crash_after", "-1")):
+        with pytest.raises(OSError, match="Invalid argument"):
+            put(simulator, f"kernel/debug/remoteproc-sim/remoteproc0/{name}", value)
