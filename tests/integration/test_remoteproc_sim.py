@@ -32,11 +32,12 @@ echo hello.elf >$processor/firmware
 echo disabled >$processor/recovery
 echo start >$processor/state
 [ "$(cat $processor/state)" = running ]
-until cat sys/kernel/debug/remoteproc/remoteproc0/trace0 | grep -q 'trace line 3'; do sleep 0.1; done
+trace=sys/kernel/debug/remoteproc/remoteproc0/trace0
+until cat $trace | grep -q 'trace line 3'; do sleep 0.1; done
 if echo hello.elf >$processor/firmware; then exit 3; fi 2>/dev/null
 echo 2 >sys/kernel/debug/remoteproc/remoteproc0/crash
 until [ "$(cat $processor/state)" = crashed ]; do sleep 0.1; done
-cat sys/kernel/debug/remoteproc/remoteproc0/trace0 | grep -q 'trace line 3'
+cat $trace | grep -q 'trace line 3'
 echo recover >$processor/recovery
 [ "$(cat $processor/state)" = running ]
 echo stop >$processor/state

@@ -1,0 +1,285 @@
+"""What a step of the table can do to a processor, real or simulated."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import json
+import os
+import shutil
+import threading
+import time
+
+NOBODY = 65534
+
+
+def answer(call):
+    """What a call returns, or the name of its errno."""
+    try:
+        return call()
+    except OSError as error:
+        return errno.errorcode[error.errno]
+
+
+def in_child(call, user=None, patience=20.0):
+    """Run a call in a process of its own, as a user; "blocked" if it had to be killed."""
+    read, write = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            if user is not None:
+                os.setgroups([])
+                os.setgid(user)
+                os.setuid(user)
+            os.write(write, json.dumps(answer(call)).encode())
+        finally:
+            os._exit(0)
+    os.close(write)
+    deadline = time.monotonic() + patience
+    result = "blocked"
+    while time.monotonic() < deadline:
+        if os.waitpid(pid, os.WNOHANG)[0]:
+            result = json.loads(os.read(read, 65536))
+            break
+        time.sleep(0.01)
+    else:
+        os.kill(pid, 9)
+        os.waitpid(pid, 0)
+    os.close(read)
+    return result
+
+
+class Processor:
+    """One processor below a root; each operation of the table is a method `op_...`."""
+
+    def __init__(self, root, name):
+        self.root = root.rstrip("/")
+        self.name = name
+        self.simulated = os.path.isdir(f"{self.root}/sys/kernel/debug/remoteproc-sim")
+        self.firmware = f"{self.root}/lib/firmware"
+
+    def find(self):
+        base = f"{self.root}/sys/class/remoteproc"
+        for device in os.listdir(base):
+            with open(f"{base}/{device}/name") as file:
+                if file.read() == f"{self.name}\n":
+                    return device
+        raise SystemExit(f"there is no processor {self.name} in {base}")
+
+    def reset(self):
+        """Bring the processor into its first state, whatever has been done to it."""
+        device = self.device = self.find()
+        if self.simulated:
+            for knob in ("start_error", "stop_error", "start_delay"):
+                self.op_fault(knob, "0")
+            self._write(f"{self.root}/sys/kernel/debug/remoteproc-sim/{device}/reset", b"1")
+        else:
+            path = os.path.realpath(f"/sys/class/remoteproc/{device}/device")
+            for knob in ("start_error", "stop_error", "start_delay"):
+                self.op_fault(knob, "0")
+            for _ in range(10):  # a module that is in use goes on running when it is unbound
+                if answer(lambda: self.op_write("state", "stop")) == "EINVAL":
+                    break
+            for word in ("unbind", "bind"):
+                self._write(f"{path}/driver/{word}" if word == "unbind" else
+                            "/sys/bus/platform/drivers/rproc_test/bind",
+                            os.path.basename(path).encode())  # fmt: skip
+        self.device = self.find()
+
+    def path(self, name):
+        if name.startswith("debug:"):
+            return f"{self.root}/sys/kernel/debug/remoteproc/{self.find()}/{name[6:]}"
+        if name == "path":
+            return f"{self.root}/sys/module/firmware_class/parameters/path"
+        return f"{self.root}/sys/class/remoteproc/{self.device}/{name}"
+
+    def _write(self, path, data, flags=0):
+        descriptor = os.open(path, os.O_WRONLY | flags)
+        try:
+            return os.write(descriptor, data)
+        finally:
+            os.close(descriptor)
+
+    def op_write(self, name, text):
+        return self._raw(name, text)
+
+    def _raw(self, name, text):
+        """By the C library: Python would not write nothing, and would hide EINTR."""
+        libc = ctypes.CDLL(None, use_errno=True)
+        descriptor = os.open(self.path(name), os.O_WRONLY)
+        try:
+            data = text.encode()
+            done = libc.write(descriptor, data, len(data))
+            if done < 0:
+                raise OSError(ctypes.get_errno(), "")
+            return done
+        finally:
+            os.close(descriptor)
+
+    def op_parts(self, name, *texts):
+        descriptor = os.open(self.path(name), os.O_WRONLY)
+        try:
+            return [answer(lambda t=t: os.write(descriptor, t.encode())) for t in texts]
+        finally:
+            os.close(descriptor)
+
+    def op_pwrite(self, name, text, offset):
+        descriptor = os.open(self.path(name), os.O_WRONLY)
+        try:
+            return os.pwrite(descriptor, text.encode(), offset)
+        finally:
+            os.close(descriptor)
+
+    def op_writev(self, name, *texts):
+        descriptor = os.open(self.path(name), os.O_WRONLY)
+        try:
+            return os.writev(descriptor, [text.encode() for text in texts])
+        finally:
+            os.close(descriptor)
+
+    def op_open(self, name, how, text):
+        flags = {"append": os.O_APPEND, "truncate": os.O_TRUNC}[how]
+        return self._write(self.path(name), text.encode(), flags)
+
+    def op_truncate(self, name):
+        os.truncate(self.path(name), 0)
+        return "ok"
+
+    def op_read(self, name):
+        descriptor = os.open(self.path(name), os.O_RDONLY)
+        try:
+            return os.read(descriptor, 65536).decode("latin-1")
+        finally:
+            os.close(descriptor)
+
+    def op_reads(self, name):
+        descriptor = os.open(self.path(name), os.O_RDONLY)
+        try:
+            got = [os.read(descriptor, 4096), os.read(descriptor, 4096)]
+            return [text.decode() for text in (*got, os.pread(descriptor, 4096, 0))]
+        finally:
+            os.close(descriptor)
+
+    def op_bytes(self, name):
+        with open(self.path(name), "rb", buffering=0) as file:
+            return b"".join(iter(lambda: file.read(1), b"")).decode()
+
+    def op_pread(self, name, offset):
+        descriptor = os.open(self.path(name), os.O_RDONLY)
+        try:
+            return os.pread(descriptor, 4096, offset).decode()
+        finally:
+            os.close(descriptor)
+
+    def op_stat(self, name):
+        status = os.stat(self.path(name))
+        return f"{status.st_mode & 0o7777:o} {status.st_size}"
+
+    def op_create(self, name):
+        os.close(os.open(self.path(name), os.O_WRONLY | os.O_CREAT))
+        return "ok"
+
+    def op_mkdir(self, name):
+        os.mkdir(self.path(name))
+        return "ok"
+
+    def op_unlink(self, name):
+        os.unlink(self.path(name))
+        return "ok"
+
+    def op_rename(self, name, to):
+        os.rename(self.path(name), self.path(to))
+        return "ok"
+
+    def op_chmod(self, name, mode):
+        os.chmod(self.path(name), mode)
+        return "ok"
+
+    def op_fault(self, kind, value):
+        if self.simulated:
+            path = f"{self.root}/sys/kernel/debug/remoteproc-sim/{self.find()}/{kind}"
+            self._write(path, str(value).encode())
+            return "ok"
+        knob = {"start_error": "start_errno", "stop_error": "stop_errno"}.get(
+            kind, "start_delay_ms"
+        )
+        number = int(float(value) * 1000) if kind == "start_delay" else getattr(errno, value, 0)
+        path = f"/sys/class/remoteproc/{self.find()}/device/{knob}"
+        self._write(path, str(number).encode())
+        return "ok"
+
+    def op_until(self, name, text):
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            if answer(lambda: self.op_read(name)) == text:
+                return "ok"
+            time.sleep(0.02)
+        return answer(lambda: self.op_read(name))
+
+    def op_sleep(self, seconds):
+        time.sleep(seconds)
+        return "ok"
+
+    def op_path(self, directory, suffix):
+        base = "" if self.simulated else self.root
+        where = f"{base}/lib/{directory}{suffix}"
+        self._write(self.path("path"), where.encode())
+        return "ok"
+
+    def op_copy(self, source, target):
+        shutil.copyfile(f"{self.firmware}/{source}", f"{self.firmware}/{target}")
+        return "ok"
+
+    def op_remove(self, name):
+        os.unlink(f"{self.firmware}/{name}")
+        return "ok"
+
+    def op_unprivileged(self, op, *arguments):
+        return in_child(lambda: self.do(op, *arguments), NOBODY)
+
+    def op_killed_write(self, name, text):
+        return in_child(lambda: self.op_write(name, text), patience=1.0)
+
+    def op_behind_start(self, op, *arguments):
+        """Do something while a slow start goes on: its answer, whether it waited, the start's."""
+        started = []
+        starter = threading.Thread(
+            target=lambda: started.append(answer(lambda: self.op_write("state", "start")))
+        )
+        starter.start()
+        time.sleep(0.3)
+        before = time.monotonic()
+        got = answer(lambda: self.do(op, *arguments))
+        waited = "waits" if time.monotonic() - before > 0.35 else "at once"
+        starter.join()
+        return [got, waited, started[0]]
+
+    def op_outlives(self, name, word):
+        descriptor = os.open(self.path(name), os.O_RDONLY)
+        try:
+            first = os.read(descriptor, 4096).decode()
+            self.op_write("state", word)
+            return [first, answer(lambda: os.pread(descriptor, 4096, 0).decode())]
+        finally:
+            os.close(descriptor)
+
+    def _dumps(self):
+        base = f"{self.root}/sys/class/devcoredump"
+        names = sorted(os.listdir(base)) if os.path.isdir(base) else []
+        return [f"{base}/{name}" for name in names if name.startswith("devcd")]
+
+    def op_dumps(self):
+        found = []
+        for dump in self._dumps():
+            assert os.path.exists(f"{dump}/failing_device")
+            with open(f"{dump}/data", "rb") as file:
+                found.append(file.read(4).decode("latin-1"))
+        return found
+
+    def op_free_dumps(self):
+        for dump in self._dumps():
+            self._write(f"{dump}/data", b"0")
+        return "ok"
+
+    def do(self, op, *arguments):
+        return getattr(self, "op_" + op.replace(" ", "_"))(*arguments)
