@@ -1,0 +1,81 @@
+"""The command line on a simulated board of its own, for tests that care about config.json."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+PROGRAM = os.path.join(os.path.dirname(sys.executable), "remoteproc-runtime")
+SAMPLES = os.path.join(os.path.dirname(__file__), "../../firmware/build/cortex-m3")
+
+
+class Runtime:
+    """Runs the program below `place`."""
+
+    def __init__(self, place):
+        self.place = str(place)
+        os.makedirs(f"{self.place}/bundle/rootfs")
+        self.root = f"{self.place}/state"
+        with open(f"{self.place}/config.yaml", "w") as file:
+            file.write("backend: sim\nboard: quad\nrun-directory: run\n")
+        self.command = [PROGRAM, "--config", f"{self.place}/config.yaml", "--root", self.root]
+        self.prefix = []  # of the command: setpriv and so on
+
+    def bundle(self, program="hello", **changes):
+        """Write a bundle; `changes` replace or add properties of config.json."""
+        path = f"{self.place}/bundle"
+        shutil.copy(f"{SAMPLES}/{program}.elf", f"{path}/rootfs/firmware.elf")
+        config = {
+            "ociVersion": "1.2.0",
+            "process": {"args": ["firmware.elf"], "cwd": "/"},
+            "root": {"path": "rootfs"},
+            "annotations": {"remoteproc.name": "m3-0"},
+            **changes,
+        }
+        with open(f"{path}/config.json", "w") as file:
+            json.dump(config, file)
+        return path
+
+    def run(self, *words, check=True, **settings):
+        """Run a command; its output is in `stdout` and `stderr`."""
+        with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+            # Files, since a supervisor keeps open what it is given.
+            given = {"stdin": subprocess.DEVNULL, "stdout": out, "stderr": err, **settings}
+            ran = subprocess.run([*self.prefix, *self.command, *words], timeout=30, **given)
+            out.seek(0)
+            err.seek(0)
+            ran.stdout, ran.stderr = out.read(), err.read()
+        assert not check or ran.returncode == 0, ran
+        return ran
+
+    def create(self, container="c1", **settings):
+        return self.run("create", "--bundle", f"{self.place}/bundle", container, **settings)
+
+    def start(self, container="c1", **settings):
+        self.create(container, **settings)
+        self.run("start", container)
+        return self.state(container)["pid"]
+
+    def state(self, container="c1"):
+        return json.loads(self.run("state", container).stdout)
+
+    def delete(self, container="c1"):
+        self.run("delete", "--force", container)
+
+    def until(self, text, container="c1", seconds=10):
+        """Wait until the firmware has printed this."""
+        end = time.monotonic() + seconds
+        while text not in (logs := self.run("logs", container).stdout):
+            assert time.monotonic() < end, logs
+            time.sleep(0.02)
+        return logs
+
+    def left(self):
+        """What is left of containers and owners."""
+        folders = [self.root, f"{self.place}/run/owners"]
+        return [name for each in folders if os.path.isdir(each) for name in os.listdir(each)]

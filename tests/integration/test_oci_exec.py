@@ -1,0 +1,149 @@
+"""Proves what can be asked from inside a container, as people, conmon and health checks ask."""
+
+import json
+import os
+
+import pytest
+
+from domain.inside import COMMANDS
+from tests.integration.oci import Runtime
+
+
+@pytest.fixture
+def runtime(tmp_path):
+    runtime = Runtime(tmp_path)
+    yield runtime
+    runtime.delete()
+    assert runtime.left() == []
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (["status"], 0, "running on m3-0 (remoteproc0)"),
+        (["/bin/status"], 0, "running on m3-0"),
+        (["sh", "-c", "status || exit 1"], 0, "running on m3-0"),
+        (["logs"], 0, "tick 1"),
+        (["trace"], 0, "tick 1"),
+        (["firmware"], 0, "32-bit ARM"),
+        (["resource-table"], 1, "no resource table"),
+        (["help"], 0, "resource-table"),
+        (["sh"], 127, "firmware has no program 'sh'"),
+        (["sh", "-c", "rm -rf /"], 127, "firmware has no program 'rm'"),
+        ([], 127, "firmware has no program no command"),
+        (["--help"], 127, "firmware has no program '--help'"),
+    ],
+)
+def test_words_of_a_running_container(runtime, words, code, says):
+    runtime.bundle()
+    runtime.start()
+    runtime.until("tick 1")
+    ran = runtime.run("exec", "c1", *words, check=False)
+    assert ran.returncode == code, ran
+    assert says in (ran.stderr if code == 127 else ran.stdout)
+
+
+def test_a_resource_table(runtime):
+    runtime.bundle("trace")
+    runtime.start()
+    shown = runtime.run("exec", "c1", "resource-table").stdout
+    assert "trace0" in shown and shown.startswith("resource table at 0x")
+
+
+def test_the_health_follows_the_status(runtime):
+    runtime.bundle()
+    runtime.create()
+    assert runtime.run("exec", "c1", "status", check=False).returncode == 1  # only created
+    runtime.run("start", "c1")
+    assert runtime.run("exec", "c1", "status").returncode == 0
+    runtime.run("pause", "c1")
+    assert runtime.run("exec", "c1", "status", check=False).returncode == 1
+    runtime.run("resume", "c1")
+    runtime.run("kill", "c1")
+    ended = runtime.run("exec", "c1", "status", check=False)
+    assert ended.returncode != 0 and "cannot exec in container c1: it is stopped" in ended.stderr
+
+
+def test_as_conmon_asks(runtime, tmp_path):
+    runtime.bundle()
+    runtime.start()
+    (tmp_path / "process").write_text(json.dumps({"args": ["status"], "cwd": "/", "env": []}))
+    pid_file = str(tmp_path / "pid")
+    asked = ["exec", "--pid-file", pid_file, "--process", str(tmp_path / "process"), "--detach"]
+    ran = runtime.run(*asked, "c1")
+    assert int((tmp_path / "pid").read_text()) > 1 and ran.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "is not JSON"),
+        ("{}", "there is no args"),
+        ('{"args": [1]}', "args[0] must be a string"),
+        (None, "does not exist"),
+    ],
+)
+def test_a_process_file_that_is_wrong(runtime, tmp_path, text, says):
+    runtime.bundle()
+    runtime.create()
+    path = tmp_path / "process"
+    if text is not None:
+        path.write_text(text)
+    failed = runtime.run("exec", "--process", str(path), "c1", check=False)
+    assert failed.returncode == 1 and says in failed.stderr, failed
+
+
+def test_ps_and_events(runtime):
+    runtime.bundle()
+    pid = runtime.start()
+    pids = json.loads(runtime.run("ps", "--format", "json", "c1").stdout)
+    assert pids[0] == pid and len(pids) == 2
+    assert str(pid) in runtime.run("ps", "c1").stdout
+    event = json.loads(runtime.run("events", "--stats", "c1").stdout)
+    assert (event["type"], event["id"], event["data"]["pids"]["current"]) == ("stats", "c1", 2)
+    assert event["data"]["memory"]["usage"]["usage"] > 1 << 20
+    runtime.run("kill", "c1")
+    assert json.loads(runtime.run("ps", "--format", "json", "c1").stdout) == []
+    assert "has ended" in runtime.run("events", "c1", check=False).stderr
+
+
+def test_events_end_with_the_container(runtime):
+    runtime.bundle("exit")
+    runtime.create()
+    runtime.run("start", "c1")
+    ran = runtime.run("events", "--interval", "20ms", "c1", check=False)
+    assert ran.returncode == 0 or "has ended" in ran.stderr
+
+
+def test_update_is_refused_in_one_line(runtime):
+    runtime.bundle()
+    runtime.create()
+    for words in (["c1"], ["--resources=/x", "c1"], ["--cpu-shares", "c1"]):
+        failed = runtime.run("update", *words, check=False)
+        assert failed.returncode == 1 and "cannot update container c1" in failed.stderr
+        assert len(failed.stderr.splitlines()) == 1
+
+
+def test_features(runtime):
+    told = json.loads(runtime.run("features").stdout)
+    assert told["ociVersionMin"] == "1.0.0" and "poststop" in told["hooks"]
+    assert "pid" in told["linux"]["namespaces"] and told["linux"]["seccomp"] == {"enabled": False}
+    assert "remoteproc.name" in told["annotations"]["org.remoteproc.runtime.annotations"]
+    assert told["potentiallyUnsafeConfigAnnotations"] == ["remoteproc."]
+
+
+def test_completion(runtime):
+    runtime.bundle()
+    runtime.create("pump")
+    words = " ".join([*runtime.command[1:], "start", "p"])
+    asked = {"COMP_WORDS": f"remoteproc-runtime {words}", "COMP_CWORD": "6"}
+    env = {**os.environ, "_REMOTEPROC_RUNTIME_COMPLETE": "bash_complete", **asked}
+    command, runtime.command = runtime.command, runtime.command[:1]
+    shown = runtime.run(env=env).stdout
+    runtime.command = command
+    assert shown == "plain,pump\n"
+    runtime.delete("pump")
+
+
+def test_help_knows_every_builtin(runtime):
+    assert all(name in runtime.run("exec", "--help").stdout for name in COMMANDS)
