@@ -199,3 +199,26 @@ def test_unknown_faults_are_refused(simulator):
     for name, value in (("start_error", "EWHAT"), ("start_delay", "61"), ("crash_after", "-1")):
         with pytest.raises(OSError, match="Invalid argument"):
             put(simulator, f"kernel/debug/remoteproc-sim/remoteproc0/{name}", value)
+
+
+HIDDEN = "import sys; sys.modules['mfusepy'] = None; from bootstrap.sim import main; main()"
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (["unshare", "-m", "sh", "-c", 'mount -t tmpfs none /dev; exec "$@"', "sh", *PROGRAM],
+         "modprobe fuse"),
+        ([*PROGRAM[:2], HIDDEN], "pip install"),
+        (["setpriv", "--bounding-set=-sys_admin", *PROGRAM], "cannot mount"),
+    ],
+    ids=["no /dev/fuse", "no mfusepy", "no right to mount"],
+)  # fmt: skip
+def test_without_fuse_it_says_what_to_do(tmp_path, argv, words):
+    done = subprocess.run(
+        [*argv, "--board", "quad", "--root", f"{tmp_path}/root"],
+        cwd=CHECKOUT, capture_output=True, text=True, timeout=30,
+    )  # fmt: skip
+    (line,) = done.stderr.splitlines()
+    assert (done.returncode, words in line) == (1, True), line
+    assert os.listdir(tmp_path) == []
