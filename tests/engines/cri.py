@@ -34,6 +34,15 @@ class Cri:
         self._channel = grpc.insecure_channel(f"unix://{socket}")
         self.runtime: Any = _services.RuntimeServiceStub(self._channel)
         self.images: Any = _services.ImageServiceStub(self._channel)
+        # The socket is there before the service behind it is.
+        assert wait_until(self._serves, 10), "containerd's CRI does not come up"
+
+    def _serves(self) -> bool:
+        try:
+            self.runtime.ListPodSandbox(self.pb.Empty(), timeout=5)
+        except grpc.RpcError:
+            return False
+        return True
 
     def close(self) -> None:
         """Close the connection."""
