@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 PATIENCE = 4
 
+
 class Result(NamedTuple):
     """What a command said, and its exit code (128 + N if signal N ended it)."""
 
