@@ -20,6 +20,7 @@ from domain.errors import (
     Unsupported,
     WrongState,
 )
+from domain.hooks import Hook
 from domain.lifecycle import CreateRequest, Lifecycle
 from domain.ports import Stdio
 from domain.processor import OFFLINE, RUNNING, SUSPENDED, Ending, ProcessorInfo, ProcessorState
@@ -715,3 +716,74 @@ def test_errors_are_the_domains_own(world):
     for attempt in (world.lifecycle.state, world.lifecycle.start, world.lifecycle.directory):
         with pytest.raises(RemoteprocError):
             functools.partial(attempt, "absent")()
+
+
+KINDS = ("prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop")
+HOOKS = {kind: (Hook(f"/{kind}", ()), Hook(f"/{kind}/2", ())) for kind in KINDS}
+
+
+@pytest.fixture
+def hooked():
+    """A world whose containers have two hooks of each kind."""
+    world = World()
+    world.request = CreateRequest("c1", "/b", "/b/rootfs", "/", "hello.elf", {}, hooks=HOOKS)
+    return world
+
+
+def ran(world):
+    return [(path, status) for _, path, status in world.hooks.ran]
+
+
+def both(kind, status):
+    return [(f"/{kind}", status), (f"/{kind}/2", status)]
+
+
+def test_hooks_run_in_their_moment(hooked):
+    hooked.lifecycle.create(hooked.request, Stdio())
+    created = [each for kind in KINDS[:3] for each in both(kind, "creating")]
+    assert ran(hooked) == created
+    hooked.lifecycle.start("c1")
+    started = [*both("startContainer", "created"), *both("poststart", "running")]
+    assert ran(hooked) == created + started
+    hooked.lifecycle.kill("c1", 15)
+    hooked.lifecycle.delete("c1")
+    assert ran(hooked) == [*created, *started, *both("poststop", "stopped")]
+    hooked.nothing_left()
+
+
+@pytest.mark.parametrize("kind", KINDS[:3])
+def test_a_hook_that_fails_in_create_leaves_nothing(hooked, kind):
+    hooked.hooks.failing.add(f"/{kind}")
+    with pytest.raises(HostFault, match=f"{kind} hook"):
+        hooked.lifecycle.create(hooked.request, Stdio())
+    hooked.nothing_left()
+    assert (f"/{kind}/2", "creating") not in ran(hooked)
+    assert ran(hooked)[-2:] == both("poststop", "stopped")
+
+
+def test_a_hook_that_fails_in_start_destroys(hooked):
+    hooked.lifecycle.create(hooked.request, Stdio())
+    hooked.hooks.failing.add("/startContainer")
+    with pytest.raises(HostFault, match="startContainer hook"):
+        hooked.lifecycle.start("c1")
+    hooked.nothing_left()
+    assert ran(hooked)[-2:] == both("poststop", "stopped")
+
+
+def test_hooks_whose_failure_is_a_warning(hooked):
+    hooked.hooks.failing |= {"/poststart", "/poststop"}
+    hooked.lifecycle.create(hooked.request, Stdio())
+    hooked.lifecycle.start("c1")
+    assert hooked.status() is Status.RUNNING
+    hooked.lifecycle.delete("c1", force=True)
+    assert ran(hooked)[-2:] == both("poststop", "stopped")
+    assert [text.split()[0] for text in hooked.warnings] == ["poststart", "poststop"]
+    hooked.nothing_left()
+
+
+def test_no_hook_runs_for_a_refused_container(hooked):
+    hooked.lifecycle.create(hooked.request, Stdio())
+    before = ran(hooked)
+    with pytest.raises(AlreadyExists):
+        hooked.lifecycle.create(hooked.request, Stdio())
+    assert ran(hooked) == before

@@ -1,0 +1,64 @@
+"""Proves how control group paths and limits are translated; groups themselves need root."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.host.cgroups import _v2, directory_of
+from domain.errors import InvalidRequest
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("/a/b", "/a/b"),
+        ("a/./b//", "/a/b"),
+        ("machine.slice:libpod:123", "/machine.slice/libpod-123.scope"),
+        ("a-b-c.slice:p:n", "/a.slice/a-b.slice/a-b-c.slice/p-n.scope"),
+        ("-.slice:p:n", "/p-n.scope"),
+        ("system.slice::n", "/system.slice/n.scope"),
+        ("user.slice:p:n.slice", "/user.slice/n.slice"),
+    ],
+)
+def test_paths(given, expected):
+    assert directory_of(given) == expected
+
+
+@pytest.mark.parametrize("path", ["..", "/a/../b", "a:b", "a:b:c:d", "x.slice:p:../../n"])
+def test_paths_that_are_refused(path):
+    with pytest.raises(InvalidRequest):
+        directory_of(path)
+
+
+@given(st.text())
+def test_no_path_leads_out(path):
+    try:
+        found = directory_of(path)
+    except InvalidRequest:
+        return
+    assert found.startswith("/") and ".." not in found.split("/")
+
+
+@pytest.mark.parametrize(
+    ("limits", "files"),
+    [
+        ({"memory.limit": 5}, {"memory.max": "5"}),
+        ({"memory.limit": -1}, {"memory.max": "max"}),
+        (
+            {"memory.limit": 5, "memory.swap": 7},
+            {"memory.max": "5", "memory.swap.max": "2"},
+        ),
+        ({"memory.swap": -1}, {"memory.swap.max": "max"}),
+        ({"cpu.shares": 2}, {"cpu.weight": "1"}),
+        ({"cpu.shares": 262144}, {"cpu.weight": "10000"}),
+        ({"cpu.shares": 1024}, {"cpu.weight": "39"}),
+        ({"cpu.quota": 5000, "cpu.period": 10000}, {"cpu.max": "5000 10000"}),
+        ({"cpu.quota": -1}, {"cpu.max": "max 100000"}),
+        ({"cpu.cpus": "0-1"}, {"cpuset.cpus": "0-1"}),
+        ({"pids.limit": -1}, {"pids.max": "max"}),
+    ],
+)
+def test_limits_in_the_words_of_version_2(limits, files):
+    assert dict(_v2(limits).values()) == files
