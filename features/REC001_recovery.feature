@@ -28,7 +28,7 @@ Feature: REC001 Recovery is the kernel's or the engine's
     Then m3-0 runs pump
     And the status of pump is running
 
-  @needs-kernel-recovery
+  @needs-kernel-recovery @needs-kernel-log
   Scenario: Each recovery is told
     Given the image is annotated with remoteproc.recovery = kernel
     And the container pump runs on m3-0

@@ -44,7 +44,7 @@ class Bench(ABC):
     abilities: frozenset[str] = frozenset()
 
     @classmethod
-    def make_ready(cls, lock: str) -> None:
+    def make_ready(cls, lock: str) -> None:  # noqa: B027 -- most have nothing to do
         """Do what has to be done once for all; `lock` names a file for one at a time."""
 
     @abstractmethod

@@ -28,7 +28,7 @@ class KernelBench(TreeBench):
     """The module is loaded anew for each board."""
 
     abilities = TreeBench.abilities | {
-        *("crash-types", "crash-kinds", "driver-unbinding", "boot-loaded-firmware"),
+        *("kernel-log", "crash-types", "crash-kinds", "driver-unbinding", "boot-loaded-firmware"),
         *("firmware-by-the-kernel's-rules",),
         "release-switch" if _has_release_switch() else "no-release-switch",
     }
@@ -61,7 +61,7 @@ class KernelBench(TreeBench):
             self.write(processor, "device/start_delay_ms", str(int(1000 * float(value or 0))))
         else:
             number = getattr(errno, value) if value else 0
-            self.write(processor, f"device/{fault.replace('-', '_')}", str(number))
+            self.write(processor, f"device/{fault.replace('-error', '_errno')}", str(number))
 
     def sample(self, behaviour: str) -> Sample:
         path = f"{self.place}/{behaviour.replace(' ', '-')}.elf"

@@ -59,6 +59,11 @@ class SimfsBench(TreeBench):
         debug = f"{self.tree}/sys/kernel/debug/remoteproc-sim"
         write_attribute(f"{debug}/{device}/{file}", value or "0")
 
+    def recoveries(self, container: str, processor: str) -> int:
+        debug = f"{self.tree}/sys/kernel/debug/remoteproc-sim"
+        with open(f"{debug}/{self.device(processor)}/pid") as file:
+            return int(file.read())
+
     def sample(self, behaviour: str) -> Sample:
         return Sample(samples.make(behaviour, self.place, samples.TRACING))
 

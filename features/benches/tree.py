@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import shutil
 import subprocess
@@ -48,7 +47,7 @@ class TreeBench(HostBench):
         self.provide(processors, faults or {})
         text = f"backend: sysfs\ntree: {self.tree}\nrun-directory: run\nprocessors:\n"
         for name in processors:
-            text += f"  {name}: {{coredumps: {self.place}/coredumps}}\n"
+            text += f"  {name}: {{coredumps: {self.place}}}\n"
         with open(self.config, "w") as file:
             file.write(text if processors else text.replace("processors:\n", ""))
         self._before = {name: self._looks(name) for name in processors}
@@ -130,21 +129,26 @@ class TreeBench(HostBench):
 
     def crash_and_recover(self, container: str) -> None:
         processor = self.state(container)["annotations"]["remoteproc.name"]
-        remarks = self.output(container)[1].count("left to the kernel")
+        before = self.recoveries(container, processor)
         self.inject(processor, "watchdog")
         deadline = time.monotonic() + 15
         while (
-            self.output(container)[1].count("left to the kernel") == remarks
+            self.recoveries(container, processor) == before
             or self.read(processor, "state") != "running"
         ):
-            assert time.monotonic() < deadline, f"no recovery is told of: {self.output(container)}"
+            assert time.monotonic() < deadline, f"not recovered: {self.output(container)}"
             time.sleep(0.02)
+
+    def recoveries(self, container: str, processor: str) -> int:
+        """Return a number that changes with every recovery."""
+        return self.output(container)[1].count("left to the kernel")
 
     def coredumps(self) -> list[bytes]:
         found = []
-        for name in sorted(os.listdir(f"{self.place}/coredumps")):
-            with open(f"{self.place}/coredumps/{name}", "rb") as file:
-                found.append(file.read())
+        for name in sorted(os.listdir(self.place)):
+            if name.endswith(".core"):
+                with open(f"{self.place}/{name}", "rb") as file:
+                    found.append(file.read())
         return found
 
     # Where firmware is published.
@@ -155,14 +159,12 @@ class TreeBench(HostBench):
         subprocess.run(["mount", "-t", "tmpfs", "-o", options, "test", place], check=True)
         self._mounted = True
         if kind == "full":
-            with open(f"{place}/filler", "wb") as file:
-                try:
-                    while True:
-                        file.write(bytes(4096))
-                        file.flush()
-                except OSError as error:
-                    assert error.errno == errno.ENOSPC
-            # Closing would try again.
+            with (
+                open(f"{place}/filler", "wb", buffering=0) as file,
+                contextlib.suppress(OSError),
+            ):
+                while True:
+                    file.write(bytes(4096))
 
     def watch_firmware(self) -> None:
         ours = f"{self.tree}/lib/firmware/{_OURS}"
@@ -175,6 +177,11 @@ class TreeBench(HostBench):
 
     # The end.
 
+    def close(self) -> list[str]:
+        for name in self._before:
+            self.repair(name)
+        return super().close()
+
     def take_down(self) -> list[str]:
         if self._watch:
             self._watch.close()
@@ -182,7 +189,7 @@ class TreeBench(HostBench):
         for name, before in self._before.items():
             if name in self._strangers:
                 self._end_stranger(name)
-            elif (now := self._looks(name)) != before:
+            elif (now := self._looks(name)) != before and not _taken_over(before, now):
                 left.append(f"{name} is {now}, was {before}")
         ours = f"{self.tree}/lib/firmware/{_OURS}"
         if os.path.isdir(ours):
@@ -201,6 +208,12 @@ class TreeBench(HostBench):
                 self.write(processor, "state", "stop")
         with contextlib.suppress(FileNotFoundError):
             os.unlink(f"{self.tree}/lib/firmware/theirs-{processor}.elf")
+
+
+def _taken_over(before: Mapping[str, str], now: Mapping[str, str]) -> bool:
+    """Whether it is off now where the boot loader's firmware ran, and that is all."""
+    changed = {attribute for attribute in _KEPT if before[attribute] != now[attribute]}
+    return before["state"] == "detached" and now["state"] == "offline" and changed == {"state"}
 
 
 def write_attribute(path: str, value: str) -> None:

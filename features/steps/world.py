@@ -39,8 +39,7 @@ class World:
         return self.bundle(processor)
 
     def create(self, container, processor):
-        outcome = self.bench.command("create", "--bundle", self.make_bundle(processor), container)
-        return outcome
+        return self.bench.command("create", "--bundle", self.make_bundle(processor), container)
 
     def start(self, container):
         return self.bench.command("start", container)
