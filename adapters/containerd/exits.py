@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Callable
 
+from adapters.containerd.processes import children, is_zombie
 from adapters.containerd.ttrpc import threads
 
 Callback = Callable[[int], None]
@@ -53,7 +54,7 @@ class Exits:
     def _reap_orphans(self) -> None:
         now = time.monotonic()
         supervisors = {pid for pid, _ in list(self._watched.values())}
-        dead = [pid for pid in _children() if pid not in supervisors and _is_zombie(pid)]
+        dead = [pid for pid in children(os.getpid()) if pid not in supervisors and is_zombie(pid)]
         self._orphans = {pid: self._orphans.get(pid, now) for pid in dead}
         for pid, since in list(self._orphans.items()):
             if now - since >= _ORPHAN_AFTER:
@@ -68,22 +69,3 @@ def reap(pid: int) -> int:
     except ChildProcessError:
         return 128 + signal.SIGKILL  # reaped by somebody else: say that it did not end well
     return code if code >= 0 else 128 - code
-
-
-def _children() -> list[int]:
-    found = []
-    for thread in os.listdir("/proc/self/task"):
-        try:
-            with open(f"/proc/self/task/{thread}/children", encoding="ascii") as file:
-                found += [int(word) for word in file.read().split()]
-        except OSError:
-            pass  # the thread has ended, or the kernel has no such file
-    return found
-
-
-def _is_zombie(pid: int) -> bool:
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            return file.read().rpartition(b")")[2].split()[0] == b"Z"
-    except OSError:
-        return False

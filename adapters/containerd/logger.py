@@ -11,7 +11,6 @@ import os
 import select
 import signal
 from collections.abc import Mapping
-from urllib.parse import parse_qsl, unquote, urlsplit
 
 from domain.errors import HostFault, InvalidRequest, reason
 
@@ -65,6 +64,8 @@ class Logger:
 
 
 def _command(uri: str) -> list[str]:
+    from urllib.parse import parse_qsl, unquote, urlsplit
+
     parts = urlsplit(uri)
     path = unquote(parts.path)
     if not os.path.isabs(path):

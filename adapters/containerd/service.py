@@ -15,6 +15,7 @@ from google.protobuf.message import Message
 
 from adapters.containerd.api import events_pb2 as events
 from adapters.containerd.api import task_pb2 as api
+from adapters.containerd.api.process_pb2 import Status as TaskStatus
 from adapters.containerd.events import Publisher
 from adapters.containerd.exits import Exits
 from adapters.containerd.mounts import mount_all, unmount_all
@@ -25,8 +26,9 @@ from adapters.containerd.ttrpc.context import Context
 from adapters.containerd.views import Handlers, TaskViews
 from adapters.oci.bundle import read_bundle
 from domain.container import Exit, Status
-from domain.errors import NotFound, Unsupported, WrongState
+from domain.errors import NotFound, RemoteprocError, Unsupported, WrongState
 from domain.lifecycle import Lifecycle
+from domain.signals import SIGKILL
 
 SERVICES = ("containerd.task.v2.Task", "containerd.task.v3.Task")
 _WINDS_UP_WITHIN = 10.0  # seconds between a supervisor's record and its end
@@ -104,11 +106,21 @@ class TaskService:
         task.ended(exit_ or Exit(status, time.time()))
 
     def start(self, _: Context, request: api.StartRequest) -> Message:
-        """Run the firmware."""
+        """Run the firmware. A start that fails ends the task, as it does with runc."""
         task = self._tasks.of(request)
-        with task.operating, task.starting():
-            self._lifecycle().start(task.id)
+        with task.operating:
+            try:
+                with task.starting():
+                    self._lifecycle().start(task.id)
+            except RemoteprocError:
+                self._end_unstarted(task)
+                raise
         return api.StartResponse(pid=task.pid)
+
+    def _end_unstarted(self, task: Task) -> None:
+        if task.status == TaskStatus.CREATED:
+            with contextlib.suppress(RemoteprocError):
+                self._lifecycle().kill(task.id, SIGKILL)
 
     def kill(self, _: Context, request: api.KillRequest) -> None:
         """Send a signal. What has ended is not found, which callers take for success."""
@@ -129,11 +141,11 @@ class TaskService:
             return True
 
     def delete(self, _: Context, request: api.DeleteRequest) -> Message:
-        """Forget a task that has ended, and unmount its root file system."""
+        """Forget a task that has ended, or never began; unmount its root file system."""
         task = self._tasks.of(request)
         with task.operating:
-            seconds = _WINDS_UP_WITHIN if self._has_stopped(task) else 0
-            exit_ = task.wait(seconds)
+            self._end_unstarted(task)  # runc's shim deletes what was only created, too
+            exit_ = task.wait(_WINDS_UP_WITHIN if self._has_stopped(task) else 0)
             if exit_ is None:
                 raise WrongState(f"cannot delete task {task.id}: it has not ended")
             self._tasks.get(task.id)  # else deleted while this waited

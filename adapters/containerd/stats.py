@@ -29,21 +29,6 @@ class Usage(NamedTuple):
     major_faults: int = 0
 
 
-def tree(pid: int) -> list[int]:
-    """Return the pid and those of all its descendants."""
-    found, todo = [], [pid]
-    while todo:
-        current = todo.pop()
-        found.append(current)
-        try:
-            for thread in os.listdir(f"/proc/{current}/task"):
-                with open(f"/proc/{current}/task/{thread}/children", encoding="ascii") as file:
-                    todo += [int(word) for word in file.read().split()]
-        except OSError:
-            pass  # it has ended
-    return found
-
-
 def add_up(pids: list[int]) -> Usage:
     """Return what the processes use together; those that have ended count for nothing."""
     found = []

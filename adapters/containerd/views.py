@@ -8,10 +8,10 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from adapters.containerd import stats
 from adapters.containerd.api import task_pb2 as api
 from adapters.containerd.api.anys import pack
 from adapters.containerd.api.process_pb2 import ProcessInfo
+from adapters.containerd.processes import tree
 from adapters.containerd.task import Tasks
 from adapters.containerd.times import timestamp
 from adapters.containerd.ttrpc.context import Context
@@ -74,7 +74,7 @@ class TaskViews:
         its restart, for a sign to kill the shim, and the exit would be lost.
         """
         task = self._tasks.get(request.id)
-        pids = stats.tree(task.pid) if task.exit is None else [task.pid]
+        pids = tree(task.pid) if task.exit is None else [task.pid]
         return api.PidsResponse(processes=[ProcessInfo(pid=pid) for pid in pids])
 
     def stats(self, _: Context, request: api.StatsRequest) -> Message:
@@ -82,7 +82,9 @@ class TaskViews:
         task = self._tasks.get(request.id)
         if task.exit is not None:
             raise NotFound(f"task {task.id} has ended")
-        return api.StatsResponse(stats=pack(stats.measure(stats.tree(task.pid))))
+        from adapters.containerd.stats import measure  # whose messages few ask for
+
+        return api.StatsResponse(stats=pack(measure(tree(task.pid))))
 
     def connect(self, _: Context, request: api.ConnectRequest) -> Message:
         """Tell the pids; containerd asks this to see whether the shim is well."""

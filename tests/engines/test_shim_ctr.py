@@ -208,4 +208,4 @@ def test_what_cannot_be_is_refused_in_one_line(start, version):
     assert wait_until(lambda: status(containerd, "two")[1] == "STOPPED", 5)
     assert "exit code 137" in containerd.ctr("task", "rm", "two").stderr
     for name in ("two", "three"):
-        containerd.ctr("c", "rm", name, check=False)
+        containerd.ctr("c", "rm", name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+import grpc
 import pytest
 
 from tests.engines.conftest import PROBE
@@ -44,6 +45,14 @@ def processors(containerd):
     return containerd.enclosure.run("remoteproc-runtime", "processors").stdout
 
 
+def answers(cri, container):
+    """Whether CRI is ready again: that is later than containerd."""
+    try:
+        return cri.status(container)
+    except grpc.RpcError:
+        return False
+
+
 @each_version
 def test_two_processors_in_one_pod_beside_an_ordinary_one(start, version, tmp_path):
     containerd = start(version)
@@ -72,6 +81,7 @@ def test_two_processors_in_one_pod_beside_an_ordinary_one(start, version, tmp_pa
         assert containers["left"] in owners and containers["right"] in owners
         containerd.restart()
         cri = containerd.cri
+        assert wait_until(lambda: answers(cri, ordinary), 10)
         for container in (*containers.values(), ordinary):
             assert cri.status(container).state == cri.pb.CONTAINER_RUNNING
         cri.stop(containers["left"])
@@ -98,9 +108,10 @@ def test_ends_are_told_to_the_kubelet(start, version, tmp_path):
             container = cri.create(pod, program, f"localhost/{program}:1")
             cri.start(container)
             ended = cri.wait_exited(container)
-            assert ended.exit_code == code and ended.finished_at > ended.started_at
+            # Firmware that fails at once may end before containerd has noted its start.
+            assert ended.exit_code == code and ended.finished_at > ended.created_at
             cri.remove(container)
-        assert cri.logs(pod, "crash")[-1][0] == "stderr"
+        assert any(s == "stderr" and "crashed" in text for s, text in cri.logs(pod, "crash"))
     finally:
         cri.remove_pod(pod)
 

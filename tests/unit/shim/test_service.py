@@ -83,7 +83,6 @@ def test_connect_answers_whatever_the_id(served):
 
 def test_requests_in_the_wrong_order(served):
     served.create("first")
-    assert served.refusal("Delete", id="first").code == Code.FAILED_PRECONDITION
     assert served.refusal("Pause", id="first").code == Code.FAILED_PRECONDITION
     assert served.refusal("Create", id="first", bundle="/nowhere").code == Code.ALREADY_EXISTS
     served.call("Start", id="first")
@@ -98,6 +97,26 @@ def test_requests_in_the_wrong_order(served):
     served.call("Delete", id="first")
     assert served.refusal("Delete", id="first").code == Code.NOT_FOUND
     served.create("first")
+
+
+def test_what_never_started_can_be_deleted(served, until):
+    served.create("first")
+    assert served.call("Delete", id="first").exit_status == 137
+    assert until(lambda: served.events.topics("first") == ["create", "exit", "delete"])
+
+
+def test_a_start_that_fails_ends_the_task(served, until):
+    served.bundle("other")
+    for name in ("first", "other"):
+        served.create(name)
+    served.call("Start", id="first")
+    error = served.refusal("Start", id="other")
+    assert error.code == Code.FAILED_PRECONDITION and "belongs to container first" in error.message
+    assert served.call("Wait", id="other").exit_status == 137
+    assert served.call("State", id="other").status == Status.STOPPED
+    served.call("Delete", id="other")
+    assert until(lambda: served.events.topics("other") == ["create", "exit", "delete"])
+    assert served.call("State", id="first").status == Status.RUNNING
 
 
 @pytest.mark.parametrize("method", ["Exec", "Update", "Checkpoint"])
@@ -142,6 +161,7 @@ def test_a_deadline_that_has_passed(served):
 
 def test_waits_that_are_given_up_leave_no_thread(served, until):
     served.create("first")
+    assert until(lambda: served.events.told)  # over a connection that stays
     tasks = f"/proc/{served.process.pid}/task"
     before = len(os.listdir(tasks))
     others = [Client.connect(served.socket, 5) for _ in range(5)]
