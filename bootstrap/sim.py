@@ -32,9 +32,9 @@ def command(board: str, root: str) -> None:
     from adapters.sim.fuse.tree import names
 
     spec = load_board(board)
+    shown = os.path.abspath(root)
 
     def ready() -> None:
-        shown = os.path.abspath(root)
         print(f"{PROGRAM}: ready: {', '.join(names(spec))} in {shown}/sys", flush=True)
 
     serve(spec, root, ready)
