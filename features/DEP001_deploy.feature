@@ -34,6 +34,7 @@ Feature: DEP001 Deploy firmware
     Then m3-0 runs pump
     And m3-3 runs fan
 
+  @needs-boards-of-any-kind
   Scenario: The board can be looked at
     Given the container pump runs on m3-2
     When the operator lists the processors

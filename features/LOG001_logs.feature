@@ -23,6 +23,7 @@ Feature: LOG001 Logs
     Then the runtime remarks on pump: "m3-0: crashed"
     And pump prints about to crash
 
+  @needs-sample-firmware
   Scenario: The log can be looked at afterwards
     Given the container pump runs on m3-0
     And pump has printed tick 2
@@ -41,6 +42,7 @@ Feature: LOG001 Logs
     When the operator follows the log of pump
     Then it shows watchdog started and m3-0: crashed
 
+  @needs-sample-firmware
   Scenario: Logs are not mixed up
     Given the container pump runs on m3-0
     And an image whose firmware logs into its trace buffer

@@ -10,10 +10,14 @@ STEPS = ("world", "given", "operator", "truth")
 
 pytest.register_assert_rewrite(
     *(f"features.steps.{name}" for name in STEPS),
-    *(f"features.benches.{name}" for name in ("bench", "host", "sim", "tree", "simfs", "kernel")),
+    *(
+        f"features.benches.{name}"
+        for name in ("bench", "host", "sim", "tree", "simfs", "kernel", "hardware")
+    ),
 )
 
 from features.benches.bench import Bench  # noqa: E402 -- to be rewritten, it must come after
+from features.benches.hardware import HardwareBench  # noqa: E402
 from features.benches.kernel import KernelBench  # noqa: E402
 from features.benches.sim import SimBench  # noqa: E402
 from features.benches.simfs import SimfsBench  # noqa: E402
@@ -23,6 +27,7 @@ BENCHES: dict[str, type[Bench]] = {
     "sim": SimBench,
     "simfs": SimfsBench,
     "kernel": KernelBench,
+    "sysfs": HardwareBench,
 }
 
 
@@ -33,6 +38,12 @@ def pytest_addoption(parser):
         default="sim",
         help="what the features are tried on",
     )
+    board = "for --backend sysfs: "
+    parser.addoption(
+        "--processor", action="append", default=[], help=f"{board}a processor to use (again: more)"
+    )
+    parser.addoption("--firmware", default="", help=f"{board}firmware that all of them can run")
+    parser.addoption("--prints", default="", help=f"{board}a text that the firmware prints")
 
 
 def pytest_configure(config):
@@ -43,6 +54,8 @@ def pytest_configure(config):
         "not_on(backend, reason): a bench on which a scenario cannot be tried, and why",
     ):
         config.addinivalue_line("markers", line)
+    if config.getoption("--backend", default="sim") == "sysfs":
+        HardwareBench.configure(*map(config.getoption, ("processor", "firmware", "prints")))
     for name in STEPS:
         config.pluginmanager.import_plugin(f"features.steps.{name}")
 

@@ -43,8 +43,8 @@ class Bench(ABC):
 
     abilities: frozenset[str] = frozenset()
 
-    @classmethod
-    def make_ready(cls, lock: str) -> None:  # noqa: B027 -- most have nothing to do
+    @classmethod  # noqa: B027 -- most have nothing to do
+    def make_ready(cls, lock: str) -> None:
         """Do what has to be done once for all; `lock` names a file for one at a time."""
 
     @abstractmethod

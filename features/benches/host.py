@@ -15,7 +15,9 @@ from typing import Any
 from features.benches.bench import Bench, Outcome, Sample
 from features.benches.processes import Watched, kill, marked
 
-PROGRAMS = os.path.dirname(sys.executable)
+# Beside the interpreter, in a guest elsewhere in the PATH.
+_PATH = f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"
+PROGRAMS = os.path.dirname(shutil.which("remoteproc-runtime", path=_PATH) or "/not-installed/")
 SOURCES = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 

@@ -26,7 +26,7 @@ class TreeBench(HostBench):
         (
             *("faults", "repairs", "strangers", "late-strangers", "crash-injection"),
             *("kernel-recovery", "coredumps", "boot-loaders", "direct-sight"),
-            *("boards-of-any-kind", "firmware-watch"),
+            *("boards-of-any-kind", "firmware-watch", "sample-firmware"),
             *(("firmware-directories",) if os.geteuid() == 0 else ()),
         )
     )
@@ -38,6 +38,7 @@ class TreeBench(HostBench):
         self._strangers: dict[str, threading.Thread | None] = {}
         self._watch: DirectoryWatch | None = None
         self._mounted = False
+        self._published_before: set[str] = set()
 
     # The board.
 
@@ -45,12 +46,16 @@ class TreeBench(HostBench):
         self, processors: Sequence[str], faults: Mapping[str, Mapping[str, str]] | None = None
     ) -> None:
         self.provide(processors, faults or {})
+        self.write_config(processors)
+        self._before = {name: self._looks(name) for name in processors}
+        self._published_before = self._published()
+
+    def write_config(self, processors: Sequence[str]) -> None:
         text = f"backend: sysfs\ntree: {self.tree}\nrun-directory: run\nprocessors:\n"
         for name in processors:
             text += f"  {name}: {{coredumps: {self.place}}}\n"
         with open(self.config, "w") as file:
             file.write(text if processors else text.replace("processors:\n", ""))
-        self._before = {name: self._looks(name) for name in processors}
 
     def provide(self, processors: Sequence[str], faults: Mapping[str, Mapping[str, str]]) -> None:
         """Have just these processors in the tree."""
@@ -191,13 +196,16 @@ class TreeBench(HostBench):
                 self._end_stranger(name)
             elif (now := self._looks(name)) != before and not _taken_over(before, now):
                 left.append(f"{name} is {now}, was {before}")
-        ours = f"{self.tree}/lib/firmware/{_OURS}"
-        if os.path.isdir(ours):
-            left += [f"published {name}" for name in os.listdir(ours)]
-            shutil.rmtree(ours, ignore_errors=True)
+        left += [f"published {name}" for name in self._published() - self._published_before]
         if self._mounted:
             subprocess.run(["umount", f"{self.tree}/lib/firmware"], check=True)
         return left
+
+    def _published(self) -> set[str]:
+        try:
+            return set(os.listdir(f"{self.tree}/lib/firmware/{_OURS}"))
+        except FileNotFoundError:
+            return set()
 
     def _end_stranger(self, processor: str) -> None:
         starter = self._strangers[processor]
