@@ -22,6 +22,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from adapters.host.process import privileged
 from domain.errors import InvalidRequest, NotFound
 
 if TYPE_CHECKING:
@@ -52,9 +53,9 @@ class Settings(NamedTuple):
 
 
 def default_run_directory() -> str:
-    """Return /run/remoteproc-runtime, or the user's own for a user who is not root."""
+    """Return /run/remoteproc-runtime, or the user's own for one who is not the machine's root."""
     own = os.environ.get("XDG_RUNTIME_DIR", "")
-    if os.geteuid() == 0 or not own:
+    if not own or privileged():
         return "/run/remoteproc-runtime"
     return f"{own}/remoteproc-runtime"
 

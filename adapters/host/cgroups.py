@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from adapters.host.files import fault, read_all, write_whole
+from adapters.host.process import privileged
 from domain.enclosure import Enclosure
 from domain.errors import HostFault, InvalidRequest, reason
 
@@ -86,7 +87,7 @@ class Group:
         self._path = directory_of(enclosure.cgroup)
         self._limits = enclosure.limits
         self._directory = directory
-        self._strict = os.geteuid() == 0
+        self._strict = privileged()
         self._usable: list[Hierarchy] = []
         self.warnings: list[str] = []
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
-
 from adapters.host.files import fault
+from adapters.host.process import privileged
 from domain.enclosure import Enclosure
 from domain.errors import InvalidRequest, reason
 
@@ -16,7 +15,7 @@ def restrain(pid: int, enclosure: Enclosure) -> list[str]:
     warnings: list[str] = []
 
     def refused(what: str, error: OSError) -> None:
-        if os.geteuid() == 0:
+        if privileged():
             raise fault(f"cannot {what}", error, hint=_HINT) from error
         warnings.append(f"cannot {what}: {reason(error)}")
 

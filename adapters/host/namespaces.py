@@ -16,7 +16,7 @@ import sys
 from collections.abc import Sequence
 
 from adapters.host.files import fault
-from adapters.host.process import open_process
+from adapters.host.process import open_process, privileged
 from domain.enclosure import Namespace
 from domain.errors import InvalidRequest, reason
 
@@ -57,7 +57,7 @@ class Entry:
         order = list(FLAGS)
         self._wanted = sorted(namespaces, key=lambda each: order.index(each.kind))
         self._home = home
-        self._strict = os.geteuid() == 0
+        self._strict = privileged()
         self._new: set[str] = set()
         self.warnings: list[str] = []
 

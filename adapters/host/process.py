@@ -43,3 +43,13 @@ def wait(pid: int, born: int, seconds: float | None) -> bool:
         return bool(poll.poll(None if seconds is None else seconds * 1000))
     finally:
         os.close(descriptor)
+
+
+def privileged() -> bool:
+    """Tell whether this is the machine's root, and not only that of a user namespace."""
+    if os.geteuid() != 0:
+        return False
+    try:
+        return read_all("/proc/self/uid_map").split() == [b"0", b"0", b"4294967295"]
+    except OSError:
+        return True

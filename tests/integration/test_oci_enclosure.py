@@ -262,3 +262,24 @@ def test_a_user_gets_namespaces_in_one_of_users(users_runtime):
     users_runtime.until("tick 1")
     host = namespaces("self")
     assert all(namespaces(pid)[kind] != host[kind] for kind in ("uts", "pid", "mount"))
+
+
+@needs_root
+def test_root_of_a_user_namespace_only_is_a_user(runtime, tmp_path):
+    """So rootless Podman runs us: as root, of its own user namespace."""
+    with open(f"{runtime.place}/config.yaml", "w") as file:
+        file.write("backend: sim\nboard: quad\n")
+    own = tmp_path / "xdg"
+    own.mkdir()
+    before = runtime.command
+    runtime.command = runtime.command[:3]  # without --root
+    runtime.prefix = ["unshare", "--user", "--map-root-user", "env", f"XDG_RUNTIME_DIR={own}"]
+    limits = [{"type": "RLIMIT_NOFILE", "soft": 1 << 30, "hard": 1 << 30}]
+    process = {"args": ["firmware.elf"], "cwd": "/", "rlimits": limits}
+    runtime.bundle(linux={**of("uts", "pid"), "cgroupsPath": "/rproc-test/u"}, process=process)
+    runtime.start()
+    logs = runtime.until("tick 1")
+    assert "cannot set RLIMIT_NOFILE" in logs
+    assert (own / "remoteproc-runtime" / "containers" / "c1").is_dir()
+    runtime.delete()
+    runtime.command, runtime.prefix = before, []
