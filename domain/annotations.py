@@ -10,7 +10,7 @@ from domain.errors import InvalidRequest
 
 PREFIX = "remoteproc."
 _NAME_OF = "remoteproc.name."
-_CONTAINER_NAME = "io.kubernetes.cri.container-name"
+_CONTAINER_NAMES = ("io.kubernetes.cri.container-name", "io.kubernetes.container.name")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _TTY = re.compile(r"/dev/tty[0-9A-Za-z_]+")
 
@@ -61,7 +61,7 @@ def read_annotations(annotations: Mapping[str, str]) -> Wishes:
     processor of one of them.
     """
     found = {}
-    container = annotations.get(_CONTAINER_NAME, "")
+    container = next((annotations[key] for key in _CONTAINER_NAMES if key in annotations), "")
     for key, value in annotations.items():
         if not key.startswith(PREFIX):
             continue

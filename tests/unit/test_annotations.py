@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.annotations import Wishes, read_annotations
+from domain.annotations import Wishes, read_annotations, without_ours
 from domain.errors import InvalidRequest
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
@@ -97,3 +97,29 @@ def test_anything_is_read_or_refused_on_one_line(annotations):
         assert isinstance(read_annotations(annotations), Wishes)
     except InvalidRequest as refusal:
         assert str(refusal).isprintable()
+
+
+POD = {"remoteproc.name.left": "m4", "remoteproc.name.right": "dsp", "remoteproc.console": "none"}
+NAME = "io.kubernetes.cri.container-name"
+
+
+@pytest.mark.parametrize(("container", "name"), [("left", "m4"), ("right", "dsp"), ("other", "")])
+def test_each_container_of_a_pod_finds_its_own_processor(container, name):
+    for key in (NAME, "io.kubernetes.container.name"):  # containerd's, CRI-O's
+        assert read_annotations({**POD, key: container}) == Wishes(name=name, console="none")
+    everybody = {**POD, NAME: container, "remoteproc.name": "common"}
+    assert read_annotations(everybody).name == (name or "common")
+
+
+def test_processors_by_container_are_for_pods_only():
+    with pytest.raises(InvalidRequest, match=r"remoteproc\.name\.left"):
+        read_annotations(POD)
+    with pytest.raises(InvalidRequest, match="is empty"):
+        read_annotations({"remoteproc.name.left": "", NAME: "left"})
+
+
+def test_ours_can_be_left_out():
+    assert without_ours({**POD, NAME: "left", "remoteproc": "x"}) == {
+        NAME: "left",
+        "remoteproc": "x",
+    }

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import threading
 import time
+
+import pytest
 
 from adapters.containerd.api.task_pb2 import DeleteResponse
 from adapters.containerd.api.types_pb2 import Mount
 from adapters.containerd.cleanup import delete
 from adapters.containerd.invocation import parse
+from adapters.containerd.ttrpc.errors import Closed, RpcError
 
 
 def clean_up(shim, name):
@@ -61,3 +66,40 @@ def test_a_socket_that_is_served_stays(served):
     served.create("first")
     clean_up(served, "c")
     assert served.call("State", id="first").id == "first"
+
+
+@pytest.mark.parametrize("moment", [0.01, 0.03, 0.06, 0.1, 0.15, 0.2, 0.3, 0.45])
+def test_killed_at_any_moment(served, moment, until):
+    image = Mount(type="bind", source=f"{served.folder}/first/rootfs", options=["rbind"])
+    path = served.bundle("c", program="")
+    assert served.call("Connect", id="c").task_pid == 0  # it has loaded
+
+    def use():
+        with contextlib.suppress(Closed, RpcError):
+            served.create("c", rootfs=[image] if os.geteuid() == 0 else [])
+            served.call("Start", id="c")
+            served.call("Kill", id="c", signal=signal.SIGTERM)
+            served.call("Wait", id="c")
+            served.call("Delete", id="c")
+
+    thread = threading.Thread(target=use)
+    thread.start()
+    time.sleep(moment)
+    kill(served)
+    thread.join(10)
+    clean_up(served, "c")
+    assert not os.path.ismount(f"{path}/rootfs")
+    assert served.lifecycle().all() == []
+    assert not any(row.owner for row in served.lifecycle().processors())
+    assert until(lambda: not supervisors(served), 10), supervisors(served)
+
+
+def supervisors(shim):
+    """Processes whose command line or open directory is of this test's state root."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError):
+            places = [os.readlink(e.path) for e in os.scandir(f"/proc/{pid}/fd")]
+            if int(pid) != os.getpid() and any(p.startswith(f"{shim.root}/") for p in places):
+                found.append(pid)
+    return found
