@@ -1,4 +1,4 @@
-@promise-1
+@promise-1 @before-any-kernel
 Feature: DEP002 Choose a processor
   The processor may be left unnamed only where there is no choice, and whoever has to choose is told what there is.
 

@@ -1,4 +1,4 @@
-@promise-9
+@promise-9 @before-any-kernel
 Feature: HOS001 Hostile images are harmless
   Whatever an image or a deployment says, nothing outside the image is read and nothing outside the runtime's own places is touched.
 

@@ -51,6 +51,7 @@ def pytest_configure(config):
         "promise(number): the design's promise that a scenario is part of",
         "spec(anchor): the runtime-spec's requirement that a scenario proves",
         "needs(ability): what a bench must be able to do for a scenario",
+        "before_any_kernel: settled before any kernel or processor comes into play",
         "not_on(backend, reason): a bench on which a scenario cannot be tried, and why",
     ):
         config.addinivalue_line("markers", line)
@@ -61,13 +62,15 @@ def pytest_configure(config):
 
 
 def pytest_bdd_apply_tag(tag, function):
-    """Tags: promise-N, spec:FILE#ANCHOR, needs-ABILITY, not-on-BACKEND:why-not."""
+    """Tags: promise-N, spec:FILE#ANCHOR, needs-ABILITY, not-on-BACKEND:why-not, before-any-kernel."""
     if tag.startswith("promise-"):
         mark = pytest.mark.promise(int(tag.removeprefix("promise-")))
     elif tag.startswith("spec:"):
         mark = pytest.mark.spec(tag.removeprefix("spec:"))
     elif tag.startswith("needs-"):
         mark = pytest.mark.needs(tag.removeprefix("needs-"))
+    elif tag == "before-any-kernel":
+        mark = pytest.mark.before_any_kernel
     elif tag.startswith("not-on-") and ":" in tag:
         backend, _, reason = tag.removeprefix("not-on-").partition(":")
         mark = pytest.mark.not_on(backend, reason.replace("-", " "))

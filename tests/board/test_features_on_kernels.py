@@ -1,7 +1,7 @@
 """That the features hold on real kernels, and on simulated boards that look like one.
 
 In the guests: Debian's kernel, which leaves a processor on when its supervisor is killed, and one
-with /dev/remoteprocN, which does not. What no kernel has a part in is not tried there again.
+with /dev/remoteprocN, which does not. What is settled before any kernel is not tried there again.
 """
 
 from __future__ import annotations
@@ -16,9 +16,7 @@ from tests.board.vm import CHECKOUT, boot
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
-# Hostile images and the choice of a processor are settled before the kernel comes into play.
-KERNELS_PART = "not HOS001 and not DEP002 and not test_style"
-OPTIONS = ["features", "-q", "--timeout", "120", "--tb", "short"]
+OPTIONS = ["features/test_features.py", "-q", "--timeout", "120", "--tb", "short"]
 
 
 def check(where, status, output, least):
@@ -33,27 +31,22 @@ def check(where, status, output, least):
 @pytest.mark.parametrize("kind", ["qemu", "uml"])
 def test_on_a_real_kernel(kind):
     with boot(kind, timeout=120.0) as vm:
-        command = ["pytest", *OPTIONS, "--backend", "kernel", "-k", KERNELS_PART]
+        command = ["pytest", *OPTIONS, "--backend", "kernel", "-m", "not before_any_kernel"]
         done = vm.run(command, timeout=1500.0, on_output=lambda text: print(text, end=""))
         check(f"kernel/{kind} {vm.release}", done.status, done.output, 60)
 
 
 def test_on_simulated_boards_behind_the_kernels_interface():
     command = [sys.executable, "-m", "pytest", *OPTIONS, "--backend", "simfs"]
-    inner = subprocess.Popen(
-        [*command, "-k", "not test_style"],
-        cwd=CHECKOUT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    lines = []
-    try:
-        for line in inner.stdout:
-            print(line, end="", flush=True)
-            lines.append(line)
-    finally:
-        if inner.poll() is None and len(lines) == 0:
+    with subprocess.Popen(
+        command, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as inner:
+        lines = []
+        try:
+            for line in inner.stdout:
+                print(line, end="", flush=True)
+                lines.append(line)
+        except BaseException:
             inner.kill()
-        inner.wait(60)
+            raise
     check("simfs", inner.returncode, "".join(lines), 100)
