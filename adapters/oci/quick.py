@@ -43,6 +43,7 @@ class _Form(NamedTuple):
     needed: int
     valued: Mapping[str, str] = MappingProxyType({})
     flags: Mapping[str, str] = MappingProxyType({})
+    last: bool = False  # the positional arguments end the options: what follows is somebody else's
 
 
 # Options and the parameters that they set; "" for what is accepted and ignored.
@@ -80,7 +81,7 @@ _COMMANDS = {
     "delete": _Form("delete", ("container_id",), 1, flags=_FORCE),
     "list": _Form("list_containers", (), 0, valued=_FORMAT, flags=_QUIET),
     "ps": _Form("ps", ("container_id",), 1, valued=_FORMAT),
-    "exec": _Form("execute", ("container_id",), 1, valued=_EXEC, flags=_EXEC_FLAGS),
+    "exec": _Form("execute", ("container_id",), 1, valued=_EXEC, flags=_EXEC_FLAGS, last=True),
     "pause": _Form("pause", ("container_id",), 1),
     "resume": _Form("resume", ("container_id",), 1),
 }
@@ -105,6 +106,8 @@ def parse(words: Sequence[str]) -> Call | None:
         arguments |= found
         if left:
             positional.append(left.pop(0))
+            if form.last and left:
+                return None
     if not form.needed <= len(positional) <= len(form.names):
         return None
     arguments |= zip(form.names, positional, strict=False)

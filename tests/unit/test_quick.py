@@ -35,12 +35,40 @@ FLAGS = [
 ]
 VALUES = ["c1", "json", "text", "table", "debug", "warn", "disabled", "9", "KILL", "/b", "", "c 2"]
 words = st.sampled_from(FLAGS) | st.sampled_from(VALUES)
-argv = st.builds(
+junk = st.builds(
     lambda before, command, after: [*before, command, *after],
     st.lists(words, max_size=4),
     st.sampled_from(COMMANDS),
     st.lists(words, max_size=6),
 )
+
+
+def pieces(valued, flags):
+    """Options as somebody would write them, each a list of words."""
+    options = st.tuples(st.sampled_from(list(valued)), st.sampled_from(VALUES)) if valued else None
+    kinds = [st.sampled_from([[flag] for flag in flags])] if flags else []
+    if options is not None:
+        kinds += [options.map(list), options.map(lambda pair: ["=".join(pair)])]
+    return st.one_of(kinds) if kinds else st.nothing()
+
+
+@st.composite
+def sensible(draw):
+    """A command with options of its own, in any order, now and then with a word too many."""
+    name = draw(st.sampled_from(list(quick._COMMANDS)))
+    form = quick._COMMANDS[name]
+    before = draw(st.lists(pieces(quick._GLOBAL_VALUED, quick._GLOBAL_FLAGS), max_size=2))
+    own = pieces(form.valued, form.flags)
+    after = draw(st.lists(own, max_size=3)) if form.valued or form.flags else []
+    count = draw(st.integers(form.needed, len(form.names)))
+    after += [[draw(st.sampled_from(VALUES))] for _ in range(count)]
+    if draw(st.integers(0, 4)) == 0:
+        after.append([draw(words)])
+    line = [*before, [name], *draw(st.permutations(after))]
+    return [word for piece in line for word in piece]
+
+
+argv = sensible() | junk
 
 
 class Recorded(Exception):
