@@ -62,7 +62,7 @@ def pytest_configure(config):
 
 
 def pytest_bdd_apply_tag(tag, function):
-    """Tags: promise-N, spec:FILE#ANCHOR, needs-ABILITY, not-on-BACKEND:why-not, before-any-kernel."""
+    """Tags: promise-N, spec:FILE#ANCHOR, before-any-kernel, needs-ABILITY, not-on-BACKEND:why."""
     if tag.startswith("promise-"):
         mark = pytest.mark.promise(int(tag.removeprefix("promise-")))
     elif tag.startswith("spec:"):

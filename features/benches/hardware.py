@@ -14,7 +14,7 @@ import pytest
 
 from features.benches import samples
 from features.benches.bench import Outcome, Sample
-from features.benches.tree import TreeBench
+from features.benches.tree import TreeBench, release_switch
 
 
 class HardwareBench(TreeBench):
@@ -23,7 +23,7 @@ class HardwareBench(TreeBench):
     A scenario is skipped at the point where it needs what the user has not given.
     """
 
-    abilities = frozenset(("strangers", "late-strangers", "direct-sight"))
+    abilities = frozenset(("strangers", "late-strangers", "direct-sight", release_switch()))
     processors: Sequence[str] = ()
     firmware = ""
     prints = ""

@@ -13,15 +13,10 @@ from collections.abc import Mapping, Sequence
 from features.benches import samples
 from features.benches.bench import Sample
 from features.benches.player import Player, firmware
-from features.benches.tree import TreeBench
+from features.benches.tree import TreeBench, release_switch
 
 _MODULE = f"{os.environ.get('BOARD_DIRECTORY', '')}/processors.ko"
 _DRIVER = "/sys/bus/platform/drivers/rproc_test"
-
-
-def _has_release_switch() -> bool:
-    with open("/proc/devices") as devices:  # CONFIG_REMOTEPROC_CDEV
-        return any(line.endswith(" remoteproc\n") for line in devices)
 
 
 class KernelBench(TreeBench):
@@ -30,7 +25,7 @@ class KernelBench(TreeBench):
     abilities = TreeBench.abilities | {
         *("kernel-log", "crash-types", "crash-kinds", "driver-unbinding", "boot-loaded-firmware"),
         *("firmware-by-the-kernel's-rules",),
-        "release-switch" if _has_release_switch() else "no-release-switch",
+        release_switch(),
     }
 
     def __init__(self, place: str) -> None:

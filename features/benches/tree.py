@@ -194,7 +194,9 @@ class TreeBench(HostBench):
         for name, before in self._before.items():
             if name in self._strangers:
                 self._end_stranger(name)
-            elif (now := self._looks(name)) != before and not _taken_over(before, now):
+                if before["state"] == "offline":
+                    self.write(name, "firmware", before["firmware"])
+            if (now := self._looks(name)) != before and not _taken_over(before, now):
                 left.append(f"{name} is {now}, was {before}")
         left += [f"published {name}" for name in self._published() - self._published_before]
         if self._mounted:
@@ -222,6 +224,13 @@ def _taken_over(before: Mapping[str, str], now: Mapping[str, str]) -> bool:
     """Whether it is off now where the boot loader's firmware ran, and that is all."""
     changed = {attribute for attribute in _KEPT if before[attribute] != now[attribute]}
     return before["state"] == "detached" and now["state"] == "offline" and changed == {"state"}
+
+
+def release_switch() -> str:
+    """Return the ability of the running kernel to stop processors whose holder dies, or not to."""
+    with open("/proc/devices") as devices:  # CONFIG_REMOTEPROC_CDEV
+        has = any(line.endswith(" remoteproc\n") for line in devices)
+    return "release-switch" if has else "no-release-switch"
 
 
 def write_attribute(path: str, value: str) -> None:
