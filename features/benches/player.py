@@ -17,7 +17,7 @@ from typing import NamedTuple
 from tests.elves import EM_ARM, EM_RISCV, VECTORS, Load, elf, resource_table, trace
 
 _CLASS = "/sys/class/remoteproc"
-_LOOK = 0.02  # seconds
+_LOOK = 0.05  # seconds
 _MARK = b"plays: "
 _TRACE_SIZE = 0x400
 _BOOT_LOADED = "was started by the boot loader"
