@@ -17,6 +17,7 @@ from adapters.containerd.api import events_pb2 as events
 from adapters.containerd.api import task_pb2 as api
 from adapters.containerd.api.process_pb2 import Status as TaskStatus
 from adapters.containerd.events import Publisher
+from adapters.containerd.execs import Execs
 from adapters.containerd.exits import Exits
 from adapters.containerd.mounts import mount_all, unmount_all
 from adapters.containerd.stdio import TaskIO
@@ -56,7 +57,7 @@ class TaskService:
 
     def handlers(self) -> Handlers:
         """Return the methods, by name, as ttrpc's server takes them."""
-        return {
+        whole: Handlers = {
             **TaskViews(self._tasks).handlers(),
             "Create": (api.CreateTaskRequest, self.create),
             "Start": (api.StartRequest, self.start),
@@ -66,6 +67,7 @@ class TaskService:
             "Kill": (api.KillRequest, self.kill),
             "Shutdown": (api.ShutdownRequest, self.shutdown),
         }
+        return Execs(self._namespace, self._lifecycle, self._publisher, self._tasks).over(whole)
 
     def create(self, _: Context, request: api.CreateTaskRequest) -> Message:
         """Mount the root file system and create the container; on an error nothing remains."""
@@ -107,7 +109,7 @@ class TaskService:
 
     def start(self, _: Context, request: api.StartRequest) -> Message:
         """Run the firmware. A start that fails ends the task, as it does with runc."""
-        task = self._tasks.of(request)
+        task = self._tasks.get(request.id)
         with task.operating:
             try:
                 with task.starting():
@@ -124,7 +126,7 @@ class TaskService:
 
     def kill(self, _: Context, request: api.KillRequest) -> None:
         """Send a signal. What has ended is not found, which callers take for success."""
-        task = self._tasks.of(request)
+        task = self._tasks.get(request.id)
         if task.exit is not None:
             raise NotFound("process already finished")
         try:
@@ -142,7 +144,7 @@ class TaskService:
 
     def delete(self, _: Context, request: api.DeleteRequest) -> Message:
         """Forget a task that has ended, or never began; unmount its root file system."""
-        task = self._tasks.of(request)
+        task = self._tasks.get(request.id)
         with task.operating:
             self._end_unstarted(task)  # runc's shim deletes what was only created, too
             exit_ = task.wait(_WINDS_UP_WITHIN if self._has_stopped(task) else 0)
@@ -151,7 +153,7 @@ class TaskService:
             self._tasks.get(task.id)  # else deleted while this waited
             with contextlib.suppress(NotFound):
                 self._lifecycle().delete(task.id)
-            task.io.close()
+            task.close()
             unmount_all(task.rootfs)
             self._tasks.remove(task)
         at = timestamp(exit_.at)

@@ -5,41 +5,29 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
 
-from adapters.containerd.api.events_pb2 import TaskExit, TaskStart
+from adapters.containerd.api.events_pb2 import TaskStart
 from adapters.containerd.api.process_pb2 import Status
+from adapters.containerd.command import Command
+from adapters.containerd.ending import Ending
 from adapters.containerd.events import Publisher
 from adapters.containerd.stdio import TaskIO
-from adapters.containerd.times import timestamp
 from domain.container import Exit
 from domain.errors import AlreadyExists, NotFound
 
 
-class Request(Protocol):
-    """A request that names a task and maybe one of its processes."""
-
-    id: str
-    exec_id: str
-
-
-class Task:
+class Task(Ending):
     """What is known of a task beyond what the use cases know. `operating` serialises requests."""
 
     def __init__(self, container_id: str, bundle: str, io: TaskIO, publisher: Publisher) -> None:
-        self.id = container_id
+        super().__init__(container_id, container_id, io, publisher)
         self.bundle = bundle
-        self.io = io
-        self.pid = 0
         self.operating = threading.Lock()
-        self.exit: Exit | None = None
         self.paused = False
-        self._publisher = publisher
-        self._lock = threading.Lock()
+        self.execs: dict[str, Command] = {}
         self._started = False
         self._starting = False
         self._early: Exit | None = None
-        self._waiters: list[Callable[[], None]] = []
 
     @property
     def rootfs(self) -> str:
@@ -54,6 +42,12 @@ class Task:
         if not self._started:
             return Status.CREATED
         return Status.PAUSED if self.paused else Status.RUNNING
+
+    def close(self) -> None:
+        """End what still runs inside, and close all descriptors."""
+        for command in list(self.execs.values()):
+            command.abandon()
+        self.io.close()
 
     @contextmanager
     def starting(self) -> Iterator[None]:
@@ -74,47 +68,11 @@ class Task:
             if early is not None:
                 self.ended(early)
 
-    def ended(self, exit_: Exit) -> None:
-        """Tell everybody how it ended, once."""
-        with self._lock:
-            if self.exit is not None:
-                return
-            if self._starting:
-                self._early = exit_
-                return
-            self._publisher.publish(
-                "/tasks/exit",
-                TaskExit(
-                    container_id=self.id,
-                    id=self.id,
-                    pid=self.pid,
-                    exit_status=exit_.status,
-                    exited_at=timestamp(exit_.at),
-                ),
-            )
-            self.exit = exit_
-            waiters, self._waiters = self._waiters, []
-        for wake in waiters:
-            wake()
-
-    def wait(
-        self,
-        seconds: float | None = None,
-        on_cancel: Callable[[Callable[[], None]], None] = lambda _: None,
-    ) -> Exit | None:
-        """Return how it ended; None if time is up or `on_cancel` called back first."""
-        woken = threading.Event()
-        wake = woken.set
-        with self._lock:
-            if self.exit is not None:
-                return self.exit
-            self._waiters.append(wake)
-        on_cancel(wake)
-        woken.wait(seconds)
-        with self._lock:
-            if wake in self._waiters:
-                self._waiters.remove(wake)
-            return self.exit
+    def _tell(self, exit_: Exit) -> bool:
+        if self._starting:
+            self._early = exit_
+            return False
+        return super()._tell(exit_)
 
 
 class Tasks:
@@ -149,13 +107,6 @@ class Tasks:
         task = self._tasks.get(container_id)
         if task is None:
             raise NotFound(f"task {container_id} not found")
-        return task
-
-    def of(self, request: Request) -> Task:
-        """Return the task whose own process is meant; there are no others. Raises NotFound."""
-        task = self.get(request.id)
-        if request.exec_id:
-            raise NotFound(f"process {request.exec_id} of task {request.id} not found")
         return task
 
     def remove(self, task: Task) -> None:

@@ -11,6 +11,7 @@ from google.protobuf.message import Message
 from adapters.containerd.api import task_pb2 as api
 from adapters.containerd.api.anys import pack
 from adapters.containerd.api.process_pb2 import ProcessInfo
+from adapters.containerd.ending import Ending
 from adapters.containerd.processes import tree
 from adapters.containerd.task import Tasks
 from adapters.containerd.times import timestamp
@@ -18,7 +19,8 @@ from adapters.containerd.ttrpc.context import Context
 from adapters.containerd.ttrpc.errors import Code, RpcError
 from domain.errors import NotFound, Unsupported
 
-Handlers = Mapping[str, tuple[type[Message], Callable[[Context, Any], Message | None]]]
+Handler = Callable[[Context, Any], Message | None]
+Handlers = Mapping[str, tuple[type[Message], Handler]]
 
 
 class TaskViews:
@@ -37,35 +39,18 @@ class TaskViews:
             "Connect": (api.ConnectRequest, self.connect),
             "CloseIO": (api.CloseIORequest, self.close_io),
             "ResizePty": (api.ResizePtyRequest, self.resize_pty),
-            "Exec": (api.ExecProcessRequest, self.exec),
             "Update": (api.UpdateTaskRequest, self.update),
             "Checkpoint": (api.CheckpointTaskRequest, self.checkpoint),
         }
 
     def state(self, _: Context, request: api.StateRequest) -> Message:
         """Tell what is known of a task."""
-        task = self._tasks.of(request)
-        stdin, stdout, stderr = task.io.names
-        exit_ = task.exit
-        return api.StateResponse(
-            id=task.id,
-            bundle=task.bundle,
-            pid=task.pid,
-            status=task.status,  # type: ignore[arg-type]
-            stdin=stdin,
-            stdout=stdout,
-            stderr=stderr,
-            terminal=task.io.terminal,
-            exit_status=exit_.status if exit_ else 0,
-            exited_at=timestamp(exit_.at) if exit_ else None,
-        )
+        task = self._tasks.get(request.id)
+        return state_of(task, task.bundle, task.status)
 
     def wait(self, context: Context, request: api.WaitRequest) -> Message:
         """Wait for the end, however long it takes."""
-        exit_ = self._tasks.of(request).wait(on_cancel=context.on_cancel)
-        if exit_ is None:
-            raise RpcError(Code.CANCELED, "context canceled")
-        return api.WaitResponse(exit_status=exit_.status, exited_at=timestamp(exit_.at))
+        return wait_for(context, self._tasks.get(request.id))
 
     def pids(self, _: Context, request: api.PidsRequest) -> Message:
         """List the supervisor and what runs below it, such as a simulator.
@@ -96,18 +81,13 @@ class TaskViews:
 
     def close_io(self, _: Context, request: api.CloseIORequest) -> None:
         """Close the firmware's stdin."""
-        task = self._tasks.of(request)
+        task = self._tasks.get(request.id)
         if request.stdin:
             task.io.close_stdin()
 
     def resize_pty(self, _: Context, request: api.ResizePtyRequest) -> None:
         """Do nothing: firmware does not know of a terminal's size."""
-        self._tasks.of(request)
-
-    def exec(self, _: Context, request: api.ExecProcessRequest) -> None:
-        """Refuse."""
         self._tasks.get(request.id)
-        raise Unsupported(f"cannot run a program in container {request.id}: it is firmware")
 
     def update(self, _: Context, request: api.UpdateTaskRequest) -> None:
         """Refuse."""
@@ -118,3 +98,29 @@ class TaskViews:
         """Refuse."""
         self._tasks.get(request.id)
         raise Unsupported(f"cannot checkpoint container {request.id}: it is firmware")
+
+
+def state_of(process: Ending, bundle: str, status: int) -> api.StateResponse:
+    """Return what State answers of a task, or of a command inside it."""
+    stdin, stdout, stderr = process.io.names
+    exit_ = process.exit
+    return api.StateResponse(
+        id=process.container,
+        bundle=bundle,
+        pid=process.pid,
+        status=status,  # type: ignore[arg-type]
+        stdin=stdin,
+        stdout=stdout,
+        stderr=stderr,
+        terminal=process.io.terminal,
+        exit_status=exit_.status if exit_ else 0,
+        exited_at=timestamp(exit_.at) if exit_ else None,
+    )
+
+
+def wait_for(context: Context, process: Ending) -> api.WaitResponse:
+    """Return what Wait answers, once it has ended. Raises RpcError if the caller gives up."""
+    exit_ = process.wait(on_cancel=context.on_cancel)
+    if exit_ is None:
+        raise RpcError(Code.CANCELED, "context canceled")
+    return api.WaitResponse(exit_status=exit_.status, exited_at=timestamp(exit_.at))

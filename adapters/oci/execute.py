@@ -13,7 +13,16 @@ from domain.lifecycle import Lifecycle
 
 
 def prepare(lifecycle: Lifecycle, container_id: str, words: Sequence[str]) -> Callable[[], int]:
-    """Return what carries the command out and returns its exit code.
+    """Return what carries the command out, showing its output, and returns its exit code.
+
+    Raises what `question` raises.
+    """
+    ask = question(lifecycle, container_id, words)
+    return lambda: _show(ask())
+
+
+def question(lifecycle: Lifecycle, container_id: str, words: Sequence[str]) -> Callable[[], Reply]:
+    """Return what carries the command out.
 
     Raises NotFound, and WrongState if the container has ended.
     """
@@ -29,7 +38,7 @@ def prepare(lifecycle: Lifecycle, container_id: str, words: Sequence[str]) -> Ca
         except FileNotFoundError:
             return b""
 
-    return lambda: _show(answer(words, container, read))
+    return lambda: answer(words, container, read)
 
 
 def _show(reply: Reply) -> int:

@@ -67,8 +67,6 @@ def test_the_commands_people_try(start, version):
     (stats,) = docker.docker("stats", "--no-stream", "--format", "json", "one").text.splitlines()
     shown = json.loads(stats)
     assert not shown["MemUsage"].startswith("0B") and int(shown["PIDs"]) >= 1, shown
-    refused = docker.docker("exec", "one", "sh", check=False)
-    assert refused.code != 0 and "it is firmware" in refused.stdout + refused.stderr
     waiting = docker.background("wait", "one")
     docker.docker("stop", "one")
     assert following.wait(5) == 0
@@ -137,6 +135,28 @@ def test_input_without_a_terminal(start, version):
     logged = docker.docker("logs", "one").stdout
     assert "you said: hello" in logged, (typing, logged)
     docker.docker("rm", "-f", "one")
+
+
+@each_version
+def test_commands_inside_and_health(start, version):
+    docker = start(version)
+    health = ("--health-cmd", "status || exit 1", "--health-interval", "1s")
+    run(docker, "hello", "one", "-d", *health)
+    assert docker.docker("exec", "one", "status").text.startswith("running on m3-0")
+    assert wait_until(lambda: "tick" in docker.docker("exec", "one", "trace").stdout, 5)
+    refused = docker.docker("exec", "one", "ls", check=False)
+    assert (refused.code, refused.stdout) == (127, "") and "no program 'ls'" in refused.stderr
+    dialogue = json.dumps([["running on m3-0", ""]])
+    script = [sys.executable, os.path.abspath(terminal.__file__), dialogue]
+    command = [docker._client(), "exec", "-it", "one", "status"]
+    talked = docker.enclosure.run(*script, *command, env=docker._environment)
+    assert talked.code == 0 and "\n" not in talked.stdout.replace("\r\n", ""), talked
+    docker.docker("exec", "-d", "one", "status")
+    assert wait_until(lambda: state(docker, "one")["Health"]["Status"] == "healthy", 10)
+    assert "running on" in state(docker, "one")["Health"]["Log"][-1]["Output"]
+    docker.docker("stop", "one")
+    assert "not running" in docker.docker("exec", "one", "status", check=False).stderr
+    docker.docker("rm", "one")
 
 
 @pytest.mark.parametrize("kill", [False, True], ids=["graceful", "killed"])

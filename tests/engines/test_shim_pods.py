@@ -77,6 +77,11 @@ def test_two_processors_in_one_pod_beside_an_ordinary_one(start, version, tmp_pa
         for container in (*containers.values(), ordinary):
             stats = cri.stats(container)
             assert stats.memory.usage_bytes.value > 0
+        for name, processor in (("left", "m3-0"), ("right", "m3-1")):
+            probed = cri.exec_sync(containers[name], ["status"])  # as the kubelet's exec probes
+            assert probed.exit_code == 0 and f"running on {processor}".encode() in probed.stdout
+        probed = cri.exec_sync(containers["left"], ["cat", "/tmp/healthy"])
+        assert probed.exit_code == 127 and b"no program 'cat'" in probed.stderr
         owners = processors(containerd)
         assert containers["left"] in owners and containers["right"] in owners
         containerd.restart()

@@ -119,17 +119,11 @@ def test_a_start_that_fails_ends_the_task(served, until):
     assert served.call("State", id="first").status == Status.RUNNING
 
 
-@pytest.mark.parametrize("method", ["Exec", "Update", "Checkpoint"])
+@pytest.mark.parametrize("method", ["Update", "Checkpoint"])
 def test_what_has_no_meaning_for_firmware(served, method):
     served.create("first")
     error = served.refusal(method, id="first")
     assert error.code == Code.UNIMPLEMENTED and "firmware" in error.message
-
-
-@pytest.mark.parametrize("method", ["Start", "Delete", "State", "Kill", "Wait", "CloseIO"])
-def test_no_task_has_a_second_process(served, method):
-    served.create("first")
-    assert served.refusal(method, id="first", exec_id="x").code == Code.NOT_FOUND
 
 
 def test_of_many_creations_of_one_id_one_succeeds(served):
