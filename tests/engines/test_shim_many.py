@@ -16,7 +16,7 @@ RUNTIME = "io.containerd.remoteproc.v1"
 SHIM = "containerd-shim-remoteproc-v1"
 ETC = {"remoteproc-runtime/config.yaml": "backend: sim\nboard: quad\n"}
 FIRMWARE = os.path.join(os.path.dirname(__file__), "../../firmware/build/cortex-m3")
-EACH = int(os.environ.get("SHIM_CYCLES", "26"))
+EACH = int(os.environ.get("SHIM_CYCLES", "75"))
 PROGRAMS = (("exit", 7), ("exit0", 0), ("crash", 139))
 
 
@@ -76,13 +76,13 @@ def test_a_pods_shim_does_not_grow(start_containerd, probe, tmp_path):
     try:
         (shim,) = containerd.enclosure.find(SHIM)
         measured = []
-        for number in range(EACH * 2):
+        for number in range(52):
             container = cri.create(pod, "main", "localhost/exit:1", attempt=number)
             cri.start(container)
             assert cri.wait_exited(container).exit_code == 7
             cri.remove(container)
             measured.append((memory(shim, "Anonymous"), descriptors(shim), threads(shim)))
-        early, late = measured[EACH // 2], measured[-1]
+        early, late = measured[13], measured[-1]
         assert wait_until(lambda: descriptors(shim) <= early[1] and threads(shim) <= early[2], 5)
         assert late[0] - early[0] < 512, [each[0] for each in measured]
         assert memory(shim, "Pss") < 28 * 1024
