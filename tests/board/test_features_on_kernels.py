@@ -19,11 +19,11 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 OPTIONS = ["features/test_features.py", "-q", "--timeout", "120", "--tb", "short"]
 
 
-def check(where, status, output, least):
-    """Fail if the features did; print how many there were, none of them unnoticed."""
+def check(record, where, status, output, least):
+    """Fail if the features did; record how many there were, for the summary."""
     passed = re.search(r"(\d+) passed", output)
     count = int(passed[1]) if passed else 0
-    print(f"{count} scenarios on {where}")
+    record("scenarios", f"{count} scenarios on {where}")
     assert status == 0, output[-20_000:]
     assert count >= least
 
@@ -32,14 +32,14 @@ def check(where, status, output, least):
 @pytest.mark.parametrize(
     ("kind", "which", "least"), [("qemu", "needs", 25), ("uml", "not before_any_kernel", 80)]
 )
-def test_on_a_real_kernel(kind, which, least):
+def test_on_a_real_kernel(kind, which, least, record_property):
     with boot(kind, timeout=120.0) as vm:
         command = ["pytest", *OPTIONS, "--backend", "kernel", "-m", which]
         done = vm.run(command, timeout=1700.0, on_output=lambda text: print(text, end=""))
-        check(f"kernel/{kind} {vm.release}", done.status, done.output, least)
+        check(record_property, f"kernel/{kind} {vm.release}", done.status, done.output, least)
 
 
-def test_on_simulated_boards_behind_the_kernels_interface():
+def test_on_simulated_boards_behind_the_kernels_interface(record_property):
     command = [sys.executable, "-m", "pytest", *OPTIONS, "--backend", "simfs"]
     with subprocess.Popen(
         command, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -52,4 +52,4 @@ def test_on_simulated_boards_behind_the_kernels_interface():
         except BaseException:
             inner.kill()
             raise
-    check("simfs", inner.returncode, "".join(lines), 100)
+    check(record_property, "simfs", inner.returncode, "".join(lines), 100)
