@@ -91,6 +91,8 @@ class Client:
         payload = b"" if request is None else request.SerializeToString()
         pending = _Pending()
         late = RpcError(Code.DEADLINE_EXCEEDED, f"{service}/{method}: context deadline exceeded")
+        if timeout is not None and timeout <= 0:
+            raise late  # the server may answer sooner than it is late, and the outcome be chance
         # Ids must reach the server in rising order, so sending is under the same lock.
         if not self._send_lock.acquire(timeout=-1 if timeout is None else max(0.0, timeout)):
             raise late
