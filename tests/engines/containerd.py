@@ -9,7 +9,7 @@ from typing import Any
 from tests.engines.cri import Cri
 from tests.engines.daemon import Daemon
 from tests.engines.enclosure import Enclosure
-from tests.engines.process import Process, Result
+from tests.engines.process import Process, Result, wait_until
 from tests.engines.releases import CONTAINERD, OLDEST, Releases
 
 PAUSE = "localhost/pause:1"  # the image of CRI's sandboxes; load it before the first pod
@@ -101,6 +101,17 @@ class Containerd:
     def background(self, *args: str, namespace: str = "default") -> Process:
         """Start ctr and let it run, such as for `events`, or `run` without `-d`."""
         return self.enclosure.spawn([*self._client(namespace), *args])
+
+    def listen(self) -> Process:
+        """Start `ctr events`; return once it hears: what is told before that is lost to it."""
+        events = self.background("events")
+
+        def hears() -> bool:
+            self.ctr("namespaces", "label", "default", "heard=yes")
+            return "/namespaces/update" in events.output()
+
+        assert wait_until(hears, 10), "ctr events does not begin to hear"
+        return events
 
     def _client(self, namespace: str) -> list[str]:
         ctr = self.releases.binary(self.suite, "ctr")

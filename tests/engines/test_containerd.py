@@ -54,7 +54,7 @@ def test_container_outlives_an_upgrade(start_containerd, probe, old, new, kill):
     pid = containerd.ctr("task", "ls").stdout.split()[4]
     containerd.restart(new, kill=kill)
     assert containerd.ctr("task", "ls").stdout.split()[3:] == ["one", pid, "RUNNING"]
-    events = containerd.background("events")
+    events = containerd.listen()
     containerd.ctr("task", "kill", "one")
     assert wait_until(lambda: "/tasks/exit" in events.output(), 5)
     events.kill()

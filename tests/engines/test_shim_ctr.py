@@ -60,18 +60,6 @@ def status(containerd, name):
     return None
 
 
-def listen(containerd):
-    """Start `ctr events`; return once it hears."""
-    events = containerd.background("events")
-
-    def hears():
-        containerd.ctr("namespaces", "label", "default", "heard=yes")
-        return "/namespaces/update" in events.output()
-
-    assert wait_until(hears, 10)
-    return events
-
-
 def topics(events):
     """The tasks' topics among the lines of `ctr events`."""
     return re.findall(r"/tasks/(\w+)", events.output())
@@ -85,7 +73,7 @@ def processors(containerd):
 @each_version
 def test_runs_kills_and_removes(start, version):
     containerd = start(version)
-    events = listen(containerd)
+    events = containerd.listen()
     run(containerd, "hello", "one", "-d")
     pid, state = status(containerd, "one")
     assert state == "RUNNING" and int(pid) > 1
@@ -145,7 +133,7 @@ def test_firmware_outlives_a_restart(start, old, new, kill, tmp_path):
     with open(log) as file:
         length = len(file.read())
     assert wait_until(lambda: os.path.getsize(log) > length, 5)
-    events = listen(containerd)
+    events = containerd.listen()
     containerd.ctr("task", "kill", "one")
     assert wait_until(lambda: "exit" in topics(events), 5)
     containerd.ctr("task", "rm", "one")
@@ -173,7 +161,7 @@ def test_an_end_while_containerd_is_away_is_told_when_it_is_back(start, version)
 @each_version
 def test_killed_shim_takes_the_processor_down_with_it(start, version):
     containerd = start(version)
-    events = listen(containerd)
+    events = containerd.listen()
     run(containerd, "hello", "one", "-d")
     pid, _ = status(containerd, "one")
     (shim,) = [p for p in containerd.enclosure.find(SHIM) if p != int(pid)]
@@ -190,7 +178,7 @@ def test_killed_shim_takes_the_processor_down_with_it(start, version):
 @each_version
 def test_killed_supervisor_is_told_at_once(start, version):
     containerd = start(version)
-    events = listen(containerd)
+    events = containerd.listen()
     run(containerd, "hello", "one", "-d")
     pid, _ = status(containerd, "one")
     os.kill(int(pid), 9)
