@@ -51,7 +51,6 @@ def create(
     from domain.ports import Stdio
 
     lifecycle, request = context.lifecycle, read_bundle(container_id, bundle)
-    _open_stdio()
     with new_terminal(request.terminal, console_socket, request.size) as terminal:
         # A shell's terminal stays the shell's.
         stdio = Stdio(interactive=not os.isatty(0))
@@ -66,15 +65,6 @@ def create(
         except BaseException:
             lifecycle.delete(container_id, force=True)
             raise
-
-
-def _open_stdio() -> None:
-    """Open what the caller left closed of stdin, stdout and stderr: a container has all three."""
-    for descriptor in range(3):
-        try:
-            os.fstat(descriptor)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)
 
 
 def _write_pid(path: str | None, pid: int) -> None:
@@ -119,7 +109,6 @@ def run(
         return foreground.begin(lifecycle, container_id, detach=detach, keep=keep)
     from adapters.oci.bundle import read_bundle
 
-    _open_stdio()
     request = context.adapted(read_bundle(container_id, bundle))
     with foreground.stdio(request.terminal) as stdio:
         container = lifecycle.create(request, stdio)
