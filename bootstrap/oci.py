@@ -6,6 +6,7 @@ import gc
 import os
 import sys
 
+from adapters.host.files import open_stdio
 from adapters.oci import quick
 from adapters.oci.commands import Context
 from adapters.oci.report import LogTarget, run
@@ -29,12 +30,8 @@ def _by_container(config: str | None, root: str | None) -> Lifecycle:
 
 
 def _open_stdio() -> None:
-    """Open what the caller left closed, lest a file of ours takes its place and its input."""
-    for descriptor in range(3):
-        try:
-            os.fstat(descriptor)
-        except OSError:
-            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest that is free
+    """Open what the caller left closed, for Python's own streams, too."""
+    open_stdio()
     if sys.stdout is None:
         sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115 -- for as long as we live
     if sys.stderr is None:

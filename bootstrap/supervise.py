@@ -9,6 +9,7 @@ import sys
 from typing import Any
 
 from adapters.host import wire
+from adapters.host.files import open_stdio
 from adapters.host.input import Input
 from adapters.host.output import Output
 from adapters.host.supervisor import Supervisor
@@ -78,11 +79,7 @@ def _close_strangers() -> None:
                 os.close(int(name))
             except OSError:
                 pass  # the listing's own descriptor
-    for descriptor in range(3):
-        try:
-            os.fstat(descriptor)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)
+    open_stdio()
 
 
 def _name_process(container: str) -> None:

@@ -117,3 +117,12 @@ def remove_flat(path: str) -> None:
         os.rmdir(path)
     except FileNotFoundError:
         pass
+
+
+def open_stdio() -> None:
+    """Open what the caller left closed of 0, 1 and 2, lest a file of ours takes its place."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest that is free
