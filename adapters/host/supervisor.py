@@ -65,7 +65,7 @@ class Supervisor:
             while self._exit is None:
                 self._turn()
         except Exception as error:  # a mistake of ours: the processor must not be nobody's
-            problem = f"internal error: {type(error).__name__}: {error}"
+            problem = str(RemoteprocError(f"internal error: {type(error).__name__}: {error}"))
             self._output.remark(problem)
             self._finish(KILLED, problem)
         return KILLED if self._exit is None else self._exit
@@ -184,7 +184,8 @@ class Supervisor:
             raise
 
     def _finish(self, status: int, reason: str) -> None:
-        self._read_rest()
+        with contextlib.suppress(Exception):  # the last words, where that is not what went wrong
+            self._read_rest()
         try:
             self._tenure.end()
         except RemoteprocError as error:

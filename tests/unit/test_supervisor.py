@@ -1,0 +1,103 @@
+"""Proves what a supervisor does when an adapter breaks its word: the processor is given back, the
+end is on record with the reason, and nobody waits for an answer that never comes."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+import pytest
+
+from adapters.host import records, wire
+from adapters.host.input import Input
+from adapters.host.output import Output
+from adapters.host.ownership import FileOwnership
+from adapters.host.supervisor import Supervisor
+from adapters.host.tenure import Tenure
+from domain.annotations import Wishes
+from domain.container import Owner
+from domain.firmware import FirmwareImage
+from tests.contract.children import kill, spawn, status_of
+from tests.fakes.board import FakeBoard, Program
+
+FIRMWARE = FirmwareImage("hello.elf", 1, "sha256:0", "/nowhere/hello.elf")
+
+
+class Place:
+    """A container's directory, and its supervisor in a process of its own."""
+
+    def __init__(self, directory, broken):
+        self.path = directory / "container"
+        self.path.mkdir()
+        self.locks = str(directory / "locks")
+        self.log = directory / "log"
+        self.broken = broken
+        self.creator, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.pid = spawn(self._supervise)
+        self._theirs.close()
+
+    def _supervise(self):
+        log = os.open(self.log, os.O_WRONLY | os.O_CREAT)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        board = FakeBoard("m4", programs={"hello.elf": Program(b"hello\n")})
+        processor = board.open("remoteproc0", Wishes())
+        setattr(processor, self.broken, self._break)
+        directory = os.open(self.path, os.O_RDONLY)
+        ownership = FileOwnership(self.locks, "fake")
+        supervisor = Supervisor(
+            firmware=FIRMWARE,
+            stops=frozenset({15}),
+            processor=processor,
+            tenure=Tenure(processor, ownership, Owner("c1", "/")),
+            directory=directory,
+            creator=self._theirs,
+            stdin=Input(-1, terminal=False),
+            output=Output(directory, terminal=False),
+        )
+        self._theirs.send(b"ready")
+        status = supervisor.run()
+        assert board.cores[0].power.startable, "the processor was given back"
+        assert ownership.owner("remoteproc0") is None
+        os._exit(status)
+
+    def _break(self, *_):
+        raise RuntimeError("this adapter\nis broken")
+
+    def ask(self, verb):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as control:
+            control.settimeout(10)
+            control.connect(f"{self.path}/control")
+            control.send(verb.encode())
+            return wire.decode(control.recv(wire.LIMIT))
+
+
+@pytest.fixture
+def make(tmp_path):
+    places = []
+
+    def make(broken):
+        places.append(Place(tmp_path, broken))
+        assert places[0].creator.recv(16) == b"ready"
+        places[0].creator.send(b"adopt")
+        return places[0]
+
+    yield make
+    for place in places:
+        place.creator.close()
+        kill(place.pid)
+
+
+@pytest.mark.parametrize("broken", ["state", "read_output", "watch", "start"])
+def test_an_adapter_that_raises_what_it_must_not(make, broken):
+    place = make(broken)
+    place.ask("start")
+    assert status_of(place.pid) == 137
+    directory = os.open(place.path, os.O_RDONLY)
+    try:
+        exit_ = records.read_exit(directory)
+    finally:
+        os.close(directory)
+    assert exit_.status == 137
+    assert exit_.reason == r"internal error: RuntimeError: this adapter\nis broken"
+    assert "internal error" in place.log.read_text()
