@@ -1,4 +1,4 @@
-"""What all tests share: engines' second chance, and the count of scenarios at the end."""
+"""What all tests share: engines' second chance, and the counts of what ran where."""
 
 from __future__ import annotations
 
@@ -21,5 +21,9 @@ def pytest_terminal_summary(terminalreporter):
     lines = [f"{len(here)} scenarios on sim"] if here else []
     for report in passed:
         lines += [text for name, text in report.user_properties if name == "scenarios"]
+    benches = [
+        text for report in passed for name, text in report.user_properties if name == "bench"
+    ]
+    lines += [f"{benches.count(name)} contract tests on {name}" for name in dict.fromkeys(benches)]
     for line in lines:
         terminalreporter.write_line(line)

@@ -80,6 +80,7 @@ class SysfsProcessor:
         named = "" if wishes.console == "rpmsg" else wishes.console
         self._tty = TtyConsole(root, path, named, policy.consoles.get(named, 0))
         self._container = ""
+        self._claim: Claim = {}  # by which it was loaded here
         self._rest = b""  # output from before a restart whose output is not the container's
         self._remarks: list[str] = []
         self._executing = False
@@ -133,6 +134,7 @@ class SysfsProcessor:
                 f"processor {self._name} is {state}: nothing runs there to attach to",
                 hint="leave out the annotation remoteproc.attached to run the image's firmware",
             )
+        self._claim = claim
         self._log.open()
         self._attributes.hold_state()
         self._changes.apply(claim, firmware)
@@ -161,6 +163,9 @@ class SysfsProcessor:
     def release(self, claim: Claim) -> None:
         """Undo all that the claim says; the kernel's promise to stop is given up last."""
         self._changes.undo(claim)
+        if self._claim not in ({}, claim):
+            return  # what is held open here is for what another claim runs
+        self._claim = {}
         # A promise given to whoever runs something else there is not ours to break.
         if self._switch.held or is_off(self._attributes.state()):
             self._switch.let_go()

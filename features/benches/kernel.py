@@ -68,11 +68,6 @@ class KernelBench(TreeBench):
             file.write(data)
         return Sample(path)
 
-    def inject(self, processor: str, kind: str) -> None:
-        super().inject(processor, kind)
-        assert self._player
-        self._player.restart(processor)
-
     def unbind(self, processor: str) -> None:
         device = os.path.basename(os.path.realpath(self.path(processor, "device")))
         self._before.pop(processor)

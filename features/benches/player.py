@@ -17,6 +17,7 @@ from typing import NamedTuple
 from tests.elves import EM_ARM, EM_RISCV, VECTORS, Load, elf, resource_table, trace
 
 _CLASS = "/sys/class/remoteproc"
+_DEBUG = "/sys/kernel/debug/remoteproc"
 _LOOK = 0.05  # seconds
 _MARK = b"plays: "
 _TRACE_SIZE = 0x400
@@ -30,15 +31,19 @@ class Core:
         self._path = path
 
     def print(self, line: str) -> None:
-        self._do("trace", line)
+        self._do("device/trace", f"{line}\n")
 
     def crash(self, kind: str) -> None:
-        self._do("crash", kind)
+        self._do("device/crash", kind)
+
+    def end(self) -> None:
+        """Be stopped by somebody: no kernel knows of firmware that ends by itself."""
+        self._do("state", "stop")
 
     def _do(self, attribute: str, value: str) -> None:
         # Stopped at this moment.
-        with contextlib.suppress(OSError), open(f"{self._path}/device/{attribute}", "w") as file:
-            file.write(value + "\n" * (attribute == "trace"))
+        with contextlib.suppress(OSError), open(f"{self._path}/{attribute}", "w") as file:
+            file.write(value)
 
 
 Program = Callable[[Core], Iterator[float]]
@@ -64,6 +69,12 @@ def _crashing(words: str, kind: str) -> Program:
     return run
 
 
+def _ending(core: Core) -> Iterator[float]:
+    core.print("exit from cortex-m3")
+    yield 0.2
+    core.end()
+
+
 def _silent(core: Core) -> Iterator[float]:
     yield from ()
 
@@ -73,6 +84,7 @@ PROGRAMS: dict[str, Program] = {
     "logs into its trace buffer": _counting("trace from cortex-m3", "trace line", 0.1),
     "logs more than its trace buffer holds": _counting("trace from cortex-m3", "trace line", 0.01),
     "crashes": _crashing("about to crash", "fatal"),
+    "ends by itself": _ending,
     "starves its watchdog": _crashing("watchdog started, not feeding it", "watchdog"),
     "is deaf to everything": _silent,
     "is made for a RISC-V core": _silent,
@@ -104,14 +116,9 @@ class Player:
             with open(f"{_CLASS}/{device}/name") as file:
                 self._paths[file.read().strip()] = f"{_CLASS}/{device}"
         self._runs: dict[str, _Run] = {}
-        self._restarts: set[str] = set()
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._play, daemon=True)
         self._thread.start()
-
-    def restart(self, processor: str) -> None:
-        """Begin anew there: the processor may be off for too short a time to be seen."""
-        self._restarts.add(processor)
 
     def close(self) -> None:
         self._end.set()
@@ -125,11 +132,8 @@ class Player:
 
     def _look(self, processor: str, path: str) -> None:
         what = _what_runs(path)
-        if processor in self._restarts:
-            self._restarts.discard(processor)
-            self._runs.pop(processor, None)
         run = self._runs.get(processor)
-        if run is None or run.what != what:
+        if run is None or run.what != what or _begun_anew(path):
             if what not in PROGRAMS:
                 self._runs.pop(processor, None)
                 return
@@ -138,6 +142,12 @@ class Player:
             pause = next(run.steps, float("inf"))
             run = run._replace(due=time.monotonic() + pause)
         self._runs[processor] = run
+
+
+def _begun_anew(path: str) -> bool:
+    """Whether nothing has been printed: it may have been off for too short a time to be seen."""
+    with open(f"{_DEBUG}/{os.path.basename(path)}/trace0", "rb") as file:
+        return not file.read(1)
 
 
 def _what_runs(path: str) -> str:

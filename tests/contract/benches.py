@@ -1,6 +1,7 @@
 """Boards to hold to the contract of domain.ports.Board and Processor, each with firmware for it.
 
-A new adapter gets a `Bench` here and a line in BENCHES; the tests are the same for all.
+A new adapter gets a `Bench`, here or in `trees`, and a line there in BENCHES; the tests are the
+same for all.
 """
 
 from __future__ import annotations
@@ -36,15 +37,23 @@ def image_of(path: Path) -> FirmwareImage:
 class Bench:
     """A board whose first processors are off and run firmware/'s programs.
 
-    `knows_status`: whether the processor can tell the exit code of firmware.
+    What not every processor can do, and why; the tests then check what is promised instead.
+    `no_status`: why none tells the exit code of firmware. `no_input`: why firmware has nobody to
+    listen to. `no_last_words`: why what firmware prints right before it ends may be lost.
     """
 
     board: Board
-    knows_status = True
+    no_status = ""
+    no_input = ""
+    no_last_words = ""
 
     def image(self, program: str) -> FirmwareImage:
         """Return one of firmware/'s programs, `hello`, for the first processor."""
         raise NotImplementedError
+
+    def snapshot(self) -> object:
+        """Return all that an owner may change, in a form that compares."""
+        return self.board.processors()
 
     def reopen(self, description: Mapping[str, Any]) -> Processor:
         """Open as another process does, from what `describe` says."""
@@ -53,6 +62,12 @@ class Bench:
     def plant(self, step: str, errno: str) -> Board:
         """Return such a board whose first processor fails to `start` or to `stop`."""
         raise NotImplementedError
+
+    def mend(self) -> None:
+        """Undo `plant`."""
+
+    def close(self) -> None:
+        """Take the board down."""
 
     def open(self, number: int = 0) -> Processor:
         """Open the nth processor, by way of its description in JSON."""
@@ -99,6 +114,10 @@ class FakeBench(Bench):
         fault = ProcessorFault(f"cannot {step}", errno=getattr(numbers, errno))
         self.board.cores[0].faults[step] = fault
         return self.board
+
+    def mend(self) -> None:
+        assert isinstance(self.board, FakeBoard)
+        self.board.cores[0].faults.clear()
 
     def dead_owner(self, program: str, up_to: str) -> Claim:
         return walk(self.open(), self.image(program), up_to)
@@ -161,6 +180,3 @@ def die(life: Callable[[], Claim]) -> Claim:
     finally:
         os.close(reader)
         os.close(writer)
-
-
-BENCHES: Mapping[str, Callable[[Path], Bench]] = {"fake": FakeBench, "sim": SimBench}

@@ -1,19 +1,42 @@
-"""That the tests of test_kernel.py pass on Debian's kernel, and on one with /dev/remoteprocN."""
+"""That the processors of real kernels keep to their contract, and do what test_kernel.py asks.
+
+Of Debian's kernel, and of one with /dev/remoteprocN. The contract is that of all processors.
+"""
 
 from __future__ import annotations
+
+import re
 
 import pytest
 
 from tests.board.vm import boot
 
+# The first time the guests are built.
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(1800),
+    pytest.mark.parametrize("kind", ["qemu", "uml"]),
+]
 
-@pytest.mark.slow
-@pytest.mark.timeout(1800)  # the first time the guests are built
-@pytest.mark.parametrize("kind", ["qemu", "uml"])
-def test_on_a_real_kernel(kind):
-    with boot(kind, module="names=m4,m7,bl detached=0,0,1", timeout=120.0) as vm:
-        command = "python3.11 -m pytest -q -p no:hypothesispytest tests/unit/sysfs/test_kernel.py"
-        done = vm.run(command, timeout=300.0)
+PYTEST = "python3.11 -m pytest -q -p no:hypothesispytest"
+
+
+def passed(vm, arguments):
+    """Run tests in the guest; return how many there were, all of which have passed."""
+    done = vm.run(f"{PYTEST} {arguments}", timeout=600.0)
     print(done.output)
     assert done.status == 0, done.output
-    assert "passed" in done.output and "no tests ran" not in done.output
+    found = re.search(r"(\d+) passed", done.output)
+    return int(found[1]) if found else 0
+
+
+def test_on_a_real_kernel(kind):
+    with boot(kind, module="names=m4,m7,bl detached=0,0,1", timeout=120.0) as vm:
+        assert passed(vm, "tests/unit/sysfs/test_kernel.py") > 30
+
+
+def test_the_contract_on_a_real_kernel(kind, record_property):
+    with boot(kind, timeout=120.0) as vm:
+        count = passed(vm, "tests/contract/test_processor.py -k kernel")
+        record_property("scenarios", f"{count} contract tests on kernel/{kind} {vm.release}")
+        assert count > 30

@@ -1,0 +1,138 @@
+"""The benches whose processors are the kernel's, or look as if they were; and the list of all.
+
+`simfs` is a board that remoteproc-sim shows as the kernel shows a real one. `kernel` is for the
+guests of tests/board: processors of a real kernel which execute nothing, so that a player does
+what their firmware would do.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from adapters.sysfs.board import SysfsBoard
+from adapters.sysfs.processor import open_processor
+from domain.firmware import FirmwareImage
+from domain.ports import Board, Claim, Processor
+from features.benches import player
+from tests.contract.benches import FIRMWARE, Bench, FakeBench, SimBench, die, image_of, walk
+from tests.simulator import CHECKOUT, Simulator
+
+DRIVER = "/sys/bus/platform/drivers/rproc_test"
+QUAD = Path(CHECKOUT) / "adapters" / "sim" / "boards" / "quad.yaml"
+_KEPT = ("state", "firmware", "recovery", "coredump")
+
+
+class TreeBench(Bench):
+    """The processors under `root`, by the adapter for sysfs."""
+
+    no_status = "the kernel has no place for an exit code"
+    no_input = "a trace buffer has no way back; for a tty see the tests of TtyConsole"
+    no_last_words = "a trace buffer goes with the firmware that ends, if not that which crashes"
+
+    def __init__(self, root: str) -> None:
+        self._root = root.rstrip("/")
+        self.board = SysfsBoard(root)
+
+    def reopen(self, description: Mapping[str, Any]) -> Processor:
+        return open_processor(description)
+
+    def dead_owner(self, program: str, up_to: str) -> Claim:
+        return die(lambda: walk(self.open(), self.image(program), up_to))
+
+    def snapshot(self) -> object:
+        return self.published(), {
+            (info.device, attribute): self.read(info.device, attribute)
+            for info in self.board.processors()
+            for attribute in _KEPT
+        }
+
+    def published(self) -> list[str]:
+        """Return what an owner's firmware leaves where the kernel finds it."""
+        place = f"{self._root}/lib/firmware/remoteproc-runtime"
+        return sorted(os.listdir(place)) if os.path.isdir(place) else []
+
+    def read(self, device: str, attribute: str) -> str:
+        """Return an attribute of a processor as it is."""
+        return Path(f"{self._root}/sys/class/remoteproc/{device}/{attribute}").read_text()
+
+    def plant(self, step: str, errno: str) -> Board:
+        self.set_fault(step, errno)
+        return self.board
+
+    def mend(self) -> None:
+        for step in ("start", "stop"):
+            self.set_fault(step, "")
+
+    def set_fault(self, step: str, word: str) -> None:
+        """Have the first processor fail to do the step with that errno; `` for none."""
+        raise NotImplementedError
+
+
+class SimfsBench(TreeBench):
+    """The same board as SimBench's, mounted anew for each test."""
+
+    def __init__(self, _: Path) -> None:
+        self._simulator = Simulator(board=QUAD.read_text())
+        super().__init__(self._simulator.root)
+
+    def image(self, program: str) -> FirmwareImage:
+        traced = FIRMWARE / f"{program}-traced.elf"
+        return image_of(traced if traced.exists() else FIRMWARE / f"{program}.elf")
+
+    def set_fault(self, step: str, word: str) -> None:
+        device = self.board.processors()[0].device
+        path = f"{self._root}/sys/kernel/debug/remoteproc-sim/{device}/{step}_error"
+        Path(path).write_text(word or "0")
+
+    def close(self) -> None:
+        self._simulator.__exit__()
+
+
+class KernelBench(TreeBench):
+    """The processors of the guest that the tests run in."""
+
+    _BEHAVIOURS: Mapping[str, str] = {
+        "hello": "prints and runs on",
+        "exit": "ends by itself",
+        "crash": "crashes",
+    }
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__("/")
+        self._directory = directory
+        self._player = player.Player([info.name for info in self.board.processors()])
+
+    def image(self, program: str) -> FirmwareImage:
+        path = self._directory / f"{program}.elf"
+        behaviour = self._BEHAVIOURS.get(program, "is deaf to everything")
+        path.write_bytes(player.firmware(behaviour))
+        return image_of(path)
+
+    def set_fault(self, step: str, word: str) -> None:
+        device = self.board.processors()[0].device
+        path = f"{self._root}/sys/class/remoteproc/{device}/device/{step}_errno"
+        Path(path).write_text(str(getattr(errno, word) if word else 0))
+
+    def close(self) -> None:
+        self._player.close()
+
+
+BENCHES: Mapping[str, Callable[[Path], Bench]] = {
+    "fake": FakeBench,
+    "sim": SimBench,
+    "simfs": SimfsBench,
+    "kernel": KernelBench,
+}
+
+
+def available() -> list[str]:
+    """Return the benches that can be had here: test_guests.py runs the kernel's in guests."""
+    can = {
+        "simfs": os.geteuid() == 0 and os.path.exists("/dev/fuse"),
+        "kernel": os.path.isdir(DRIVER),
+    }
+    return [name for name in BENCHES if can.get(name, True)]
