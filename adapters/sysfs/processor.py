@@ -22,7 +22,7 @@ from domain.annotations import Wishes
 from domain.errors import RemoteprocError, Unsupported, WrongState, reason
 from domain.firmware import FirmwareImage
 from domain.ports import Claim
-from domain.processor import DELETED, DETACHED, RUNNING, Ending, ProcessorState
+from domain.processor import DELETED, DETACHED, OFFLINE, RUNNING, Ending, ProcessorState
 
 _RECOVERY_WITHIN = 5.0  # seconds in which the kernel must have recovered from a crash
 _NO_PAUSE = "the kernel has no way to freeze a processor"
@@ -141,10 +141,13 @@ class SysfsProcessor:
 
     def start(self) -> None:
         """Start or attach, and believe it when the state says so."""
-        self._switch.hold()
+        state = self._attributes.state()
+        # Who runs it already has had that promise, which is the processor's: ours would end theirs.
+        if state == OFFLINE or self._wishes.attached == "keep":
+            self._switch.hold()
         if self._wishes.attached != "keep":
             self._power.start()
-        elif self._attributes.state() == DETACHED:
+        elif state == DETACHED:
             self._power.attach()
         self._executing = True
         if self._wishes.console != "trace" or self._traces.open():

@@ -540,7 +540,8 @@ def test_kernels_promise_is_given_up_after_release(m4):
 
 
 @pytest.mark.skipif(not glob.glob("/dev/remoteproc*"), reason="CONFIG_REMOTEPROC_CDEV")
-def test_rival_does_not_take_the_kernels_promise_away(m4):
+@pytest.mark.parametrize("tries", [False, True])
+def test_rival_does_not_take_the_kernels_promise_away(m4, tries):
     ours, theirs = os.pipe()
     child = os.fork()
     if child == 0:
@@ -549,7 +550,28 @@ def test_rival_does_not_take_the_kernels_promise_away(m4):
         signal.pause()
     os.read(ours, 1)
     rival = m4.open()
-    rival.release(rival.prepare("rival", m4.image(elf([FLASH]))))
+    theirs = rival.prepare("rival", m4.image(elf([FLASH])))
+    if tries:
+        with pytest.raises(ProcessorFault):
+            rival.start()
+    rival.release(theirs)
+    assert m4.get("state") == "running"
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    wait_for(lambda: m4.get("state") == "offline", seconds=2)
+
+
+@pytest.mark.skipif(not glob.glob("/dev/remoteproc*"), reason="CONFIG_REMOTEPROC_CDEV")
+def test_release_of_another_claim_leaves_the_kernels_promise(m4):
+    ours, theirs = os.pipe()
+    child = os.fork()
+    if child == 0:
+        other = m4.open().prepare("other", m4.image(elf([FLASH])))
+        processor, _ = m4.running()
+        processor.release(other)
+        os.write(theirs, b"x")
+        signal.pause()
+    os.read(ours, 1)
     assert m4.get("state") == "running"
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
