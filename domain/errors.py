@@ -58,7 +58,7 @@ class Unsupported(RemoteprocError):
 
 
 class HostFault(RemoteprocError):
-    """Linux refused something: no space, no permission, no such program."""
+    """Linux refused something: no space, no permission, no such program. See `fault`."""
 
     def __init__(self, message: str, *, errno: int = 0, hint: str = "") -> None:
         super().__init__(message, hint=hint)
@@ -67,3 +67,31 @@ class HostFault(RemoteprocError):
 
 class ProcessorFault(HostFault):
     """The processor's driver refused an operation; `errno` is the kernel's (0 if it gave none)."""
+
+    @classmethod
+    def cannot(
+        cls, verb: str, processor: str, why: str, *, errno: int = 0, hint: str = ""
+    ) -> ProcessorFault:
+        """Return the error of an order to a processor, in the words of every backend."""
+        return cls(f"cannot {verb} processor {processor}: {why}", errno=errno, hint=hint)
+
+    @classmethod
+    def refused(
+        cls, verb: str, processor: str, error: OSError, *, words: str = "", hint: str = ""
+    ) -> ProcessorFault:
+        """Return the error of an order that the driver refused; `words`: what else was said."""
+        why = f"{reason(error)} [{words}]" if words else reason(error)
+        return cls.cannot(verb, processor, why, errno=error.errno or 0, hint=hint)
+
+
+def fault(what: str, error: OSError, hint: str = "") -> HostFault:
+    """Return the error of a failed system call; `what` is the first half of the line."""
+    number = error.errno or 0
+    return HostFault(f"{what}: {reason(error)}", errno=number, hint=hint or _HINTS.get(number, ""))
+
+
+_HINTS = {
+    _errno.EACCES: "check its owner and mode, and those of its directory",
+    _errno.ENOSPC: "free some space and try again",
+    _errno.EROFS: "choose a directory on a writable file system",
+}

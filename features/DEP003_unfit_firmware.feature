@@ -35,8 +35,7 @@ Feature: DEP003 Refuse firmware that does not fit
     Given an image whose firmware lies outside the processor's memory
     And the container pump was created for m3-0
     When the operator starts pump
-    Then it is refused: "Invalid argument (EINVAL)"
-    And the refusal names cannot start and m3-0
+    Then it is refused: "cannot start processor m3-0: Invalid argument (EINVAL)"
     And m3-0 is off
     And the status of pump is created
 

@@ -18,8 +18,7 @@ Feature: STA001 Start tells the truth
     Given the processor m3-0 refuses to start with EIO
     And the container pump was created for m3-0
     When the operator starts pump
-    Then it is refused: "Input/output error (EIO)"
-    And the refusal names cannot start and m3-0
+    Then it is refused: "cannot start processor m3-0: Input/output error (EIO)"
     And m3-0 is off
     And the status of pump is created
 

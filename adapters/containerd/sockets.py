@@ -10,7 +10,7 @@ import socket
 from binascii import crc32
 from collections.abc import Iterator
 
-from domain.errors import HostFault, reason
+from domain.errors import fault
 
 DIRECTORY = "/run/containerd/s"  # where all shims put theirs (containerd pkg/shim/util_unix.go)
 _ALIVE_WITHIN = 0.1  # seconds
@@ -42,9 +42,7 @@ def listen(path: str) -> socket.socket | None:
             sock.listen(_BACKLOG)
     except OSError as error:
         sock.close()
-        raise HostFault(
-            f"cannot make the shim's socket {path}: {reason(error)}", errno=error.errno or 0
-        ) from error
+        raise fault(f"cannot make the shim's socket {path}", error) from error
     return sock
 
 

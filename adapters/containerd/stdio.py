@@ -13,7 +13,7 @@ import os
 import stat
 
 from adapters.containerd.logger import Logger
-from domain.errors import HostFault, InvalidRequest, reason
+from domain.errors import HostFault, InvalidRequest, fault, reason
 from domain.ports import Stdio
 
 
@@ -106,14 +106,14 @@ def _is_fifo(name: str) -> bool:
     try:
         return stat.S_ISFIFO(os.stat(name).st_mode)
     except OSError as error:
-        raise HostFault(f"cannot open {name}: {reason(error)}", errno=error.errno or 0) from error
+        raise fault(f"cannot open {name}", error) from error
 
 
 def _open(name: str, flags: int) -> int:
     try:
         return os.open(name, flags | os.O_CLOEXEC | os.O_NOCTTY, 0o640)
     except OSError as error:
-        raise HostFault(f"cannot open {name}: {reason(error)}", errno=error.errno or 0) from error
+        raise fault(f"cannot open {name}", error) from error
 
 
 def _make_parents(path: str) -> None:

@@ -12,10 +12,10 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from adapters.host.files import fault, read_all, write_whole
+from adapters.host.files import read_all, write_whole
 from adapters.host.process import privileged
 from domain.enclosure import Enclosure
-from domain.errors import HostFault, InvalidRequest, reason
+from domain.errors import InvalidRequest, fault, reason
 
 RECORD = "cgroups"
 _PERIOD = 100_000  # microseconds of a CPU quota whose period is not told
@@ -246,7 +246,5 @@ def remove_recorded(directory: str, seconds: float) -> None:
                 if time.monotonic() < end:
                     time.sleep(0.01)
                     continue
-                raise HostFault(
-                    f"cannot remove control group {path}: {reason(error)}", errno=error.errno or 0
-                ) from error
+                raise fault(f"cannot remove control group {path}", error) from error
             break

@@ -7,8 +7,7 @@ import socket
 from collections.abc import Iterator, Mapping
 
 from adapters.host import wire
-from adapters.host.files import fault
-from domain.errors import RemoteprocError
+from domain.errors import RemoteprocError, fault
 
 
 class Control:

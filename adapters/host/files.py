@@ -9,21 +9,7 @@ import fcntl
 import os
 from _thread import get_native_id  # unique among all threads of the machine, as a pid is
 
-from domain.errors import HostFault, reason
-
-
-def fault(what: str, error: OSError, hint: str = "") -> HostFault:
-    """Return the error of a failed system call as one line."""
-    if not hint and error.errno in _HINTS:
-        hint = _HINTS[error.errno]
-    return HostFault(f"{what}: {reason(error)}", errno=error.errno or 0, hint=hint)
-
-
-_HINTS = {
-    13: "check the owner and mode of the directory",
-    28: "free some space and try again",
-    30: "choose a directory on a writable file system",
-}
+from domain.errors import HostFault, fault
 
 
 def private_directory(path: str) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from domain.container import FirmwareContainer, Status
-from domain.errors import HostFault, reason
+from domain.errors import HostFault, fault
 from domain.hooks import Hook
 
 if TYPE_CHECKING:
@@ -59,10 +59,8 @@ class LocalHooks:
                 how = f"was killed by signal {-code}" if code < 0 else f"exited {code}"
                 raise HostFault(f"{what} {how}{_last_words(said)}")
         except OSError as error:
-            raise HostFault(
-                f"cannot run {what}: {reason(error)}",
-                errno=error.errno or 0,
-                hint="check the path under hooks in config.json",
+            raise fault(
+                f"cannot run {what}", error, hint="check the path under hooks in config.json"
             ) from error
         finally:
             os.close(given)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from adapters.host.files import fault
 from adapters.host.process import privileged
 from domain.enclosure import Enclosure
-from domain.errors import InvalidRequest, reason
+from domain.errors import InvalidRequest, fault, reason
 
 _HINT = "root needs CAP_SYS_RESOURCE to raise limits and to lower scores"
 

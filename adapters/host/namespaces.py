@@ -15,10 +15,9 @@ import socket
 import sys
 from collections.abc import Sequence
 
-from adapters.host.files import fault
 from adapters.host.process import open_process, privileged
 from domain.enclosure import Namespace
-from domain.errors import InvalidRequest, reason
+from domain.errors import InvalidRequest, fault, reason
 
 # include/uapi/linux/sched.h; the order is the one in which they are entered.
 FLAGS = {

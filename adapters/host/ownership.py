@@ -13,10 +13,10 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from adapters.host.files import fault, private_directory
+from adapters.host.files import private_directory
 from adapters.locks import is_locked, still_at, try_lock
 from domain.container import Owner
-from domain.errors import Busy
+from domain.errors import Busy, fault
 
 if TYPE_CHECKING:
     from domain.ports import Claim

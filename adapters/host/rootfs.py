@@ -15,7 +15,7 @@ import errno
 import os
 import stat
 
-from domain.errors import HostFault, InvalidRequest, NotFound, RemoteprocError, reason
+from domain.errors import InvalidRequest, NotFound, RemoteprocError, fault, reason
 
 _SYS_OPENAT2 = 437  # the same on every architecture that Python and remoteproc share
 _RESOLVE_NO_MAGICLINKS = 0x02
@@ -162,10 +162,8 @@ class _Walk:
                 f"firmware {_short(self.path)}: {reason(error)}",
                 hint="give it a shorter path in the image",
             )
-        return HostFault(
-            f"cannot look up {firmware} at {at}: {reason(error)}",
-            errno=error.errno or 0,
-            hint="check who may read the image's root",
+        return fault(
+            f"cannot look up {firmware} at {at}", error, hint="check who may read the image's root"
         )
 
     def close(self) -> None:

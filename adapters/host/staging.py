@@ -12,10 +12,11 @@ import os
 import stat
 
 from adapters.host.rootfs import open_in_root
-from domain.errors import HostFault, InvalidRequest, NotFound, reason
+from domain.errors import HostFault, InvalidRequest, NotFound, fault, reason
 from domain.firmware import FirmwareImage
 
 _CHUNK = 1 << 18
+_STORAGE = "check the image's storage"
 
 
 class FirmwareStaging:
@@ -36,11 +37,7 @@ class FirmwareStaging:
         try:
             size, digest = self._stage(rootfs, path, destination)
         except OSError as error:  # what has no better words: a stale or broken filesystem
-            raise HostFault(
-                f"cannot copy firmware {path}: {reason(error)}",
-                errno=error.errno or 0,
-                hint="check the image's storage",
-            ) from error
+            raise fault(f"cannot copy firmware {path}", error, hint=_STORAGE) from error
         return FirmwareImage(name, size, digest, destination)
 
     def _stage(self, rootfs: str, path: str, destination: str) -> tuple[int, str]:
@@ -73,9 +70,9 @@ class FirmwareStaging:
             # By descriptor, so that it is the file just examined, whatever its name means now.
             return os.open(f"/proc/self/fd/{found}", os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
-            raise HostFault(
-                f"cannot open firmware {path}: {reason(error)}",
-                errno=error.errno or 0,
+            raise fault(
+                f"cannot open firmware {path}",
+                error,
                 hint="check who may read the file in the image",
             ) from error
 
@@ -155,22 +152,18 @@ def _open_root(rootfs: str) -> int:
     except ValueError as error:
         raise InvalidRequest(f"the root filesystem's path {rootfs!r} is no file name") from error
     except OSError as error:
-        what = f"cannot open the root filesystem {rootfs}: {reason(error)}"
+        what = f"cannot open the root filesystem {rootfs}"
         hint = "check root.path in config.json"
         if error.errno in (errno.ENOENT, errno.ENOTDIR):
-            raise NotFound(what, hint=hint) from error
-        raise HostFault(what, errno=error.errno or 0, hint=hint) from error
+            raise NotFound(f"{what}: {reason(error)}", hint=hint) from error
+        raise fault(what, error, hint) from error
 
 
 def _read(source: int, path: str) -> bytes:
     try:
         return os.read(source, _CHUNK)
     except OSError as error:
-        raise HostFault(
-            f"cannot read firmware {path}: {reason(error)}",
-            errno=error.errno or 0,
-            hint="check the image's storage",
-        ) from error
+        raise fault(f"cannot read firmware {path}", error, hint=_STORAGE) from error
 
 
 def _write(target: int, data: bytes, destination: str) -> None:
@@ -184,9 +177,9 @@ def _write(target: int, data: bytes, destination: str) -> None:
 
 def _cannot_write(destination: str, error: OSError) -> HostFault:
     hint = "make room there" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
-    return HostFault(
-        f"cannot copy firmware to {destination}: {reason(error)}",
-        errno=error.errno or 0,
+    return fault(
+        f"cannot copy firmware to {destination}",
+        error,
         hint=hint or "check the directory and who may write there",
     )
 

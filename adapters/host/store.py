@@ -12,17 +12,11 @@ import os
 from _thread import get_native_id
 from collections.abc import Iterator
 
-from adapters.host.files import (
-    fault,
-    lock,
-    private_directory,
-    remove_flat,
-    try_lock,
-)
+from adapters.host.files import lock, private_directory, remove_flat, try_lock
 from adapters.host.records import read_container, write_container, write_exit
 from adapters.locks import still_at
 from domain.container import Exit, FirmwareContainer, check_id
-from domain.errors import AlreadyExists, HostFault, NotFound
+from domain.errors import AlreadyExists, HostFault, NotFound, fault
 
 _GROUP_GONE_WITHIN = 1.0  # seconds from a process's end until its control group is free
 

@@ -11,11 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from adapters.host import process, wire
-from adapters.host.files import fault
 from adapters.host.records import to_json
 from domain.annotations import Wishes, read_annotations
 from domain.container import FirmwareContainer
-from domain.errors import Busy, HostFault, WrongState
+from domain.errors import Busy, HostFault, WrongState, fault
 from domain.signals import SIGKILL, signal_name, stop_signals
 
 if TYPE_CHECKING:

@@ -78,11 +78,9 @@ def _write_pid(path: str | None, pid: int) -> None:
             file.write(str(pid))
         os.rename(temporary, path)
     except OSError as error:
-        from domain.errors import HostFault, reason
+        from domain.errors import fault
 
-        raise HostFault(
-            f"cannot write pid file {path}: {reason(error)}", errno=error.errno or 0
-        ) from error
+        raise fault(f"cannot write pid file {path}", error) from error
 
 
 def start(context: Context, container_id: str) -> None:

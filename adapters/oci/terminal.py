@@ -6,7 +6,7 @@ import contextlib
 import os
 from collections.abc import Iterator
 
-from domain.errors import HostFault, InvalidRequest, reason
+from domain.errors import InvalidRequest, fault
 
 
 class Terminal:
@@ -20,9 +20,7 @@ class Terminal:
         try:
             self._master, self.slave = os.openpty()
         except OSError as error:
-            raise HostFault(
-                f"cannot make a terminal: {reason(error)}", errno=error.errno or 0
-            ) from error
+            raise fault("cannot make a terminal", error) from error
         if raw:
             _make_raw(self.slave)
         if any(size):
@@ -43,9 +41,9 @@ class Terminal:
             finally:
                 os.close(directory)
         except OSError as error:
-            raise HostFault(
-                f"cannot send the terminal to console socket {path}: {reason(error)}",
-                errno=error.errno or 0,
+            raise fault(
+                f"cannot send the terminal to console socket {path}",
+                error,
                 hint="whoever calls must listen there before",
             ) from error
 

@@ -14,7 +14,7 @@ from adapters.sim.endings import complaint, of_event, of_exit
 from adapters.sim.qmp import Qmp
 from adapters.sim.spawn import spawn_bound
 from adapters.sim.spec import CORES, ProcessorSpec
-from domain.errors import HostFault
+from domain.errors import HostFault, fault
 from domain.processor import Ending
 
 _PATIENCE = 10.0  # seconds for QEMU to answer, on a host that is busy
@@ -63,8 +63,7 @@ class Machine:
             self._pid = spawn_bound(argv, inherited, stderr)
             self._pidfd = os.pidfd_open(self._pid)
         except OSError as error:
-            problem = f"cannot start QEMU for {self.name}: {error.strerror}"
-            raise HostFault(problem, errno=error.errno or 0) from error
+            raise fault(f"cannot start QEMU for {self.name}", error) from error
         self._watched = [self._control, self._pidfd]
         if self.console.fd >= 0:
             self._watched.append(self.console.fd)

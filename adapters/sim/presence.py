@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import Any
 
 from adapters.locks import is_locked, still_at, try_lock
-from domain.errors import HostFault, reason
+from domain.errors import fault
 
 _ROOM = 4096
 
@@ -37,8 +37,7 @@ class Presence:
         try:
             return self._take(record)
         except OSError as error:
-            problem = f"cannot note who uses a processor in {self.path}: {reason(error)}"
-            raise HostFault(problem, errno=error.errno or 0) from error
+            raise fault(f"cannot note who uses a processor in {self.path}", error) from error
 
     def _take(self, record: Mapping[str, Any]) -> bool:
         while not self.held:

@@ -16,7 +16,7 @@ from adapters.sim.presence import Presence, look
 from adapters.sim.remoteproc import RemoteProc, failure
 from adapters.sim.spec import ProcessorSpec
 from adapters.sim.trace import Traces
-from domain.errors import HostFault, ProcessorFault, reason
+from domain.errors import HostFault, ProcessorFault, fault
 from domain.firmware import FirmwareImage
 from domain.processor import OFFLINE, RUNNING, SUSPENDED, Ending, ProcessorState
 
@@ -187,10 +187,9 @@ class SimProcessor:
             self._tell()
 
     def _refused(self, what: str, error: OSError) -> ProcessorFault:
-        text = f"cannot {what} {self.name}: {reason(error)}"
-        if error.strerror != os.strerror(error.errno or 0):
-            text += f": {error.strerror}"
-        return ProcessorFault(text, errno=error.errno or 0)
+        said = "" if error.strerror == os.strerror(error.errno or 0) else error.strerror
+        words = f"simulator: {said}" if said else ""
+        return ProcessorFault.refused(what, self.name, error, words=words)
 
     def _find(self, name: str) -> bytes:
         if not self._path:
@@ -203,5 +202,4 @@ def _read(path: str) -> bytes:
         with open(path, "rb") as file:
             return file.read()
     except OSError as error:
-        problem = f"cannot read firmware {path}: {reason(error)}"
-        raise HostFault(problem, errno=error.errno or 0) from error
+        raise fault(f"cannot read firmware {path}", error) from error

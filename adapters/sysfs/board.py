@@ -11,7 +11,7 @@ from adapters.sysfs.attributes import Attributes
 from adapters.sysfs.policy import Policy
 from adapters.sysfs.processor import SysfsProcessor, open_processor
 from domain.annotations import Wishes
-from domain.errors import HostFault, InvalidRequest, NotFound, reason
+from domain.errors import InvalidRequest, NotFound, fault
 from domain.processor import DELETED, ProcessorInfo
 
 _DEVICE = re.compile(r"remoteproc[0-9]+")
@@ -46,9 +46,7 @@ class SysfsBoard:
         except FileNotFoundError:
             return []
         except OSError as error:
-            raise HostFault(
-                f"cannot list {path}: {reason(error)}", errno=error.errno or 0
-            ) from error
+            raise fault(f"cannot list {path}", error) from error
         found = (self._info(device) for device in sorted(devices, key=lambda name: int(name[10:])))
         return [info for info in found if info.state != DELETED]
 

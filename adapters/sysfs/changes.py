@@ -66,8 +66,10 @@ class Changes:
             if claim["attached"] == "take":
                 self._take_over()
             if (state := self._attributes.state()) != "offline":
-                raise ProcessorFault(
-                    f"cannot load processor {self._name}: it is {state}, not offline",
+                raise ProcessorFault.cannot(
+                    "load",
+                    self._name,
+                    f"it is {state}, not offline",
                     errno=errno.EBUSY,
                     hint="whoever else uses it must stop it first",
                 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Sequence
 
-from domain.errors import ProcessorFault, reason
+from domain.errors import ProcessorFault
 
 _ROOT = "run as root, or let this user write the processor's attributes"
 _HINTS = {
@@ -36,19 +36,19 @@ def refused(verb: str, name: str, error: OSError, log: Sequence[str] = ()) -> Pr
     """Return the error of a refused `start`, `stop`, ...; `log` are the kernel's own words."""
     number = error.errno or 0
     hint = _HINTS.get((verb, number)) or _ANYWHERE.get(number, "see the kernel's log")
-    return ProcessorFault(
-        f"cannot {verb} processor {name}: {reason(error)}{_words(log)}", errno=number, hint=hint
-    )
+    return ProcessorFault.refused(verb, name, error, words=_words(log), hint=hint)
 
 
 def unchanged(verb: str, name: str, state: str, log: Sequence[str] = ()) -> ProcessorFault:
     """Return the error of a `start`, `stop`, ... that the kernel accepted without effect."""
-    return ProcessorFault(
-        f"cannot {verb} processor {name}: the kernel accepted it, but the state is "
-        f"{state}{_words(log)}",
+    words = f" [{_words(log)}]" if log else ""
+    return ProcessorFault.cannot(
+        verb,
+        name,
+        f"the kernel accepted it, but the state is {state}{words}",
         hint="see the kernel's log; unbinding and binding its driver resets the processor",
     )
 
 
 def _words(log: Sequence[str]) -> str:
-    return f" [kernel: {' / '.join(log[-2:])}]" if log else ""
+    return f"kernel: {' / '.join(log[-2:])}" if log else ""

@@ -43,8 +43,10 @@ class Power:
     def _switch_on(self, verb: str, before: ProcessorState, after: ProcessorState) -> None:
         state = self._attributes.state()
         if state != before:
-            raise ProcessorFault(
-                f"cannot {verb} processor {self._name}: it is {state}, not {before}",
+            raise ProcessorFault.cannot(
+                verb,
+                self._name,
+                f"it is {state}, not {before}",
                 errno=errno.EBUSY,
                 hint="whoever else uses it must stop it first",
             )
@@ -66,9 +68,7 @@ class Power:
         """Like `stop`, but one that is off is refused as the kernel does, with EINVAL."""
         state = self._attributes.state()
         if is_off(state) and state != DELETED:
-            raise ProcessorFault(
-                f"cannot stop processor {self._name}: it is {state}", errno=errno.EINVAL
-            )
+            raise ProcessorFault.cannot("stop", self._name, f"it is {state}", errno=errno.EINVAL)
         self.stop()
 
     def stop(self) -> None:

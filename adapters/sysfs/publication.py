@@ -12,7 +12,7 @@ import re
 import stat
 
 from adapters.sysfs.search_path import Place, SearchPath
-from domain.errors import FirmwareUnfit, HostFault, reason
+from domain.errors import FirmwareUnfit, HostFault, fault, reason
 from domain.firmware import FirmwareImage
 
 DIRECTORY = "remoteproc-runtime"
@@ -154,5 +154,4 @@ def _copy(firmware: FirmwareImage, directory: int, name: str) -> None:
 
 
 def _fault(what: str, error: OSError) -> HostFault:
-    number = error.errno or 0
-    return HostFault(f"{what}: {reason(error)}", errno=number, hint=_HINTS.get(number, ""))
+    return fault(what, error, _HINTS.get(error.errno or 0, ""))

@@ -156,7 +156,7 @@ ALLOWED_OF = {
     "os": {"strerror"},
     "signal": {"Signals", "SIGTERM", "SIGINT"},
     "time": {"time"},
-    "_errno": {"errorcode"},
+    "_errno": {"errorcode", "EACCES", "ENOSPC", "EROFS"},
 }
 
 

@@ -94,11 +94,14 @@ class FakeProcessor:
             raise FirmwareUnfit(f"{firmware.name} is no ELF file")
         return {"firmware": f"{container}-{os.path.basename(firmware.name)}"}
 
+    def _fault(self, verb: str, errno: int) -> ProcessorFault:
+        return ProcessorFault.cannot(verb, self.name, f"it is {self.core.power}", errno=errno)
+
     def load(self, claim: Claim, firmware: FirmwareImage) -> None:
         """Choose the firmware."""
         self.core.do("load")
         if not self.core.look().startable:
-            raise ProcessorFault(f"cannot load {self.name}: it is {self.core.power}", errno=EBUSY)
+            raise self._fault("load", EBUSY)
         self.core.loaded = claim["firmware"]
         self.core.program = self._programs.get(os.path.basename(firmware.name), Program())
 
@@ -106,7 +109,7 @@ class FakeProcessor:
         """Run it."""
         self.core.do("start")
         if not self.core.look().startable:
-            raise ProcessorFault(f"cannot start {self.name}: it is {self.core.power}", errno=EBUSY)
+            raise self._fault("start", EBUSY)
         self.core.ending = Ending(crashed=False)
         self.core.power = RUNNING
         self.core.output += self.core.program.output
@@ -115,7 +118,7 @@ class FakeProcessor:
         """Switch it off."""
         self.core.do("stop")
         if self.core.power.startable:
-            raise ProcessorFault(f"cannot stop {self.name}: it is off", errno=EINVAL)
+            raise self._fault("stop", EINVAL)
         self.core.power = OFFLINE
 
     def release(self, claim: Claim) -> None:

@@ -61,6 +61,29 @@ def test_reason_of_an_error_without_a_number():
     assert errors.reason(OSError("odd")) == "Success (0)"
 
 
+def test_a_failed_system_call_keeps_its_errno_and_says_what_to_do():
+    error = errors.fault("cannot write x", OSError(errno.ENOSPC, "whatever"))
+    assert (type(error), error.errno) == (HostFault, errno.ENOSPC)
+    assert error.message == "cannot write x: No space left on device (ENOSPC)"
+    assert error.hint == "free some space and try again"
+    assert errors.fault("", OSError(errno.ENOSPC, ""), hint="buy a disk").hint == "buy a disk"
+    assert errors.fault("cannot write x", OSError(errno.EIO, "")).hint == ""
+
+
+def test_a_refused_order_names_the_processor_the_errno_and_what_else_was_said():
+    error = ProcessorFault.refused("start", "m4", OSError(errno.EIO, "Input/output error"))
+    assert (str(error), error.errno) == (
+        "cannot start processor m4: Input/output error (EIO)",
+        errno.EIO,
+    )
+    error = ProcessorFault.refused(
+        "stop", "m4", OSError(errno.EBUSY, ""), words="kernel: no", hint="try again"
+    )
+    assert str(error) == (
+        "cannot stop processor m4: Device or resource busy (EBUSY) [kernel: no]; try again"
+    )
+
+
 @pytest.mark.parametrize("kind", [HostFault, ProcessorFault])
 def test_faults_keep_the_errno(kind):
     assert kind("x").errno == 0

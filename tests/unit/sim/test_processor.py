@@ -82,7 +82,7 @@ def test_what_the_kernel_would_refuse_is_refused_before_anything_changes(
     with pytest.raises(FirmwareUnfit, match=says):
         processor.prepare("c1", image(path))
     processor.load({"container": "c1", "firmware": "bad.elf"}, image(path))
-    with pytest.raises(ProcessorFault, match="cannot start m3: ") as caught:
+    with pytest.raises(ProcessorFault, match="cannot start processor m3: ") as caught:
         processor.start()
     assert caught.value.errno == (errno.ENOMEM if "carveout" in says else errno.EINVAL)
     assert processor.state() == OFFLINE
@@ -96,7 +96,7 @@ def test_firmware_for_another_profile_is_refused(opened, image):
 
 def test_injected_start_error(opened, image):
     processor = opened(extra="faults: {start-error: ETIMEDOUT, start-delay: 0.05}")
-    with pytest.raises(ProcessorFault, match=r"cannot start m3: .* \(ETIMEDOUT\)") as caught:
+    with pytest.raises(ProcessorFault, match=r"start processor m3: .* \(ETIMEDOUT\)") as caught:
         run(processor, image("hello"))
     assert caught.value.errno == errno.ETIMEDOUT
     assert processor.state() == OFFLINE
@@ -106,7 +106,7 @@ def test_injected_stop_error_leaves_it_running(opened, image):
     processor = opened(extra="faults: {stop-error: EBUSY}")
     claim = run(processor, image("hello"))
     for stop in (processor.stop, lambda: processor.release(claim)):
-        with pytest.raises(ProcessorFault, match=r"cannot stop m3: .* \(EBUSY\)"):
+        with pytest.raises(ProcessorFault, match=r"cannot stop processor m3: .* \(EBUSY\)"):
             stop()
         assert processor.state() == RUNNING
 
