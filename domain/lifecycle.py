@@ -31,7 +31,6 @@ if TYPE_CHECKING:
         ContainerStore,
         FirmwareSource,
         HookRunner,
-        Lease,
         Ownership,
         Stdio,
         Supervisors,
@@ -265,20 +264,12 @@ class Lifecycle:
         for lease in self._ownership.abandoned():
             try:
                 if lease.claim:  # else its owner died before it had done anything
-                    self._give_back(lease)
+                    self._board().give_back(lease.device, lease.claim)
             except RemoteprocError as error:
                 # Stays abandoned: the next touch tries again.
                 self._warn(f"cannot clean up after {lease.owner.id}: {error}")
             else:
                 lease.close()
-
-    def _give_back(self, lease: Lease) -> None:
-        board = self._board()
-        try:
-            processor = board.open(lease.device, Wishes())
-        except NotFound:
-            return  # the processor itself is gone
-        processor.release(lease.claim)
 
     def _settled(self, container: FirmwareContainer) -> FirmwareContainer:
         if container.exit is not None or self._supervisors.alive(container):

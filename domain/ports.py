@@ -116,6 +116,13 @@ class Board(Protocol):
         """Say, in JSON's types, all that another process needs to `open` it. Raises NotFound."""
         ...
 
+    def give_back(self, device: str, claim: Claim) -> None:
+        """Undo what a dead owner of the processor claimed, even if the processor has gone since.
+
+        Raises as `Processor.release` does.
+        """
+        ...
+
 
 class FirmwareSource(Protocol):
     """Takes firmware out of images."""

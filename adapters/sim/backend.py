@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from binascii import crc32
+from collections.abc import Mapping
 from typing import Any
 
 from adapters.sim.board import BoardSpec
@@ -44,3 +45,8 @@ class SimBoard:
             raise NotFound(f"the board has no processor {device}", hint=f"it has {known}")
         spec = self._processors[device].to_json()
         return {"spec": spec, "device": device, "directory": self._directory}
+
+    def give_back(self, device: str, claim: Mapping[str, str]) -> None:
+        """Undo what a dead owner claimed: of a processor that is no more, nothing is left."""
+        if device in self._processors:
+            self.open(device, Wishes()).release(claim)

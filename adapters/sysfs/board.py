@@ -12,6 +12,7 @@ from adapters.sysfs.policy import Policy
 from adapters.sysfs.processor import SysfsProcessor, open_processor
 from domain.annotations import Wishes
 from domain.errors import InvalidRequest, NotFound, fault
+from domain.ports import Claim
 from domain.processor import DELETED, ProcessorInfo
 
 _DEVICE = re.compile(r"remoteproc[0-9]+")
@@ -72,13 +73,20 @@ class SysfsBoard:
 
     def describe(self, device: str, wishes: Wishes) -> Mapping[str, Any]:
         """Say what `open_processor` needs. Raises as `open` does."""
-        attributes = self._attributes(device)
-        if not _DEVICE.fullmatch(device) or not os.path.isdir(attributes.path):
+        path = self._attributes(device).path
+        if not _DEVICE.fullmatch(device) or not os.path.isdir(path):
             raise NotFound(
                 f"there is no processor {device} under {self._prefix}/{_CLASS}",
                 hint="was its driver removed?",
             )
-        name = attributes.shown("name")
+        return self._describe(device, wishes)
+
+    def give_back(self, device: str, claim: Claim) -> None:
+        """Undo what a dead owner claimed; of a processor that has gone, its file is left."""
+        open_processor(self._describe(device, Wishes())).release(claim)
+
+    def _describe(self, device: str, wishes: Wishes) -> Mapping[str, Any]:
+        name = self._attributes(device).shown("name")
         policy = self._policies.get(device) or self._policies.get(name) or self._default
         if wishes.console.startswith("/") and wishes.console not in policy.consoles:
             allowed = ", ".join(policy.consoles) or "none"

@@ -213,6 +213,11 @@ class FakeBoard:
         """Say how to open it, in JSON's types."""
         return {"device": self.core(device).device, "wishes": wishes._asdict()}
 
+    def give_back(self, device: str, claim: Claim) -> None:
+        """Undo a claim, also on a core that has gone."""
+        if any(core.device == device for core in self.cores):
+            self.open(device, Wishes()).release(claim)
+
     def open_described(self, description: Mapping[str, Any]) -> FakeProcessor:
         """Undo `describe`."""
         return self.open(description["device"], Wishes(**description["wishes"]))
