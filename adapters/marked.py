@@ -6,6 +6,7 @@ import errno
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
+from adapters.plain import read_plain
 from domain.errors import InvalidRequest
 
 ADDRESS_END = 1 << 64
@@ -16,7 +17,7 @@ _SINGULAR = {"processors": "a processor", "memory": "a memory", "options": "an o
 
 
 class Marked:
-    """One node of yaml.compose, and the key it is the value of.
+    """One node, as yaml.compose returns them, and the key it is the value of.
 
     Each method reads the node as one kind of value; all raise InvalidRequest on another.
     """
@@ -122,16 +123,20 @@ def compose(text: str, path: str, key: str) -> Marked | None:
 
     Raises InvalidRequest with the line of a mistake.
     """
+    root = read_plain(text) or _parse(text, path)
+    return None if root is None else Marked(root, path, key)
+
+
+def _parse(text: str, path: str) -> Any:
     import yaml
 
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        return yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else 1
         problem = getattr(error, "problem", None) or "cannot be read"
         raise InvalidRequest(f"{path}:{line}: is not YAML: {problem}") from error
-    return None if root is None else Marked(root, path, key)
 
 
 def _nearest(word: str, known: Sequence[str]) -> str:
