@@ -11,6 +11,7 @@ import errno
 import os
 import stat
 
+from adapters.digest import sha256
 from adapters.host.rootfs import open_in_root
 from domain.errors import HostFault, InvalidRequest, NotFound, fault, reason
 from domain.firmware import FirmwareImage
@@ -95,9 +96,7 @@ class FirmwareStaging:
             raise
 
     def _transfer(self, source: int, path: str, target: int, destination: str) -> tuple[int, str]:
-        from hashlib import sha256
-
-        digest = sha256()
+        digest = sha256(os.fstat(source).st_size)
         size = 0
         while chunk := _read(source, path):
             size += len(chunk)

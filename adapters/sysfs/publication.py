@@ -11,6 +11,7 @@ import os
 import re
 import stat
 
+from adapters.digest import sha256
 from adapters.sysfs.search_path import Place, SearchPath
 from domain.errors import FirmwareUnfit, HostFault, fault, reason
 from domain.firmware import FirmwareImage
@@ -130,9 +131,7 @@ def _sweep(directory: int, device: str) -> None:
 
 
 def _copy(firmware: FirmwareImage, directory: int, name: str) -> None:
-    from hashlib import sha256
-
-    digest = sha256()
+    digest = sha256(firmware.size)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     source = os.open(firmware.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
