@@ -1,17 +1,14 @@
-"""Lets a test do in a child process what must not happen in pytest's own: chroot, seccomp, ..."""
+"""Lets a test do in a child process what must not happen in pytest's own: chroot, mounts, ..."""
 
 from __future__ import annotations
 
 import ctypes
 import os
 import pickle
-import struct
 import traceback
 
 _CLONE_NEWUSER, _CLONE_NEWNS = 0x10000000, 0x00020000
 _MS_REC, _MS_PRIVATE = 0x4000, 0x40000
-_PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER = 38, 22, 2
-_SYS_OPENAT2 = 437
 
 
 def in_child(function):
@@ -71,27 +68,3 @@ def small_tmpfs(path, size):
     _call("unshare", _CLONE_NEWNS)
     _call("mount", b"none", b"/", None, ctypes.c_ulong(_MS_REC | _MS_PRIVATE), None)
     _call("mount", b"none", os.fsencode(path), b"tmpfs", ctypes.c_ulong(0), f"size={size}".encode())
-
-
-def deny_openat2(errno):
-    """Have the kernel answer every openat2 of this process with `errno`, as engines' filters do."""
-    program = b"".join(
-        struct.pack("<HBBI", *step)
-        for step in (
-            (0x20, 0, 0, 0),  # load the system call's number
-            (0x15, 0, 1, _SYS_OPENAT2),  # another one: skip the next step
-            (0x06, 0, 0, 0x00050000 | errno),  # SECCOMP_RET_ERRNO
-            (0x06, 0, 0, 0x7FFF0000),  # SECCOMP_RET_ALLOW
-        )
-    )
-    steps = ctypes.create_string_buffer(program, len(program))
-    # struct sock_fprog: a count, padded, and a pointer.
-    filter_ = struct.pack("@HP", len(program) // 8, ctypes.addressof(steps))
-    _call("prctl", _PR_SET_NO_NEW_PRIVS, *map(ctypes.c_ulong, (1, 0, 0, 0)))
-    _call(
-        "prctl",
-        _PR_SET_SECCOMP,
-        ctypes.c_ulong(_SECCOMP_MODE_FILTER),
-        filter_,
-        *[ctypes.c_ulong(0)] * 2,
-    )
