@@ -16,6 +16,7 @@ from typing import Any
 from adapters.sim.backend import SimBoard
 from adapters.sim.board import load_board, parse_board
 from adapters.sim.processor import open_processor
+from bootstrap.settings import Settings
 from domain.annotations import Wishes
 from domain.firmware import FirmwareImage
 from domain.ports import Board, Claim, Processor
@@ -40,15 +41,21 @@ class Bench:
     What not every processor can do, and why; the tests then check what is promised instead.
     `no_status`: why none tells the exit code of firmware. `no_input`: why firmware has nobody to
     listen to. `no_last_words`: why what firmware prints right before it ends may be lost.
+    `no_pause`: why none can be frozen.
     """
 
     board: Board
     no_status = ""
     no_input = ""
     no_last_words = ""
+    no_pause = ""
 
     def image(self, program: str) -> FirmwareImage:
         """Return one of firmware/'s programs, `hello`, for the first processor."""
+        raise NotImplementedError
+
+    def settings(self, settings: Settings) -> Settings:
+        """Return what makes the programs use this board, the rest of it as it is."""
         raise NotImplementedError
 
     def snapshot(self) -> object:
@@ -128,10 +135,16 @@ class SimBench(Bench):
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self.board = SimBoard(load_board("quad"), os.fspath(directory / "boards"))
+        self._boards = f"{directory}/run/boards"
+        self.board = SimBoard(load_board("quad"), self._boards)
 
     def image(self, program: str) -> FirmwareImage:
         return image_of(FIRMWARE / f"{program}.elf")
+
+    def settings(self, settings: Settings) -> Settings:
+        return settings._replace(
+            backend="sim", board="quad", run_directory=os.path.dirname(self._boards)
+        )
 
     def reopen(self, description: Mapping[str, Any]) -> Processor:
         return open_processor(description)
@@ -146,7 +159,7 @@ processors:
     faults: {{{step}-error: {errno}}}
 """
         spec = parse_board(text, os.fspath(self._directory / "faulty.yaml"))
-        return SimBoard(spec, os.fspath(self._directory / "boards"))
+        return SimBoard(spec, self._boards)
 
     def dead_owner(self, program: str, up_to: str) -> Claim:
         return die(lambda: walk(self.open(), self.image(program), up_to))

@@ -13,16 +13,14 @@ import pytest
 from adapters.host.staging import FirmwareStaging
 from adapters.host.store import DirectoryStore
 from adapters.host.supervisors import ProcessSupervisors
-from adapters.sim.backend import SimBoard
-from adapters.sim.board import load_board
 from bootstrap import factories
 from bootstrap.settings import Settings
 from domain.container import Status
 from domain.errors import RemoteprocError
 from domain.lifecycle import CreateRequest, Lifecycle
 from domain.ports import Stdio
-from tests.contract.benches import FIRMWARE
 from tests.contract.children import every_death
+from tests.contract.trees import BENCHES, available
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -50,15 +48,16 @@ bootstrap.supervise.main()
 
 
 class Host:
-    """A runtime on a simulated board; its supervisors die before change number `mortal`."""
+    """A runtime on a bench's board; its supervisors die before change number `mortal`."""
 
-    def __init__(self, directory):
-        self.root, self.run = f"{directory}/containers", f"{directory}/run"
-        self.settings = Settings(self.root, self.run, "sim", "quad", "")
-        self.board = SimBoard(load_board("quad"), f"{self.run}/boards")
+    def __init__(self, directory, bench):
+        self.bench, self.board = bench, bench.board
+        self.settings = bench.settings(Settings(f"{directory}/containers", f"{directory}/run"))
+        self.root, self.run = self.settings.root, self.settings.run_directory
+        self.before = bench.snapshot()
         self.rootfs = f"{directory}/rootfs"
         os.mkdir(self.rootfs)
-        shutil.copy(FIRMWARE / "hello.elf", self.rootfs)
+        shutil.copy(bench.image("hello").path, f"{self.rootfs}/hello.elf")
         null = os.open(os.devnull, os.O_RDWR)
         self.stdio = Stdio(null, null, null)
         self.warnings = []
@@ -80,7 +79,7 @@ class Host:
         )
 
     def create(self, lifecycle):
-        annotations = {"remoteproc.name": "m3-0"}
+        annotations = {"remoteproc.name": self.board.processors()[0].name}
         request = CreateRequest("c1", "/b", self.rootfs, "/", "hello.elf", annotations)
         return lifecycle.create(request, self.stdio)
 
@@ -102,7 +101,7 @@ class Host:
                 break
             time.sleep(0.02)
         assert self.files() == []
-        assert all(info.state.startable for info in self.board.processors())
+        assert self.bench.snapshot() == self.before
         assert self.warnings == []
 
     def reap(self):
@@ -114,12 +113,17 @@ class Host:
                 return
 
 
-@pytest.fixture
-def host(tmp_path):
-    made = Host(tmp_path)
-    yield made
-    os.close(made.stdio.stdin)
-    made.reap()
+@pytest.fixture(params=available("fake"))
+def host(request, tmp_path):
+    request.node.user_properties.append(("bench", request.param))  # counted in the summary
+    bench = BENCHES[request.param](tmp_path)
+    try:
+        made = Host(tmp_path, bench)
+        yield made
+        os.close(made.stdio.stdin)
+        made.reap()
+    finally:
+        bench.close()
 
 
 def whole_life(host, lifecycle):
@@ -149,7 +153,7 @@ def test_a_supervisor_that_dies_anywhere(host):
         for container in rows:
             assert container.status is Status.STOPPED, f"death {number}"
             assert container.exit[::2] == (137, "its supervisor was killed")
-        assert all(info.state.startable for info in host.board.processors())
+        assert host.bench.snapshot() == host.before
         host.nothing_left()
         number += 1
         assert number < 200

@@ -15,6 +15,7 @@ from typing import Any
 
 from adapters.sysfs.board import SysfsBoard
 from adapters.sysfs.processor import open_processor
+from bootstrap.settings import Settings
 from domain.firmware import FirmwareImage
 from domain.ports import Board, Claim, Processor
 from features.benches import player
@@ -31,11 +32,15 @@ class TreeBench(Bench):
 
     no_status = "the kernel has no place for an exit code"
     no_input = "a trace buffer has no way back; for a tty see the tests of TtyConsole"
+    no_pause = "the kernel has no way to freeze a processor"
     no_last_words = "a trace buffer goes with the firmware that ends, if not that which crashes"
 
     def __init__(self, root: str) -> None:
         self._root = root.rstrip("/")
         self.board = SysfsBoard(root)
+
+    def settings(self, settings: Settings) -> Settings:
+        return settings._replace(backend="sysfs", tree=self._root or "/")
 
     def reopen(self, description: Mapping[str, Any]) -> Processor:
         return open_processor(description)
@@ -129,10 +134,13 @@ BENCHES: Mapping[str, Callable[[Path], Bench]] = {
 }
 
 
-def available() -> list[str]:
-    """Return the benches that can be had here: test_guests.py runs the kernel's in guests."""
+def available(*others: str) -> list[str]:
+    """Return the benches that can be had here, but for others.
+
+    The kernel's can be had in guests only, where test_guests.py runs it.
+    """
     can = {
         "simfs": os.geteuid() == 0 and os.path.exists("/dev/fuse"),
         "kernel": os.path.isdir(DRIVER),
     }
-    return [name for name in BENCHES if can.get(name, True)]
+    return [name for name in BENCHES if can.get(name, True) and name not in others]
