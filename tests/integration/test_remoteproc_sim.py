@@ -13,7 +13,7 @@ import pytest
 from tests.kernel_table import images
 from tests.kernel_table import run as table
 from tests.kernel_table.rows import ROWS
-from tests.simulator import CHECKOUT, PROGRAM, Simulator
+from tests.simulator import BOARD, CHECKOUT, PROGRAM, Simulator
 from tests.unit.sim.helpers import alive
 
 pytestmark = [
@@ -21,6 +21,10 @@ pytestmark = [
         os.getuid() != 0 or not os.path.exists("/dev/fuse"), reason="needs root and /dev/fuse"
     ),
 ]
+
+ATTACHED = """\
+  - {name: m7, core: cortex-m3, machine: mps2-an385, memory: *memory, boot: attached}
+"""
 
 SHELL = """
 set -eu
@@ -112,9 +116,9 @@ def test_a_whole_life_by_cat_and_echo(simulator, trace_elf):
 @pytest.mark.slow
 def test_it_answers_as_the_table_says():
     """The same table runs against a real kernel: tests/board/test_same_answers.py."""
-    with Simulator() as simulator:
+    with Simulator(board=BOARD + ATTACHED) as simulator:
         images.write(f"{simulator.root}/lib/firmware")
-        names = {"offline": "m4", "detached": "dsp"}
+        names = {"offline": "m4", "detached": "dsp", "attached": "m7"}
         answers = dict(table.run(simulator.root, names))
     assert len(answers) == len(ROWS)
     wrong = [

@@ -60,6 +60,7 @@ def words() -> list[Row]:
         rows.append(row(f"NUL alone {attribute}", W(attribute, "\0", nothing)))
         rows.append(row(f"4096 bytes {attribute}", *_long(attribute, 4096)))
         rows.append(row(f"5000 bytes {attribute}", *_long(attribute, 5000)))
+    again = ["offline\n", "running\n"]
     rows += [
         row("pwrite at an offset", Step(("pwrite", "state", "start", 100), 5), RUNNING),
         row("append", Step(("open", "state", "append", "start"), 5), RUNNING),
@@ -67,6 +68,8 @@ def words() -> list[Row]:
         row("truncate alone", Step(("truncate", "state"), "ok"), OFFLINE),
         row("writev is one write", Step(("writev", "state", "sta", "rt"), 5), RUNNING),
         row("second read is the end", Step(("reads", "state"), ["offline\n", "", "offline\n"])),
+        row("pread at 0 refreshes", Step(("outlives", "state", "start"), again)),
+        row("lseek refreshes", Step(("sought again", "state", "start"), again)),
         row("bytewise read", Step(("bytes", "firmware"), "ok.elf\n")),
         row("pread in the middle", Step(("pread", "state", 3), "line\n")),
         row("pread past the end", Step(("pread", "state", 100), "")),
@@ -113,6 +116,8 @@ def firmware() -> list[Row]:
         row("firmware with spaces", W("firmware", " a b\n"), R("firmware", " a b\n"), START),
         row("firmware of 4094 bytes", W("firmware", "n" * 4094), R("firmware", "n" * 4094 + "\n")),
         row("firmware of 4095 bytes", W("firmware", "n" * 4095), R("firmware", "n" * 4095)),
+        row("firmware of 5000 bytes", *_long("firmware", 5000), R("firmware", "n" * 4095)),
+        row("name", R("name", "m4\n")),
         row("name is read-only", Step(("write", "name", "x"), "EACCES")),
     ]
     for state, first in (("running", (START,)), ("crashed", CRASHED_FIRST)):
@@ -124,6 +129,7 @@ def firmware() -> list[Row]:
         ("loop.elf", "ELOOP"),
         ("ok.elf/x", "ENOTDIR"),
         ("empty", "EINVAL"),
+        *((f"place-{number}.elf", 5) for number in range(1, 5)),
         ("is-directory", "EINVAL"),
         ("sub/x.elf", 5),
         ("./ok.elf", 5),
@@ -150,25 +156,30 @@ def firmware() -> list[Row]:
         rows.append(
             row(f"load {shown}", W("firmware", name), Step(("write", "state", "start"), answer))
         )
-    fifo = Step(("killed write", "state", "start"), "blocked")
-    rows.append(
-        row(
-            "load a FIFO",
-            W("firmware", "fifo"),
-            fifo.but_simulated(
-                "EINVAL",
-                "no program could be killed while it waits for FUSE; so it is as with a writer",
-            ),
-        )
-    )
-    return rows
+    start, fifo = ("state", "start"), W("firmware", "fifo")
+    fed = Step(("meanwhile", *start, ("feed", "fifo")), ["ok", "EINVAL"])
+    elsewhere = W("firmware", "only-elsewhere.elf")
+    return [
+        *rows,
+        row("load a FIFO, be killed", fifo, Step(("killed write", *start), "blocked"), OFFLINE),
+        row("load a FIFO, a signal", fifo, Step(("interrupted", "write", *start), "EINTR")),
+        row("load a FIFO with a writer", fifo, fed),
+        row("load from a chroot without it", Step(("elsewhere", "chroot", *start), 5)),
+        row("load from a namespace without it", Step(("elsewhere", "namespace", *start), 5)),
+        *(
+            row(f"load what a {kind} has", elsewhere, Step(("elsewhere", kind, *start), "ENOENT"))
+            for kind in ("chroot", "namespace")
+        ),
+    ]
 
 
 def path() -> list[Row]:
-    custom = W("firmware", "custom.elf")
+    custom, first = W("firmware", "custom.elf"), W("firmware", "place-0.elf")
     missing = Step(("write", "state", "start"), "ENOENT")
     unset = W("path", "\0", 1)
     return [
+        row("path comes first", Step(("path", "custom", ""), "ok"), first, START, unset),
+        row("path that is relative", W("path", "lib/custom"), custom, START, unset),
         row("path of 255 bytes", W("path", "/" * 255), unset),
         row("path of 256 bytes", W("path", "/" * 256, "ENOSPC")),
         row("path found", Step(("path", "custom", ""), "ok"), custom, START, unset),

@@ -14,6 +14,11 @@ FLASH = Load(0x0, CODE)
 RAM = Load(0x2000_0000, memory_size=0x4000)
 TRACE = resource_table(trace(0x2000_1000, 0x100))
 GOOD = elf([FLASH])
+# Counts for a second or more, then writes `b` behind the `a` that is in the trace buffer.
+LATE_CODE = bytes.fromhex(
+    "00100020 09000000 0348 0449 0139 fdd1 6222 0270 30bf fde7 01100020 00008017"
+)
+LATE_TRACE = [Load(0x0, LATE_CODE), Load(0x2000_0000, bytes(0x1000) + b"a", memory_size=0x4000)]
 
 
 def _patched(data: bytes, at: int, value: int) -> bytes:
@@ -27,6 +32,7 @@ def _table(table: bytes) -> bytes:
 IMAGES = {
     "ok.elf": GOOD,
     "trace.elf": _table(TRACE),
+    "growing.elf": elf(LATE_TRACE, table=TRACE),
     "two-traces.elf": _table(resource_table(trace(0x2000_1000, 0x100), trace(0x2000_2000, 0x100))),
     "trace-outside.elf": _table(resource_table(trace(0x7000_0000, 0x100))),
     # What a start refuses.
@@ -102,9 +108,22 @@ def write(directory: str) -> None:
         file.write(b"the second one")
     custom = os.path.join(os.path.dirname(directory), "custom")
     os.makedirs(custom, exist_ok=True)
-    for name in ("custom.elf",):
-        with open(f"{custom}/{name}", "wb") as file:
-            file.write(GOOD)
+    with open(f"{custom}/custom.elf", "wb") as file:
+        file.write(GOOD)
+    _write_in_order([custom, *(f"{directory}/{place}" for place in PLACES)])
+
+
+PLACES = (f"updates/{os.uname().release}", "updates", os.uname().release, ".")
+"""Where the kernel looks below /lib/firmware, in its order."""
+
+
+def _write_in_order(places: list[str]) -> None:
+    """Write files that are good in one place, and bad in all that come later."""
+    for number, place in enumerate(places):
+        os.makedirs(place, exist_ok=True)
+        for good in range(number + 1):
+            with open(f"{place}/place-{good}.elf", "wb") as file:
+                file.write(GOOD if good == number else IMAGES["text"])
 
 
 def remove(directory: str, keep: set[str]) -> None:

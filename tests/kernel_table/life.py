@@ -1,4 +1,4 @@
-"""Starts, stops, crashes, attached processors, and debugfs."""
+"""Starts, stops, crashes, and debugfs."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ from tests.kernel_table.steps import (
     CRASH,
     CRASHED,
     CRASHED_FIRST,
-    NO_RECOVERY,
     OFFLINE,
     RUNNING,
     START,
     STOP,
-    UNTIL_CRASHED,
     F,
     R,
     Row,
@@ -68,38 +66,9 @@ def life() -> list[Row]:
         row(
             "crash with recovery", START, CRASH, Step(("sleep", 0.5), "ok"), RUNNING, STOP, OFFLINE
         ),
+        row("crash when crashed", *CRASHED_FIRST, CRASH, Step(("sleep", 0.2), "ok"), CRASHED, STOP),
+        row("coredump when running", START, W("coredump", "enabled"), R("coredump", "enabled\n")),
         row("crash while offline", CRASH, Step(("sleep", 0.2), "ok"), OFFLINE),
-        row(
-            "recovery without the file",
-            W("firmware", "gone.elf"),
-            Step(("copy", "ok.elf", "gone.elf"), "ok"),
-            NO_RECOVERY,
-            START,
-            CRASH,
-            UNTIL_CRASHED,
-            Step(("remove", "gone.elf"), "ok"),
-            W("recovery", "recover"),
-            OFFLINE,
-            START,
-            OFFLINE,
-            W("state", "stop", "EINVAL"),
-        ),
-        row(
-            "recovery with an empty file",
-            W("firmware", "gone.elf"),
-            Step(("copy", "ok.elf", "gone.elf"), "ok"),
-            NO_RECOVERY,
-            START,
-            CRASH,
-            UNTIL_CRASHED,
-            Step(("copy", "empty", "gone.elf"), "ok"),
-            W("recovery", "recover"),
-            OFFLINE,
-            START,
-            OFFLINE,
-            W("state", "stop", "EINVAL"),
-            Step(("remove", "gone.elf"), "ok"),
-        ),
         *(
             row(
                 f"the driver's start fails with {e}",
@@ -194,6 +163,7 @@ def life() -> list[Row]:
 def debug() -> list[Row]:
     traced = W("firmware", "trace.elf")
     outside = W("firmware", "trace-outside.elf")
+    grown = Step(("grow", "debug:trace0"), ["a", "b"])
     return [
         row(
             "trace",
@@ -252,33 +222,5 @@ def debug() -> list[Row]:
             R("coredump", "enabled\n"),
             W("debug:coredump", "x", "EINVAL"),
         ),
-        row(
-            "coredump",
-            W("coredump", "enabled"),
-            *CRASHED_FIRST,
-            Step(("dumps",), []),
-            W("recovery", "recover"),
-            Step(("dumps",), ["\x7fELF"]),
-            Step(("free dumps",), "ok"),
-            Step(("sleep", 0.3), "ok"),
-            Step(("dumps",), []),
-        ),
+        row("a trace grows", W("firmware", "growing.elf"), START, grown),
     ]
-
-
-def attached() -> list[Row]:
-    attached, detached = (R("state", f"{s}\n") for s in ("attached", "detached"))
-    detach = W("state", "detach")
-    rows = (
-        ("first state", detached, R("firmware", "rproc-dsp-fw\n")),
-        ("firmware when detached", W("firmware", "ok.elf", "EBUSY")),
-        ("stop when detached", W("state", "stop", "EINVAL"), detached),
-        ("detach when detached", W("state", "detach", "EINVAL"), detached),
-        ("attach and detach", START, attached, detach, detached),
-        ("firmware when attached", START, R("firmware", "unknown\n"), W("firmware", "x", "EBUSY")),
-        ("attach counts", START, START, detach, attached, detach, detached),
-        ("stop when attached", START, STOP, OFFLINE),
-        ("start after that", START, STOP, W("firmware", "ok.elf"), START, RUNNING, STOP, OFFLINE),
-        ("crash when attached", NO_RECOVERY, START, CRASH, UNTIL_CRASHED, STOP, OFFLINE),
-    )
-    return [row(f"detached: {name}", *steps, processor="detached") for name, *steps in rows]

@@ -4,52 +4,15 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import json
 import os
 import shutil
-import threading
 import time
 
-NOBODY = 65534
+from tests.kernel_table.calls import answer
+from tests.kernel_table.happenings import Happenings
 
 
-def answer(call):
-    """What a call returns, or the name of its errno."""
-    try:
-        return call()
-    except OSError as error:
-        return errno.errorcode[error.errno]
-
-
-def in_child(call, user=None, patience=20.0):
-    """Run a call in a process of its own, as a user; "blocked" if it had to be killed."""
-    read, write = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        try:
-            if user is not None:
-                os.setgroups([])
-                os.setgid(user)
-                os.setuid(user)
-            os.write(write, json.dumps(answer(call)).encode())
-        finally:
-            os._exit(0)
-    os.close(write)
-    deadline = time.monotonic() + patience
-    result = "blocked"
-    while time.monotonic() < deadline:
-        if os.waitpid(pid, os.WNOHANG)[0]:
-            result = json.loads(os.read(read, 65536))
-            break
-        time.sleep(0.01)
-    else:
-        os.kill(pid, 9)
-        os.waitpid(pid, 0)
-    os.close(read)
-    return result
-
-
-class Processor:
+class Processor(Happenings):
     """One processor below a root; each operation of the table is a method `op_...`."""
 
     def __init__(self, root, name):
@@ -69,21 +32,20 @@ class Processor:
     def reset(self):
         """Bring the processor into its first state, whatever has been done to it."""
         device = self.device = self.find()
+        self.platform = os.path.basename(os.path.realpath(self.path("device")))
+        self.driver = os.path.realpath(self.path("device/driver"))
         if self.simulated:
             for knob in ("start_error", "stop_error", "start_delay"):
                 self.op_fault(knob, "0")
             self._write(f"{self.root}/sys/kernel/debug/remoteproc-sim/{device}/reset", b"1")
         else:
-            path = os.path.realpath(f"/sys/class/remoteproc/{device}/device")
             for knob in ("start_error", "stop_error", "start_delay"):
                 self.op_fault(knob, "0")
             for _ in range(10):  # a module that is in use goes on running when it is unbound
                 if answer(lambda: self.op_write("state", "stop")) == "EINVAL":
                     break
-            for word in ("unbind", "bind"):
-                self._write(f"{path}/driver/{word}" if word == "unbind" else
-                            "/sys/bus/platform/drivers/rproc_test/bind",
-                            os.path.basename(path).encode())  # fmt: skip
+            self.op_unbind()
+            self.op_bind()
         self.device = self.find()
 
     def path(self, name):
@@ -196,6 +158,8 @@ class Processor:
         return "ok"
 
     def op_fault(self, kind, value):
+        if kind == "start_delay":
+            self.start_delay = float(value)
         if self.simulated:
             path = f"{self.root}/sys/kernel/debug/remoteproc-sim/{self.find()}/{kind}"
             self._write(path, str(value).encode())
@@ -234,25 +198,12 @@ class Processor:
         os.unlink(f"{self.firmware}/{name}")
         return "ok"
 
-    def op_unprivileged(self, op, *arguments):
-        return in_child(lambda: self.do(op, *arguments), NOBODY)
-
-    def op_killed_write(self, name, text):
-        return in_child(lambda: self.op_write(name, text), patience=1.0)
-
-    def op_behind_start(self, op, *arguments):
-        """Do something while a slow start goes on: its answer, whether it waited, the start's."""
-        started = []
-        starter = threading.Thread(
-            target=lambda: started.append(answer(lambda: self.op_write("state", "start")))
-        )
-        starter.start()
-        time.sleep(0.3)
-        before = time.monotonic()
-        got = answer(lambda: self.do(op, *arguments))
-        waited = "waits" if time.monotonic() - before > 0.35 else "at once"
-        starter.join()
-        return [got, waited, started[0]]
+    def op_sought_again(self, name, word):
+        with open(self.path(name), "rb", buffering=0) as file:
+            first = file.read(4096).decode()
+            self.op_write("state", word)
+            file.seek(0)
+            return [first, file.read(4096).decode()]
 
     def op_outlives(self, name, word):
         descriptor = os.open(self.path(name), os.O_RDONLY)
@@ -262,24 +213,6 @@ class Processor:
             return [first, answer(lambda: os.pread(descriptor, 4096, 0).decode())]
         finally:
             os.close(descriptor)
-
-    def _dumps(self):
-        base = f"{self.root}/sys/class/devcoredump"
-        names = sorted(os.listdir(base)) if os.path.isdir(base) else []
-        return [f"{base}/{name}" for name in names if name.startswith("devcd")]
-
-    def op_dumps(self):
-        found = []
-        for dump in self._dumps():
-            assert os.path.exists(f"{dump}/failing_device")
-            with open(f"{dump}/data", "rb") as file:
-                found.append(file.read(4).decode("latin-1"))
-        return found
-
-    def op_free_dumps(self):
-        for dump in self._dumps():
-            self._write(f"{dump}/data", b"0")
-        return "ok"
 
     def do(self, op, *arguments):
         return getattr(self, "op_" + op.replace(" ", "_"))(*arguments)

@@ -1,6 +1,6 @@
 """Does what the table says to a processor, and prints what it answered: one line of JSON a row.
 
-    python3 tests/kernel_table/run.py --root / --offline m4 --detached dsp
+    python3 tests/kernel_table/run.py --root / --offline m4 --detached dsp --attached m7
     python3 tests/kernel_table/run.py --root ROOT --offline m4      # a root of remoteproc-sim
 
 Needs root and nothing but Python. The processors must be those of tests/board/module or of
@@ -18,7 +18,8 @@ from functools import partial
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
 from tests.kernel_table import images
-from tests.kernel_table.operations import Processor, answer
+from tests.kernel_table.calls import answer
+from tests.kernel_table.operations import Processor
 from tests.kernel_table.rows import ROWS
 
 
@@ -42,15 +43,16 @@ def main():
     parser.add_argument("--root", default="/")
     parser.add_argument("--offline", "--processor", metavar="NAME")
     parser.add_argument("--detached", metavar="NAME")
+    parser.add_argument("--attached", metavar="NAME")
     parser.add_argument("--row", default="", help="only rows with this in their names")
     options = parser.parse_args()
     firmware = f"{options.root.rstrip('/')}/lib/firmware"
     os.makedirs(firmware, exist_ok=True)
     before = set(os.listdir(firmware))
     images.write(firmware)
-    names = {"offline": options.offline, "detached": options.detached}
+    kinds = ("offline", "detached", "attached")
     try:
-        found = {kind: name for kind, name in names.items() if name}
+        found = {kind: getattr(options, kind) for kind in kinds if getattr(options, kind)}
         for name, steps in run(options.root, found, options.row):
             print(json.dumps({"row": name, "answers": steps}), flush=True)
     finally:

@@ -28,7 +28,7 @@ class Step(NamedTuple):
 class Row(NamedTuple):
     name: str
     steps: tuple[Step, ...]
-    processor: str = "offline"  # or "detached": the kind of which the row needs one
+    processor: str = "offline"  # the state in which one begins that the row needs
 
 
 def W(name: str, text: str, answer: Any = None) -> Step:

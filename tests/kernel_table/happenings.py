@@ -1,0 +1,217 @@
+"""What may happen around a processor while somebody uses it: further steps of the table."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import select
+import shutil
+import signal
+import socket
+import tempfile
+import threading
+import time
+
+from tests.kernel_table.calls import NOBODY, answer, in_child
+
+_KOBJECT_UEVENT = 15  # <linux/netlink.h>
+_IN_MODIFY_ATTRIB = 0x6
+_CLONE_NEWNS, _MS_PRIVATE_ALL = 0x20000, 0x44000
+_HEAD_START = 0.3  # seconds
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _check(result):
+    if result < 0:
+        raise OSError(ctypes.get_errno(), "")
+    return result
+
+
+class Happenings:
+    """A part of `Processor`."""
+
+    # Other users, and what becomes of them.
+
+    def op_unprivileged(self, op, *arguments):
+        return in_child(lambda: self.do(op, *arguments), NOBODY)
+
+    def op_killed_write(self, name, text):
+        return in_child(lambda: self.op_write(name, text), patience=1.0)
+
+    def op_interrupted(self, op, *arguments):
+        """Do it in a process that soon gets a signal, for which it has a handler."""
+
+        def call():
+            signal.signal(signal.SIGALRM, lambda *_: None)
+            signal.setitimer(signal.ITIMER_REAL, 0.2)
+            return self.do(op, *arguments)
+
+        return in_child(call)
+
+    def op_behind_start(self, op, *arguments):
+        """Do something while a slow start goes on: its answer, whether it waited, the start's."""
+
+        def timed():
+            before = time.monotonic()
+            got = answer(lambda: self.do(op, *arguments))
+            waited = time.monotonic() - before > (self.start_delay - _HEAD_START) / 2
+            return [got, "waits" if waited else "at once"]
+
+        got, started = self._meanwhile("state", "start", timed)
+        return [*got, started]
+
+    def op_meanwhile(self, name, text, *steps):
+        """Do all the steps while a write goes on: their answers, then the write's."""
+        got, written = self._meanwhile(
+            name, text, lambda: [answer(lambda step=step: self.do(*step)) for step in steps]
+        )
+        return [*got, written]
+
+    def _meanwhile(self, name, text, call):
+        written = []
+        writer = threading.Thread(
+            target=lambda: written.append(answer(lambda: self.op_write(name, text)))
+        )
+        writer.start()
+        time.sleep(_HEAD_START)
+        try:
+            got = call()
+        finally:
+            writer.join()
+        return got, written[0]
+
+    def op_feed(self, fifo):
+        """Be a writer of a FIFO that somebody waits to read."""
+        with open(f"{self.firmware}/{fifo}", "wb", buffering=0) as file:
+            answer(lambda: file.write(b"x"))
+        return "ok"
+
+    def op_elsewhere(self, kind, name, text):
+        """Write from a `chroot`, or a mount `namespace`, with another /lib/firmware."""
+
+        def call():
+            descriptor = os.open(self.path(name), os.O_WRONLY)
+            if kind == "chroot":
+                os.chroot(place)
+            else:
+                _check(_libc.unshare(_CLONE_NEWNS))
+                _check(_libc.mount(None, b"/", None, _MS_PRIVATE_ALL, None))
+                source, target = f"{place}/lib/firmware", self.firmware
+                _check(_libc.mount(source.encode(), target.encode(), None, 0x1000, None))
+            return _check(_libc.write(descriptor, text.encode(), len(text)))
+
+        place = tempfile.mkdtemp()
+        try:
+            os.makedirs(f"{place}/lib/firmware")
+            shutil.copy(f"{self.firmware}/ok.elf", f"{place}/lib/firmware/only-elsewhere.elf")
+            return in_child(call)
+        finally:
+            shutil.rmtree(place)
+
+    # The driver.
+
+    def op_bind(self):
+        self._write(f"{self.driver}/bind", self.platform.encode())
+        return "ok"
+
+    def op_unbind(self):
+        self._write(f"{self.driver}/unbind", self.platform.encode())
+        return "ok"
+
+    def op_outlive_driver(self, *names):
+        """Take the driver from it, and give it back, while files are open.
+
+        What each answers in between when it is read, and `state` and `firmware` when they are
+        written; whether the directory is there; and what all answer again at the end.
+        """
+        readers = [os.open(self.path(name), os.O_RDONLY) for name in names]
+        writers = [os.open(self.path(name), os.O_WRONLY) for name in ("state", "firmware")]
+
+        def use():
+            reads = [answer(lambda fd=fd: os.pread(fd, 99, 0).decode()) for fd in readers]
+            return reads + [answer(lambda fd=fd: os.write(fd, b"start")) for fd in writers]
+
+        directory = self.path("")
+        self.op_unbind()
+        got = [use(), os.path.exists(directory)]
+        self.op_bind()
+        got.append(use())
+        for descriptor in readers + writers:
+            os.close(descriptor)
+        return got
+
+    # Memory: trace buffers and dumps.
+
+    def op_grow(self, name):
+        """Read a trace, and by the same descriptor what is added later."""
+        descriptor = os.open(self.path(name), os.O_RDONLY)
+        try:
+            got = [os.read(descriptor, 99).decode()]
+            if not self.simulated:  # there, the firmware adds it
+                self._write(f"{self.path('device')}/trace", b"b")
+            deadline = time.monotonic() + 30
+            while not (more := os.read(descriptor, 99)) and time.monotonic() < deadline:
+                time.sleep(0.05)
+            return [*got, more.decode()]
+        finally:
+            os.close(descriptor)
+
+    def _dumps(self):
+        base = f"{self.root}/sys/class/devcoredump"
+        names = sorted(os.listdir(base)) if os.path.isdir(base) else []
+        return [f"{base}/{name}" for name in names if name.startswith("devcd")]
+
+    def op_dumps(self):
+        """How each dump of this processor begins."""
+        found = []
+        for dump in self._dumps():
+            assert os.path.samefile(f"{dump}/failing_device", self.path(""))
+            with open(f"{dump}/data", "rb") as file:
+                found.append(file.read(4).decode("latin-1"))
+        return found
+
+    def op_free_dumps(self):
+        for dump in self._dumps():
+            self._write(f"{dump}/data", b"0")
+        return "ok"
+
+    # Who is told of all that.
+
+    def op_told(self, *steps):
+        """Do the steps; tell who else would have learnt of them."""
+        told = set()
+        with socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM, _KOBJECT_UEVENT) as uevents:
+            uevents.bind((0, 1))
+            uevents.setblocking(False)
+            state = os.open(self.path("state"), os.O_RDONLY)
+            inotify = _check(_libc.inotify_init1(os.O_NONBLOCK))
+            path = self.path("state").encode()
+            try:
+                os.read(state, 99)
+                _check(_libc.inotify_add_watch(inotify, path, _IN_MODIFY_ATTRIB))
+                for step in steps:
+                    answer(lambda step=step: self.do(*step))
+                time.sleep(0.5)
+                poll = select.poll()
+                poll.register(state, select.POLLPRI)
+                told |= {"poll" for _ in poll.poll(0)}
+                poll = select.poll()
+                poll.register(inotify, select.POLLIN)
+                told |= {"inotify" for _ in poll.poll(0)}
+                told |= self._uevents(uevents)
+            finally:
+                os.close(state)
+                os.close(inotify)
+        return sorted(told)
+
+    def _uevents(self, uevents):
+        found = set()
+        while True:
+            try:
+                words = uevents.recv(65536).decode("utf-8", "replace").split("\0")
+            except BlockingIOError:
+                return found
+            fields = dict(word.split("=", 1) for word in words if "=" in word)
+            about = fields.get("SUBSYSTEM", "")
+            if about in ("remoteproc", "devcoredump") or self.platform in fields["DEVPATH"]:
+                found.add(f"{fields['ACTION']} {about}")
