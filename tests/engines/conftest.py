@@ -14,6 +14,7 @@ import pytest
 from tests.engines.containerd import Containerd
 from tests.engines.docker import Docker
 from tests.engines.images import probe_image, write_docker, write_oci
+from tests.engines.ours import sample
 from tests.engines.podman import Podman
 from tests.engines.releases import Releases, fetch
 
@@ -49,6 +50,19 @@ def probe(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
         path = f"{folder}/{re.sub('[^a-z0-9]', '-', name)}-{'docker' if docker else 'oci'}.tar"
         write = write_docker if docker else write_oci
         return write(probe_image(name, folder), path)
+
+    return archive
+
+
+@pytest.fixture(scope="session")
+def firmware(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
+    """Archive of a sample program's image, `localhost/<program>:1`, in either format."""
+    folder = str(tmp_path_factory.mktemp("firmware"))
+
+    def archive(program: str, docker: bool = False) -> str:
+        path = f"{folder}/{program}-{'docker' if docker else 'oci'}.tar"
+        write = write_docker if docker else write_oci
+        return write(sample(program), path)
 
     return archive
 

@@ -6,22 +6,19 @@ import json
 
 import pytest
 
-from tests.engines.images import firmware_image, write_docker
+from tests.engines.ours import ETC
 from tests.engines.process import wait_until
 from tests.engines.releases import DOCKER
-from tests.engines.test_podman_remoteproc import SAMPLES
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
-CONFIG = {"remoteproc-runtime/config.yaml": "backend: sim\nboard: quad\n"}
 
 
 @pytest.fixture(params=DOCKER)
-def docker(request, start_docker, runtime_path, tmp_path):
+def docker(request, start_docker, runtime_path, firmware):
     runtimes = {"remoteproc": {"path": f"{runtime_path}/remoteproc-runtime"}}
-    docker = start_docker(request.param, etc=CONFIG, runtimes=runtimes)
+    docker = start_docker(request.param, etc=ETC, runtimes=runtimes)
     for program in ("hello", "exit", "crash"):
-        image = firmware_image(f"localhost/{program}:1", f"{SAMPLES}/{program}.elf")
-        docker.load(write_docker(image, f"{tmp_path}/{program}.tar"))
+        docker.load(firmware(program, docker=True))
     return docker
 
 

@@ -12,12 +12,11 @@ import time
 import pytest
 
 from tests.engines.images import Image, write_oci
+from tests.engines.ours import ETC, SAMPLES
 from tests.engines.process import wait_until
 from tests.engines.releases import PODMAN
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
-CONFIG = {"remoteproc-runtime/config.yaml": "backend: sim\nboard: quad\n"}
-SAMPLES = os.path.join(os.path.dirname(__file__), "../../firmware/build/cortex-m3")
 TYPIST = os.path.join(os.path.dirname(__file__), "typist.py")
 
 
@@ -89,7 +88,7 @@ class Bench:
 @pytest.fixture(params=PODMAN)
 def bench(request, start_podman, runtime_path, tmp_path):
     runtime = f"{runtime_path}/remoteproc-runtime"
-    bench = Bench(start_podman(request.param, runtime=runtime, etc=CONFIG), str(tmp_path))
+    bench = Bench(start_podman(request.param, runtime=runtime, etc=ETC), str(tmp_path))
     yield bench
     assert wait_until(bench.nothing_left, 5)
 

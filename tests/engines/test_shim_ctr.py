@@ -7,37 +7,24 @@ import re
 
 import pytest
 
-from tests.engines.images import firmware_image, write_oci
+from tests.engines.ours import ETC, RUNTIME, SHIM, owners
 from tests.engines.process import wait_until
 from tests.engines.releases import CONTAINERD
 
 pytestmark = pytest.mark.slow
 each_version = pytest.mark.parametrize("version", CONTAINERD)
 
-RUNTIME = "io.containerd.remoteproc.v1"
-SHIM = "containerd-shim-remoteproc-v1"
-ETC = {"remoteproc-runtime/config.yaml": "backend: sim\nboard: quad\n"}
-FIRMWARE = os.path.join(os.path.dirname(__file__), "../../firmware/build/cortex-m3")
-NAMES = ("hello", "crash", "exit", "exit0", "echo")
-
-
-@pytest.fixture(scope="session")
-def archives(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("firmware")
-    return [
-        write_oci(firmware_image(f"localhost/{n}:1", f"{FIRMWARE}/{n}.elf"), f"{folder}/{n}.tar")
-        for n in NAMES
-    ]
+PROGRAMS = ("hello", "crash", "exit", "exit0", "echo")
 
 
 @pytest.fixture
-def start(start_containerd, archives):
+def start(start_containerd, firmware):
     """Starts a containerd that has all firmware images."""
 
     def started(version):
         containerd = start_containerd(version, etc=ETC)
-        for archive in archives:
-            containerd.load(archive)
+        for program in PROGRAMS:
+            containerd.load(firmware(program))
         return containerd
 
     return started
@@ -65,11 +52,6 @@ def topics(events):
     return re.findall(r"/tasks/(\w+)", events.output())
 
 
-def processors(containerd):
-    """Whether each processor is owned, as the command line sees it."""
-    return containerd.enclosure.run("remoteproc-runtime", "processors").stdout
-
-
 @each_version
 def test_runs_kills_and_removes(start, version):
     containerd = start(version)
@@ -77,7 +59,7 @@ def test_runs_kills_and_removes(start, version):
     run(containerd, "hello", "one", "-d")
     pid, state = status(containerd, "one")
     assert state == "RUNNING" and int(pid) > 1
-    assert "one" in processors(containerd)
+    assert "one" in owners(containerd)
     containerd.ctr("task", "kill", "one")
     assert wait_until(lambda: status(containerd, "one") == [pid, "STOPPED"], 5)
     containerd.ctr("task", "rm", "one")
@@ -86,7 +68,7 @@ def test_runs_kills_and_removes(start, version):
     events.kill()
     told = [topic for topic in topics(events) if topic != "checkpointed"]
     assert told == ["create", "start", "exit", "delete"]
-    assert "one" not in processors(containerd)
+    assert "one" not in owners(containerd)
 
 
 @each_version
@@ -170,7 +152,7 @@ def test_killed_shim_takes_the_processor_down_with_it(start, version):
     events.kill()
     (told,) = re.findall(r"/tasks/exit.*", events.output())
     assert f'"pid":{pid}' in told and '"exit_status":137' in told and "exited_at" in told
-    assert "one" not in processors(containerd)
+    assert "one" not in owners(containerd)
     assert not os.path.exists(f"/proc/{pid}")
     containerd.ctr("c", "rm", "one")
 
@@ -183,7 +165,7 @@ def test_killed_supervisor_is_told_at_once(start, version):
     pid, _ = status(containerd, "one")
     os.kill(int(pid), 9)
     assert wait_until(lambda: "exit" in topics(events), 2)
-    assert "one" not in processors(containerd)
+    assert "one" not in owners(containerd)
     assert status(containerd, "one") == [pid, "STOPPED"]
     assert "exit code 137" in containerd.ctr("task", "rm", "one").stderr
     events.kill()

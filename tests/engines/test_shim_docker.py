@@ -10,37 +10,24 @@ import sys
 import pytest
 
 from tests.engines import terminal
-from tests.engines.images import firmware_image, write_docker
+from tests.engines.ours import ETC, RUNTIME, SHIM
 from tests.engines.process import wait_until
 from tests.engines.releases import DOCKER
 
 pytestmark = pytest.mark.slow
 each_version = pytest.mark.parametrize("version", DOCKER)
 
-RUNTIME = "io.containerd.remoteproc.v1"
-SHIM = "containerd-shim-remoteproc-v1"
-ETC = {"remoteproc-runtime/config.yaml": "backend: sim\nboard: quad\n"}
-FIRMWARE = os.path.join(os.path.dirname(__file__), "../../firmware/build/cortex-m3")
-NAMES = ("hello", "crash", "exit", "exit0", "echo")
-
-
-@pytest.fixture(scope="session")
-def archives(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("firmware")
-    return [
-        write_docker(firmware_image(f"localhost/{n}:1", f"{FIRMWARE}/{n}.elf"), f"{folder}/{n}.tar")
-        for n in NAMES
-    ]
+PROGRAMS = ("hello", "crash", "exit", "exit0", "echo")
 
 
 @pytest.fixture
-def start(start_docker, archives):
+def start(start_docker, firmware):
     """Starts a dockerd that has all firmware images."""
 
     def started(version, **options):
         docker = start_docker(version, etc=ETC, **options)
-        for archive in archives:
-            docker.load(archive)
+        for program in PROGRAMS:
+            docker.load(firmware(program, docker=True))
         return docker
 
     return started

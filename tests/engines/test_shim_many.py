@@ -7,22 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.engines.images import firmware_image, write_oci
+from tests.engines.ours import ETC, RUNTIME, SHIM
 from tests.engines.process import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
-RUNTIME = "io.containerd.remoteproc.v1"
-SHIM = "containerd-shim-remoteproc-v1"
-ETC = {"remoteproc-runtime/config.yaml": "backend: sim\nboard: quad\n"}
-FIRMWARE = os.path.join(os.path.dirname(__file__), "../../firmware/build/cortex-m3")
 EACH = int(os.environ.get("SHIM_CYCLES", "75"))
 PROGRAMS = (("exit", 7), ("exit0", 0), ("crash", 139))
-
-
-def archive(program, folder):
-    image = firmware_image(f"localhost/{program}:1", f"{FIRMWARE}/{program}.elf")
-    return write_oci(image, f"{folder}/{program}.tar")
 
 
 def cycles(containerd, processor):
@@ -40,10 +31,10 @@ def cycles(containerd, processor):
     return wrong
 
 
-def test_runs_on_four_processors_leave_nothing(start_containerd, tmp_path):
+def test_runs_on_four_processors_leave_nothing(start_containerd, firmware):
     containerd = start_containerd("2", etc=ETC)
     for program, _ in PROGRAMS:
-        containerd.load(archive(program, tmp_path))
+        containerd.load(firmware(program))
     with ThreadPoolExecutor(4) as pool:
         results = list(pool.map(lambda n: cycles(containerd, f"m3-{n}"), range(4)))
     assert results == [[], [], [], []]
@@ -67,9 +58,9 @@ def threads(pid):
     return len(os.listdir(f"/proc/{pid}/task"))
 
 
-def test_a_pods_shim_does_not_grow(start_containerd, probe, tmp_path):
+def test_a_pods_shim_does_not_grow(start_containerd, firmware, probe, tmp_path):
     containerd = start_containerd("2", etc=ETC)
-    containerd.load(archive("exit", tmp_path), "k8s.io")
+    containerd.load(firmware("exit"), "k8s.io")
     containerd.load(probe("localhost/pause:1"), "k8s.io")
     cri = containerd.cri
     pod = cri.run_pod("board", str(tmp_path), "remoteproc", {"remoteproc.name": "m3-0"})

@@ -9,40 +9,23 @@ import pytest
 
 from tests.engines.conftest import PROBE
 from tests.engines.containerd import PAUSE
-from tests.engines.images import firmware_image, write_oci
+from tests.engines.ours import ETC, SHIM, owners
 from tests.engines.process import wait_until
 from tests.engines.releases import CONTAINERD
 
 pytestmark = pytest.mark.slow
 each_version = pytest.mark.parametrize("version", CONTAINERD)
 
-SHIM = "containerd-shim-remoteproc-v1"
-ETC = {"remoteproc-runtime/config.yaml": "backend: sim\nboard: quad\n"}
-FIRMWARE = os.path.join(os.path.dirname(__file__), "../../firmware/build/cortex-m3")
-
-
-@pytest.fixture(scope="session")
-def archives(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("firmware")
-    return [
-        write_oci(firmware_image(f"localhost/{n}:1", f"{FIRMWARE}/{n}.elf"), f"{folder}/{n}.tar")
-        for n in ("hello", "crash", "exit")
-    ]
-
 
 @pytest.fixture
-def start(start_containerd, archives, probe):
+def start(start_containerd, firmware, probe):
     def started(version):
         containerd = start_containerd(version, etc=ETC)
-        for archive in (*archives, probe(PAUSE), probe(PROBE)):
+        for archive in (*map(firmware, ("hello", "crash", "exit")), probe(PAUSE), probe(PROBE)):
             containerd.load(archive, "k8s.io")
         return containerd
 
     return started
-
-
-def processors(containerd):
-    return containerd.enclosure.run("remoteproc-runtime", "processors").stdout
 
 
 def answers(cri, container):
@@ -82,8 +65,8 @@ def test_two_processors_in_one_pod_beside_an_ordinary_one(start, version, tmp_pa
             assert probed.exit_code == 0 and f"running on {processor}".encode() in probed.stdout
         probed = cri.exec_sync(containers["left"], ["cat", "/tmp/healthy"])
         assert probed.exit_code == 127 and b"no program 'cat'" in probed.stderr
-        owners = processors(containerd)
-        assert containers["left"] in owners and containers["right"] in owners
+        owned = owners(containerd)
+        assert containers["left"] in owned and containers["right"] in owned
         containerd.restart()
         cri = containerd.cri
         assert wait_until(lambda: answers(cri, ordinary), 10)
@@ -98,8 +81,8 @@ def test_two_processors_in_one_pod_beside_an_ordinary_one(start, version, tmp_pa
     finally:
         cri.remove_pod(pod)
         cri.remove_pod(other)
-    assert "m3-0" in processors(containerd)
-    assert not any(c in processors(containerd) for c in containers.values())
+    assert "m3-0" in owners(containerd)
+    assert not any(c in owners(containerd) for c in containers.values())
 
 
 @each_version
@@ -135,4 +118,4 @@ def test_a_killed_shim_ends_the_pod(start, version, tmp_path):
         assert cri.wait_exited(container).exit_code in (137, 255)
     finally:
         cri.remove_pod(pod)
-    assert wait_until(lambda: container not in processors(containerd), 5)
+    assert wait_until(lambda: container not in owners(containerd), 5)
