@@ -6,6 +6,7 @@ import pytest
 
 from features.benches import samples
 from features.benches.sim import SimBench
+from tests.integration.oci import Runtime
 
 
 @pytest.fixture(scope="session")
@@ -29,3 +30,12 @@ def bench(tmp_path, firmware):
 def bundle(bench):
     """A bundle with firmware that runs on, for m3-0."""
     return bench.bundle(bench.sample("prints and runs on"), "m3-0")
+
+
+@pytest.fixture
+def runtime(tmp_path):
+    """The command line on a board of four; nothing may be left of it."""
+    runtime = Runtime(tmp_path)
+    yield runtime
+    runtime.delete()
+    assert runtime.left() == []

@@ -17,12 +17,9 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="namespaces need root"
 
 
 @pytest.fixture
-def runtime(tmp_path):
-    runtime = Runtime(tmp_path)
+def runtime(runtime):
     yield runtime
     runtime.prefix = []
-    runtime.delete()
-    assert runtime.left() == []
 
 
 def namespaces(pid):

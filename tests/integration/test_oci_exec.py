@@ -6,15 +6,6 @@ import os
 import pytest
 
 from domain.inside import COMMANDS
-from tests.integration.oci import Runtime
-
-
-@pytest.fixture
-def runtime(tmp_path):
-    runtime = Runtime(tmp_path)
-    yield runtime
-    runtime.delete()
-    assert runtime.left() == []
 
 
 @pytest.mark.parametrize(

@@ -7,17 +7,8 @@ import time
 import pytest
 
 from adapters.host import process
-from tests.integration.oci import Runtime
 
 KINDS = ["prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"]
-
-
-@pytest.fixture
-def runtime(tmp_path):
-    runtime = Runtime(tmp_path)
-    yield runtime
-    runtime.delete()
-    assert runtime.left() == []
 
 
 @pytest.fixture

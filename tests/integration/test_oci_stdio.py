@@ -13,17 +13,7 @@ import time
 
 import pytest
 
-from tests.integration.oci import Runtime
-
 TERMINAL = {"args": ["firmware.elf"], "cwd": "/", "terminal": True}
-
-
-@pytest.fixture
-def runtime(tmp_path):
-    runtime = Runtime(tmp_path)
-    yield runtime
-    runtime.delete()
-    assert runtime.left() == []
 
 
 def receive(console):
