@@ -24,6 +24,10 @@ class NoProcessor:
         """Return `running` until `stop`."""
         return self._state
 
+    def vacant(self) -> bool:
+        """Return False: nothing is ever loaded."""
+        return False
+
     def prepare(self, container: str, firmware: FirmwareImage) -> Claim:  # noqa: ARG002
         """Raise: there is nothing to run firmware on."""
         raise Unsupported("a sandbox runs no firmware")

@@ -28,8 +28,8 @@ class Tenure:
             if lease.claim:
                 processor.release(lease.claim)  # of an owner that died
                 lease.remember({})
-            state = processor.state()
-            if not state.startable:
+            if not processor.vacant():
+                state = processor.state()
                 raise Busy(
                     f"processor {processor.name} is {state}, and no container of ours runs there",
                     hint="whoever started it must stop it first",

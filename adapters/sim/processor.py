@@ -56,6 +56,10 @@ class SimProcessor:
         self._reported = self._state()
         return self._reported
 
+    def vacant(self) -> bool:
+        """Whether it is off."""
+        return self.state().startable
+
     def prepare(self, container: str, firmware: FirmwareImage) -> dict[str, str]:
         """Raises FirmwareUnfit; the claim names the file as the attribute `firmware` will."""
         loader.check(_read(firmware.path), self._spec, firmware.name)

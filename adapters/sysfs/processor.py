@@ -26,20 +26,7 @@ from domain.processor import DELETED, DETACHED, OFFLINE, RUNNING, Ending, Proces
 
 _RECOVERY_WITHIN = 5.0  # seconds in which the kernel must have recovered from a crash
 _NO_PAUSE = "the kernel has no way to freeze a processor"
-
-
 _BOOT_LOADER = ("attached", "detached")
-
-
-class _Yielding(ProcessorState):
-    """The state of a core that the boot loader started, to a container that may have it."""
-
-    __slots__ = ()
-
-    @property
-    def startable(self) -> bool:
-        """True: `load` takes the core over, or `start` attaches to it."""
-        return True
 
 
 def open_processor(description: Mapping[str, Any]) -> SysfsProcessor:
@@ -185,10 +172,7 @@ class SysfsProcessor:
     def state(self) -> ProcessorState:
         """Return the kernel's word; `running` while the kernel itself recovers from a crash."""
         state = self._attributes.state()
-        if not self._executing:
-            yielding = self._wishes.attached and state in _BOOT_LOADER
-            return _Yielding(state) if yielding else state
-        if self._wishes.recovery != "kernel":
+        if not self._executing or self._wishes.recovery != "kernel":
             return state
         self._note_recovery()
         if not state.ended or state == DELETED:
@@ -201,6 +185,11 @@ class SysfsProcessor:
         if self._faltered and time.monotonic() - self._faltered < _RECOVERY_WITHIN:
             return RUNNING
         return state
+
+    def vacant(self) -> bool:
+        """Whether it is off, or a boot loader's and the container may have it."""
+        state = self._attributes.state()
+        return state.startable or (self._wishes.attached != "" and state in _BOOT_LOADER)
 
     def _note_recovery(self) -> None:
         if kind := crash_type(self._log.news()):

@@ -139,6 +139,23 @@ def test_a_life(bench, run):
     assert bench.open().state().startable
 
 
+def test_what_is_vacant(bench, run):
+    """Off, whether loaded or not: so say all who open it."""
+    processor = bench.open()
+    assert processor.vacant()
+    image = bench.image("hello")
+    claim = processor.prepare("c1", image)
+    processor.load(claim, image)
+    assert processor.vacant()
+    processor.release(claim)
+    running, claim = run("hello")
+    assert not running.vacant() and not bench.open().vacant()
+    running.stop()
+    assert running.vacant()
+    running.release(claim)
+    assert running.vacant() and bench.open().vacant()
+
+
 def test_start_and_stop_again_and_again(bench, run):
     for _ in range(2):
         processor, claim = run("hello")
@@ -182,6 +199,7 @@ def test_release_is_right_at_any_point_and_any_number_of_times(bench, run, step)
 def test_release_after_an_end(bench, run, program):
     processor, claim = run(program)
     until(processor, ended)
+    assert processor.vacant() == (program == "exit"), "a crash is somebody's to look into"
     processor.release(claim)
     processor.release(claim)
     assert bench.open().state().startable, "a crashed processor is given back off"

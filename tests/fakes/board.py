@@ -87,6 +87,10 @@ class FakeProcessor:
         """Return the state now."""
         return self.core.look()
 
+    def vacant(self) -> bool:
+        """Whether it is off."""
+        return self.core.look().startable
+
     def prepare(self, container: str, firmware: FirmwareImage) -> Claim:
         """Name the firmware file that `load` is going to publish."""
         self.core.do("prepare")

@@ -94,7 +94,7 @@ class MemorySupervisor:
         try:
             if lease.claim:
                 processor.release(lease.claim)
-            if not processor.state().startable:
+            if not processor.vacant():
                 raise Busy(f"processor {processor.name} is {processor.state()}")
             lease.remember(processor.prepare(self.container.id, self._firmware))
             processor.load(lease.claim, self._firmware)

@@ -448,14 +448,15 @@ def test_driver_removed_while_running(m4):
 
 def test_boot_loaded_core_is_refused_kept_and_taken(boot_loaded):
     bench = boot_loaded
-    assert not bench.open().state().startable
+    assert not bench.open().vacant()
     kept = bench.open(attached="keep")
-    assert kept.state().startable
+    assert kept.vacant() and bench.open(attached="take").vacant()
     image = bench.image()
     claim = kept.prepare("box", image)
     kept.load(claim, image)
     kept.start()
     assert kept.state() == "attached" == bench.get("state") and not published()
+    assert not bench.open().vacant()
     bench.set("device/trace", "alive\n")
     assert kept.read_output() == b"alive\n"
     kept.stop()
