@@ -41,9 +41,12 @@ class KernelLog:
 
     def close(self) -> None:
         """Stop listening; what comes later is lost."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            try:
+                os.close(descriptor)
+            except OSError:
+                pass  # closed all the same; it was of a simulated board, which has died
 
     def news(self) -> list[str]:
         """Return the messages since the last call, oldest first."""
