@@ -23,6 +23,7 @@ def command(board: str, root: str) -> None:
       DIR/sys/module/firmware_class/parameters/path        where else firmware is looked for
       DIR/sys/kernel/debug/remoteproc/remoteprocN/         trace0, crash, ...
       DIR/sys/kernel/debug/remoteproc-sim/remoteprocN/     faults on request, console
+      DIR/dev/kmsg                                         what the kernel logs
       DIR/lib/firmware/                                    put firmware here
 
     Stays in the foreground, says `ready` on stdout, and ends on SIGTERM or Ctrl-C.

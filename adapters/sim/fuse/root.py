@@ -2,6 +2,7 @@
 
 ROOT/.remoteproc-sim   who uses it, locked for life, and which directories were made for that
 ROOT/sys               the mount
+ROOT/dev/kmsg          a link to the kernel's log, which is in the mount
 ROOT/lib/firmware      an ordinary directory, for firmware
 """
 
@@ -20,8 +21,12 @@ from domain.errors import Busy, HostFault, InvalidRequest, reason
 SOURCE = "remoteproc-sim"
 """What the mount is called in /proc/mounts."""
 
+KERNEL_LOG = "../sys/kernel/debug/remoteproc-sim/kmsg"
+"""Where ROOT/dev/kmsg leads: one mount is enough, and users may make links, but not all mounts."""
+
 _MARKER = ".remoteproc-sim"
-_PARTS = ("", "sys", "lib", "lib/firmware")
+_PARTS = ("", "sys", "dev", "lib", "lib/firmware")
+_LINK = "dev/kmsg"
 
 
 class Root:
@@ -32,6 +37,7 @@ class Root:
         self.path = os.path.realpath(path)
         self.sys = os.path.join(self.path, "sys")
         self._marker = os.path.join(self.path, _MARKER)
+        self._link = os.path.join(self.path, _LINK)
         self._made = [p for p in _PARTS if not os.path.lexists(os.path.join(self.path, p))]
         self._fd = -1
         try:
@@ -84,6 +90,12 @@ class Root:
             raise InvalidRequest(
                 f"{self.sys} is not empty", hint="empty it, or choose another root"
             )
+        if not self._linked():
+            os.symlink(KERNEL_LOG, self._link)
+
+    def _linked(self) -> bool:
+        """Whether the link is there, of a predecessor perhaps."""
+        return os.path.islink(self._link) and os.readlink(self._link) == KERNEL_LOG
 
     def unmount(self) -> None:
         """Unmount, if that is needed, though it be in use. Raises HostFault."""
@@ -100,12 +112,14 @@ class Root:
     def close(self) -> None:
         """Unmount, and remove what was made, as far as nobody has put anything there."""
         self.unmount()
-        for part in ("lib/firmware", "lib", "sys"):
+        if self._linked():
+            os.unlink(self._link)
+        for part in ("lib/firmware", "lib", "dev", "sys"):
             if part in self._made:
                 _remove(os.path.join(self.path, part))
         left = set(os.listdir(self.path)) - {_MARKER}
         # With foreign files in there, the marker says that this root may be used again.
-        if not left or left <= {"lib", "sys"} - set(self._made):
+        if not left or left <= {"lib", "dev", "sys"} - set(self._made):
             os.unlink(self._marker)
         if "" in self._made:
             _remove(self.path)

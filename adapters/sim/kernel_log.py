@@ -1,0 +1,51 @@
+"""What one processor has to say to the kernel's log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from errno import EIO
+from typing import TypeVar
+
+Tell = Callable[[int, str], None]
+"""Takes a level of <linux/kern_levels.h>, and a line less the device that it is about."""
+
+_ERROR, _WARNING, _INFORMATION = 3, 4, 6
+_KINDS = ("mmufault", "watchdog", "unknown")
+
+E = TypeVar("E", bound=BaseException)
+
+
+class KernelLog:
+    """Writes as the kernel's dev_info, dev_warn and dev_err do."""
+
+    __slots__ = ("_tell",)
+
+    def __init__(self, tell: Tell) -> None:
+        self._tell = tell
+
+    def info(self, text: str) -> None:
+        """Write as information."""
+        self._tell(_INFORMATION, text)
+
+    def warning(self, text: str) -> None:
+        """Write as a warning."""
+        self._tell(_WARNING, text)
+
+    def error(self, text: str) -> None:
+        """Write as an error."""
+        self._tell(_ERROR, text)
+
+    def failed(self, what: str, error: E) -> E:
+        """Write what failed with which errno, and return the error to be raised."""
+        self.error(f"{what}: -{number(error)}")
+        return error
+
+    def crash(self, name: str, reason: str) -> None:
+        """Write as rproc_report_crash does; a reason may begin with the kernel's word for it."""
+        kind = next((kind for kind in _KINDS if reason.startswith(kind)), "fatal error")
+        self.error(f"crash detected in {name}: type {kind}")
+
+
+def number(error: BaseException) -> int:
+    """Return the errno of an OSError or HostFault; EIO where there is none."""
+    return getattr(error, "errno", 0) or EIO

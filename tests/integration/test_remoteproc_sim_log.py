@@ -1,0 +1,230 @@
+"""A mounted board's dev/kmsg is to readers what /dev/kmsg is, and goes with the board."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+from subprocess import DEVNULL
+
+import pytest
+
+from adapters.sysfs.kernel_log import KernelLog, crash_type
+from tests.simulator import Simulator
+
+pytestmark = [
+    pytest.mark.skipif(
+        os.getuid() != 0 or not os.path.exists("/dev/fuse"), reason="needs root and /dev/fuse"
+    ),
+]
+
+CRASH = "sys/kernel/debug/remoteproc/remoteproc0/crash"
+
+
+@pytest.fixture(scope="module")
+def root():
+    with Simulator() as simulator:
+        yield simulator.root
+
+
+@pytest.fixture
+def opened(root):
+    """Open the log; closed at the end."""
+    descriptors = []
+
+    def opened(flags=os.O_NONBLOCK):
+        descriptors.append(os.open(f"{root}/dev/kmsg", os.O_RDONLY | flags))
+        return descriptors[-1]
+
+    yield opened
+    for descriptor in descriptors:
+        os.close(descriptor)
+
+
+def crash(root, kind=1):
+    """Have the kernel log one line: there is nothing that could crash."""
+    with open(f"{root}/{CRASH}", "w") as file:
+        file.write(str(kind))
+
+
+def settled(descriptor):
+    """Return all records up to a pause."""
+    found, quiet = [], time.monotonic() + 0.3
+    while time.monotonic() < quiet:
+        try:
+            found.append(os.read(descriptor, 8192))
+        except BlockingIOError:
+            time.sleep(0.02)
+    return found
+
+
+def shell(root, command):
+    return subprocess.run(
+        ["sh", "-c", command], cwd=root, capture_output=True, text=True, timeout=20
+    )
+
+
+def test_a_read_gives_one_record(opened):
+    log = opened()
+    for number, name in enumerate(("m4", "dsp")):
+        record = os.read(log, 8192).decode()
+        assert f";remoteproc remoteproc{number}: {name} is available\n" in record
+        assert record.startswith(f"6,{number},") and record.count(";") == 1
+
+
+def test_readers_at_the_end_hear_what_comes(root, opened):
+    readers = [opened(), opened()]
+    for log in readers:
+        assert os.lseek(log, 0, os.SEEK_END) > 0
+        with pytest.raises(BlockingIOError):
+            os.read(log, 8192)
+    crash(root)
+    for log in readers:
+        (record,) = settled(log)
+        assert b"crash detected in m4: type watchdog\n" in record
+        os.lseek(log, 0, os.SEEK_SET)
+        assert b"m4 is available" in os.read(log, 8192)
+
+
+def test_the_sysfs_adapter_learns_from_it_what_a_crash_was(root):
+    logs = [KernelLog(f"{root}/dev/kmsg", f"remoteproc{number}") for number in (0, 1)]
+    for log in logs:
+        log.open()
+    crash(root, 0)
+    crash(root, 2)
+    deadline = time.monotonic() + 5
+    news = []
+    while len(news) < 2 and time.monotonic() < deadline:
+        news += logs[0].news()
+        time.sleep(0.02)
+    assert [crash_type([line]) for line in news] == ["mmufault", "fatal error"]
+    assert logs[1].news() == []
+    for log in logs:
+        log.close()
+
+
+def test_blocking_readers_wait(root, opened):
+    logs = [opened(0) for _ in range(3)]
+    for log in logs:
+        os.lseek(log, 0, os.SEEK_END)
+    with ThreadPoolExecutor() as pool:
+        waiting = [pool.submit(os.read, log, 8192) for log in logs]
+        time.sleep(0.3)
+        assert not any(future.done() for future in waiting)
+        crash(root)
+        for future in waiting:
+            assert b"crash detected" in future.result(5)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_reader_that_waits_can_be_killed(root, number):
+    before = time.monotonic()
+    with subprocess.Popen(["cat", f"{root}/dev/kmsg"], stdout=subprocess.PIPE) as cat:
+        assert b"available" in cat.stdout.readline()
+        time.sleep(0.2)
+        cat.send_signal(number)
+        assert cat.wait(5) == -number
+    assert time.monotonic() - before < 3
+
+
+def test_so_many_wait_that_others_are_turned_away_and_the_board_still_answers(root):
+    cats = [
+        subprocess.Popen(["cat", "dev/kmsg"], cwd=root, stdout=DEVNULL, stderr=DEVNULL)
+        for _ in range(12)
+    ]
+    try:
+        deadline = time.monotonic() + 10
+        while sum(cat.poll() is None for cat in cats) > 4 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert sum(cat.poll() is None for cat in cats) == 4
+        assert shell(root, "cat sys/class/remoteproc/remoteproc0/name").stdout == "m4\n"
+    finally:
+        for cat in cats:
+            cat.kill()
+            cat.wait(5)
+
+
+def test_dd_reads_records(root):
+    done = shell(root, "dd if=dev/kmsg iflag=nonblock bs=8192 status=none")
+    assert done.stdout.startswith("6,0,") and "Resource temporarily unavailable" in done.stderr
+    done = shell(root, "dd if=dev/kmsg iflag=nonblock bs=16 count=1 status=none")
+    assert (done.stdout, "Invalid argument" in done.stderr) == ("", True)
+
+
+def test_odd_offsets_give_whole_records(opened):
+    log = opened()
+    for offset in (1, 50, 100, 10**6, 2**62):
+        try:
+            assert os.pread(log, 8192, offset)[:1].isdigit()
+        except BlockingIOError:
+            pass
+
+
+@pytest.mark.parametrize("command", ["echo x >dev/kmsg", "echo x >>dev/kmsg", "exec 3<>dev/kmsg"])
+def test_nobody_writes(root, command):
+    done = shell(root, command)
+    assert done.returncode and "Operation not permitted" in done.stderr
+    assert shell(root, "rm sys/kernel/debug/remoteproc-sim/kmsg").returncode
+
+
+def test_other_users_read_it_no_more_than_a_restricted_log(root):
+    done = shell(root, "setpriv --reuid 65534 --clear-groups cat dev/kmsg")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "Permission denied" in done.stderr
+
+
+def test_poll_says_try(opened):
+    assert select.select([opened()], [], [], 5)[0]
+
+
+def test_a_thousand_records_later(root, opened):
+    """The ring is overwritten: whoever did not read is told so, once."""
+    slow, follower = opened(), opened()
+    os.lseek(follower, 0, os.SEEK_END)
+    seen = []
+    state = os.open(f"{root}/sys/class/remoteproc/remoteproc0/state", os.O_WRONLY)
+    for number in range(1500):
+        with pytest.raises(OSError, match="Invalid argument"):
+            os.write(state, b"nonsense %d" % number)
+        if number % 100 == 99:
+            while True:
+                try:
+                    seen.append(os.read(follower, 8192))
+                except BlockingIOError:
+                    break
+    os.close(state)
+    assert [record for record in seen if b"nonsense" not in record] == []
+    assert len(seen) == 1500
+    with pytest.raises(BrokenPipeError):
+        os.read(slow, 8192)
+    rest = settled(slow)
+    assert 900 < len(rest) < 1500 and rest == seen[-len(rest) :]
+
+
+def test_it_is_there_after_a_successor_cleared_up_and_gone_after_that():
+    with Simulator() as first:
+        link = f"{first.root}/dev/kmsg"
+        log = KernelLog(link, "remoteproc0")
+        log.open()
+        first.end(signal.SIGKILL)
+        assert log.news() == []
+        assert os.path.islink(link) and not os.path.exists(link)
+        with Simulator(root=first.root) as successor:
+            assert "m4 is available" in shell(successor.root, "head -n 1 dev/kmsg").stdout
+            assert successor.end() == (0, "")
+        assert not os.path.lexists(first.root)
+
+
+def test_a_reader_that_waits_does_not_keep_the_board():
+    with Simulator() as simulator:
+        with subprocess.Popen(
+            ["cat", f"{simulator.root}/dev/kmsg"], stdout=subprocess.PIPE, stderr=DEVNULL
+        ) as cat:
+            cat.stdout.readline()
+            time.sleep(0.2)
+            assert simulator.end() == (0, "")
+            assert cat.wait(5) == 1
+        assert not os.path.lexists(simulator.root)
