@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from adapters.containerd import sockets
 from adapters.containerd.invocation import Invocation
 from adapters.containerd.replies import STDIN_MAX, Bootstrap, read_bootstrap, reply
-from domain.errors import HostFault, InvalidRequest, NotFound, reason
+from domain.errors import InvalidRequest, NotFound, fault
 
 LISTENER = 3  # the descriptor that the serving process finds its socket at
 NAME = "containerd-shim-remoteproc-v1"
@@ -62,7 +62,7 @@ def group(container: str) -> str:
     except FileNotFoundError:
         raise NotFound(f"{os.getcwd()}/config.json does not exist") from None
     except OSError as error:
-        raise HostFault(f"cannot read config.json: {reason(error)}") from error
+        raise fault("cannot read config.json", error) from error
     except (ValueError, AttributeError, RecursionError) as error:
         raise InvalidRequest(f"{os.getcwd()}/config.json is not a bundle's: {error}") from error
     return str(found[0]) if found else container
@@ -119,4 +119,4 @@ def _leave_in_bundle(address: str, socket_directory: str) -> None:
         if socket_directory and not os.path.lexists("s"):
             os.symlink(socket_directory, "s")
     except OSError as error:
-        raise HostFault(f"cannot write {os.getcwd()}/address: {reason(error)}") from error
+        raise fault(f"cannot write {os.getcwd()}/address", error) from error

@@ -13,7 +13,7 @@ import os
 import stat
 
 from adapters.containerd.logger import Logger
-from domain.errors import HostFault, InvalidRequest, fault, reason
+from domain.errors import InvalidRequest, fault
 from domain.ports import Stdio
 
 
@@ -120,7 +120,7 @@ def _make_parents(path: str) -> None:
     try:
         os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
     except OSError as error:
-        raise HostFault(f"cannot make {os.path.dirname(path)}: {reason(error)}") from error
+        raise fault(f"cannot make {os.path.dirname(path)}", error) from error
 
 
 def _close_all(descriptors: list[int]) -> None:
