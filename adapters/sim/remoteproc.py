@@ -7,19 +7,22 @@ kernel's errno; what is wrong with the simulator itself is HostFault.
 
 from __future__ import annotations
 
-import os
 import time
 from _thread import RLock
 from collections.abc import Callable
-from errno import EBUSY, EINVAL, ETIMEDOUT
+from errno import EBUSY, EINVAL, ENODEV
 
-from adapters.sim import loader
+from adapters.sim import boot, loader
+from adapters.sim.boot import Finder
+from adapters.sim.boot import failure as failure
+from adapters.sim.kernel_log import KernelLog, Tell
 from adapters.sim.machine import Machine
-from adapters.sim.spec import ProcessorSpec, errno_of
-from domain.errors import FirmwareUnfit, HostFault
+from adapters.sim.spec import Faults, ProcessorSpec, errno_of
+from domain.errors import HostFault
 from domain.processor import (
     ATTACHED,
     CRASHED,
+    DELETED,
     DETACHED,
     OFFLINE,
     RUNNING,
@@ -28,30 +31,25 @@ from domain.processor import (
 )
 from domain.resource_table import Trace
 
-Finder = Callable[[str], bytes]
-"""Returns the content of a firmware file by its name. Raises OSError."""
-
-
-def failure(number: int, detail: str = "") -> OSError:
-    """Return an OSError with the kernel's errno and more words than the kernel has."""
-    return OSError(number, detail or os.strerror(number))
-
 
 class RemoteProc:
     """One `struct rproc`. Its attributes are read without waiting; changes wait for each other.
 
     `before_stop` is called while the firmware's memory can be read for the last time,
-    `before_recovery` earlier still, and only where a crash is followed by a recovery.
+    `before_recovery` earlier still, and only where a crash is followed by a recovery, which calls
+    what that returned before it goes on from `offline`.
     A boot loader's core, which `spec.boot` asks for, has states, but nothing behind them.
     """
 
-    def __init__(self, spec: ProcessorSpec, find: Finder) -> None:
+    def __init__(self, spec: ProcessorSpec, find: Finder, tell: Tell = lambda *_: None) -> None:
         self.spec = spec
+        self.name = spec.name
         self.crashes = 0
         self.machine: Machine | None = None
         self.before_stop: Callable[[], None] = lambda: None
-        self.before_recovery: Callable[[], None] = lambda: None
-        self._find = find
+        self.before_recovery: Callable[[], Callable[[], None]] = lambda: lambda: None
+        self.find = find
+        self._log = KernelLog(tell)
         self._lock = RLock()
         self.reset()
 
@@ -61,6 +59,7 @@ class RemoteProc:
             if self.machine:
                 self.machine.close()
             self.machine = None
+            self._log.info(f"{self.name} is available")
             self.state: ProcessorState = OFFLINE if self.spec.boot == "off" else DETACHED
             self.firmware = f"rproc-{self.spec.name}-fw"
             self.recovery = True
@@ -70,7 +69,16 @@ class RemoteProc:
             self.traces: tuple[Trace, ...] = ()
             self._crash_at = 0.0
             if self.spec.boot == "attached":  # the driver does so as soon as it is there
-                self.power, self.state = 1, ATTACHED
+                self.power = 1
+                self._attach(Faults())
+
+    def remove(self) -> None:
+        """End, as unbinding the driver does."""
+        with self._lock:
+            if self.state in (RUNNING, CRASHED, ATTACHED):
+                self._off()
+            self.state = DELETED
+            self._log.info(f"releasing {self.name}")
 
     def write_state(self, word: str) -> None:
         """Do `start`, `stop` or `detach`, as a write to the attribute `state` does."""
@@ -83,6 +91,7 @@ class RemoteProc:
             elif word == "detach":
                 self._detach()
             else:
+                self._log.error(f"Unrecognised option: {word}")
                 raise failure(EINVAL)
 
     def write_firmware(self, text: str) -> None:
@@ -112,13 +121,18 @@ class RemoteProc:
         if self.state == CRASHED:
             raise failure(EBUSY)
         if word not in ("disabled", "enabled", "inline"):
+            self._log.error("Invalid coredump configuration")
             raise failure(EINVAL)
         self.coredump = word
 
     def crash(self, reason: str) -> None:
-        """Make the running firmware crash, as debugfs `crash` does; else no effect."""
+        """Crash, as debugfs `crash` has it; when it is off, or has crashed, that is only logged.
+
+        The reason begins with the kernel's word for the kind of crash, if it has one.
+        """
         with self._lock:
-            if self.state in (RUNNING, ATTACHED):
+            self._log.crash(self.name, reason)
+            if self.state not in (OFFLINE, CRASHED, DELETED):
                 if self.machine:
                     self.machine.pause()
                 self._crashed(Ending(True, None, reason))
@@ -140,6 +154,7 @@ class RemoteProc:
 
     def _look_at(self, machine: Machine) -> None:
         if machine.ending and machine.ending.crashed:
+            self._log.crash(self.name, machine.ending.reason)
             self._crashed(machine.ending)
         elif machine.ending:
             # No driver knows of firmware that ends by itself; it counts as the last stop.
@@ -162,51 +177,43 @@ class RemoteProc:
             return self.machine.read_memory(trace.address, min(trace.size, most))
 
     def _boot(self) -> None:
+        if self.state == DELETED:
+            raise failure(ENODEV)
         self.power += 1
         if self.power > 1:
             return
         try:
             if self.state == DETACHED:
-                self._meet_faults()
-                self.state = ATTACHED
+                self._attach(self.spec.faults)
             else:
-                self._load_and_run()
-        except BaseException:
+                self._log.info(f"powering up {self.name}")
+                self._load_and_run(again=False)
+        except BaseException as error:
             self.power -= 1
+            self._log.failed("Boot failed", error)
             raise
 
-    def _meet_faults(self) -> None:
-        faults = self.spec.faults
-        time.sleep(faults.start_delay)
-        if faults.start_error:
-            raise failure(errno_of(faults.start_error), "an injected fault")
+    def _attach(self, faults: Faults) -> None:
+        self._log.info(f"attaching to {self.name}")
+        boot.meet(faults, f"can't attach rproc {self.name}", self._log)
+        self.state = ATTACHED
+        self._log.info(f"remote processor {self.name} is now attached")
 
-    def _load_and_run(self) -> None:
+    def _load_and_run(self, *, again: bool) -> None:
+        log, spec = self._log, self.spec
         try:
-            self._load()
+            data = boot.request(self.firmware, self.find, log)
+            self.traces = boot.check(self.firmware, data, spec, log, again=again)
+            boot.meet(spec.faults, f"can't start rproc {self.name}", log)
+            self.machine = boot.run(data, spec, log)
         except BaseException:
             self.traces = ()
             raise
-
-    def _load(self) -> None:
-        try:
-            data = self._find(self.firmware)
-            self.traces = loader.check(data, self.spec, os.path.basename(self.firmware))
-        except FirmwareUnfit as error:
-            raise failure(loader.errno_of(error), str(error)) from error
-        self._meet_faults()
-        file = loader.as_file(data)
-        try:
-            self.machine = Machine(self.spec, file)
-        finally:
-            os.close(file)
         self.ending = Ending(crashed=False)
-        after = self.spec.faults.crash_after
+        after = spec.faults.crash_after
         self._crash_at = time.monotonic() + after if after else 0.0
-        if not self.machine.resume():
-            self.machine.close()
-            raise failure(ETIMEDOUT, "the simulator (QEMU) does not answer")
         self.state = RUNNING
+        log.info(f"remote processor {self.name} is now up")
 
     def _shutdown(self) -> None:
         if self.state not in (RUNNING, CRASHED, ATTACHED):
@@ -215,7 +222,8 @@ class RemoteProc:
             self.power -= 1
             return
         if self.spec.faults.stop_error:
-            raise failure(errno_of(self.spec.faults.stop_error), "an injected fault")
+            error = failure(errno_of(self.spec.faults.stop_error), "an injected fault")
+            raise self._log.failed("can't stop rproc", error)
         self.power = 0
         self._off()
 
@@ -225,6 +233,7 @@ class RemoteProc:
         self.power -= 1
         if not self.power:
             self.state = DETACHED
+            self._log.info(f"detached remote processor {self.name}")
 
     def _off(self) -> None:
         if self.machine:
@@ -233,18 +242,22 @@ class RemoteProc:
             self.machine.close()
         self.traces = ()
         self.state = OFFLINE
+        self._log.info(f"stopped remote processor {self.name}")
 
     def _crashed(self, ending: Ending) -> None:
         self.ending = ending
         self.crashes += 1
         self.state = CRASHED
+        self._log.error(f"handling crash #{self.crashes} in {self.name}")
         if self.recovery:
             self._try_to_recover()
 
     def _try_to_recover(self) -> None:
-        self.before_recovery()
+        self._log.error(f"recovering {self.name}")
+        dumped = self.before_recovery()
         self._off()
+        dumped()
         try:
-            self._load_and_run()
+            self._load_and_run(again=True)
         except (OSError, HostFault):
             pass  # the kernel tells nobody either: offline, and still counted as in use

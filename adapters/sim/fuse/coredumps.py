@@ -10,7 +10,7 @@ import os
 import struct
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from errno import ENODEV
 
 from adapters.sim.fuse.nodes import Directory, Handle, Link, Node
@@ -31,8 +31,9 @@ class Dump(Node):
         self.device = device
         self.born = time.monotonic()
         self.freed = False
+        self._over = threading.Event()
 
-    def open(self) -> Handle:
+    def open(self, _flags: int, /) -> Handle:
         """Open its data."""
         return _OpenDump(self)
 
@@ -41,6 +42,11 @@ class Dump(Node):
         if not self.freed:
             self.freed = True
             os.close(self.fd)
+            self._over.set()
+
+    def wait(self) -> None:
+        """Wait until it is freed, or has lived its time."""
+        self._over.wait(_LIFE)
 
 
 class _OpenDump(Handle):
@@ -69,13 +75,16 @@ class Dumps:
         self._dumps: dict[str, Dump] = {}
         self._count = 0
 
-    def take(self, rproc: RemoteProc, device: str) -> None:
-        """Dump a processor that is about to recover, if it is wanted and can be."""
+    def take(self, rproc: RemoteProc, device: str) -> Callable[[], None]:
+        """Dump a processor that is about to recover, if it is wanted and can be.
+
+        Return what its recovery waits for then: until nobody wants an inline dump any more.
+        """
         machine = rproc.machine
         if rproc.coredump == "disabled" or machine is None or machine.pid < 0:
-            return  # the memory has gone with the simulator
+            return _nothing  # the memory has gone with the simulator
         if any(dump.device == device for dump in self._alive().values()):
-            return
+            return _nothing
         fd = os.memfd_create("coredump")
         try:
             _write_core(fd, rproc)
@@ -84,7 +93,8 @@ class Dumps:
             raise
         with _lock:
             self._count += 1
-            self._dumps[f"devcd{self._count}"] = Dump(fd, device)
+            dump = self._dumps[f"devcd{self._count}"] = Dump(fd, device)
+        return dump.wait if rproc.coredump == "inline" else _nothing
 
     def _alive(self) -> dict[str, Dump]:
         with _lock:
@@ -104,6 +114,10 @@ class Dumps:
     def links(self) -> Mapping[str, Node]:
         """Return what /sys/class/devcoredump has."""
         return {n: Link(f"../../devices/virtual/devcoredump/{n}") for n in self._alive()}
+
+
+def _nothing() -> None:
+    pass
 
 
 def _write_core(fd: int, rproc: RemoteProc) -> None:

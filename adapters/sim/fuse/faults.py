@@ -4,8 +4,10 @@ start_error, stop_error    an errno by name or number; 0 for none
 start_delay, crash_after   seconds
 console                    the latest UART output; what is written goes to the UART
 power                      how many users the kernel counts
-reset                      write anything: as binding the driver anew
+reset                      write anything: as binding the driver anew, but files stay open
 pid                        of QEMU; 0 where there is none
+
+To remove the driver is what it is with a real one: see the module `drivers`.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from adapters.sim.spec import errno_of
 from domain.processor import RUNNING
 
 LONGEST_DELAY = 60.0
-"""Seconds: nobody can kill a program that waits in a write to a file system of FUSE."""
+"""Seconds: nobody can kill a program while its start goes on."""
 
 _DAY = 86400.0
 

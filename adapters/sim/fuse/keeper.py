@@ -20,27 +20,33 @@ from domain.errors import HostFault
 from domain.processor import RUNNING
 from domain.resource_table import Trace
 
-_PATIENCE = 120.0  # seconds: a caller of FUSE cannot be killed while it waits
+_PAUSE = 0.05  # seconds between two looks at whether the caller has been interrupted
 _CONSOLE = 1 << 16  # bytes of output that are kept
 _TRACE = 1 << 20  # bytes of a trace buffer that are looked at
 _TRACE_PAUSE = 0.25  # seconds: a simulator that dies takes along what has not been looked at
 
 
 class _Order:
-    __slots__ = ("begun", "done", "error", "work")
+    __slots__ = ("abandoned", "begun", "done", "error", "work")
 
     def __init__(self, work: Callable[[], None]) -> None:
         self.work = work
         self.begun = False
+        self.abandoned = False  # whoever wants it has got a signal
         self.done = threading.Event()
         self.error: OSError | None = None
 
 
 class Keeper:
-    """Keeps one processor: does what is ordered, and notices what its firmware does."""
+    """Keeps one processor: does what is ordered, and notices what its firmware does.
 
-    def __init__(self, rproc: RemoteProc) -> None:
+    `interrupted` tells whether the caller of a request, in whose thread it is asked, got a signal.
+    """
+
+    def __init__(self, rproc: RemoteProc, interrupted: Callable[[], bool]) -> None:
         self.rproc = rproc
+        self._interrupted = interrupted
+        self._order: _Order | None = None
         self.output = b""  # the latest of what the firmware printed on its UART
         self._seen: dict[int, bytes] = {}  # trace buffers when they were looked at last
         self._seen_of: tuple[Trace, ...] = ()
@@ -52,16 +58,25 @@ class Keeper:
         threading.Thread(target=self._run, name=name, daemon=True).start()
 
     def do(self, work: Callable[[], None]) -> None:
-        """Have it done and wait for that. Raises what it raises, always with an errno."""
+        """Have it done and wait for that. Raises what it raises, always with an errno.
+
+        A signal ends the wait for others with EINTR, as it does in mutex_lock_interruptible; what
+        has begun goes on, but is told that it is abandoned.
+        """
         order = self._give(work)
-        if not order.done.wait(_PATIENCE):
-            with self._lock:
-                if not order.begun:
-                    self._orders.remove(order)
-                    raise OSError(EINTR, "the processor is busy")
-            order.done.wait()  # bounded: start delays and QEMU's answers are
+        while not order.done.wait(_PAUSE):
+            if not order.abandoned and self._interrupted():
+                with self._lock:
+                    if not order.begun:
+                        self._orders.remove(order)
+                        raise OSError(EINTR, "interrupted")
+                order.abandoned = True
         if order.error:
             raise order.error
+
+    def abandoned(self) -> bool:
+        """Whether nobody waits any more for what is being done."""
+        return self._order is not None and self._order.abandoned
 
     def post(self, work: Callable[[], None]) -> None:
         """Have it done some time soon; nobody learns how it went."""
@@ -81,6 +96,7 @@ class Keeper:
                 order = self._orders.popleft() if self._orders else None
                 if order:
                     order.begun = True
+            self._order = order
             if order:
                 order.error = self._attempt(order.work)
                 order.done.set()

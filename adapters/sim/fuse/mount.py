@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import os
 import signal
@@ -46,7 +47,7 @@ def _check(board: BoardSpec) -> None:
         if spec.faults.start_delay > LONGEST_DELAY:
             raise InvalidRequest(
                 f"{board.path}: start-delay of {spec.name} is over {LONGEST_DELAY:g} s, and no "
-                "program can be killed while it waits in a file system of FUSE",
+                "program can be killed while its start goes on",
                 hint="make it shorter",
             )
 
@@ -76,7 +77,12 @@ def _load_fuse() -> ModuleType:
 def _mount(fuse: ModuleType, board: BoardSpec, root: Root, ready: Callable[[], None]) -> None:
     mounted = threading.Event()
     problem: list[str] = []
-    tree = KernelTree(make_tree(board, FirmwareSearch(root.path)), mounted.set)
+    library = fuse._libfuse
+    interrupted = library.fuse_interrupted  # of the request that the asking thread is about
+    nodes = make_tree(board, FirmwareSearch(root.path), lambda: interrupted() != 0)
+    forget = library.fuse_pollhandle_destroy
+    forget.argtypes, forget.restype = [ctypes.c_void_p], None
+    tree = KernelTree(nodes, mounted.set, forget)
     options: dict[str, object] = {
         "fsname": SOURCE,
         "subtype": "sysfs",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Callable, Mapping
-from errno import EACCES, EINVAL
+from errno import EACCES, EINVAL, EIO, ENODEV
 
 PAGE = 4096  # bytes; the size that sysfs gives every attribute, and the most of one write
 
@@ -21,24 +21,37 @@ class Handle:
         raise OSError(EACCES, "", data, offset)
 
 
+class Binding:
+    """The time for which a driver has a device; when it is `over`, so are the device's files."""
+
+    over = False
+
+
 class Node:
-    """Anything with a name. `mode` has the type, too."""
+    """Anything with a name. `mode` has the type, too.
+
+    One that is open when its `binding` is over answers with the errno `gone`.
+    """
+
+    binding: Binding | None = None
+    gone = EIO  # fs/debugfs/file.c (debugfs_file_get)
 
     def __init__(self, mode: int, size: int = 0) -> None:
         self.mode = mode
         self.size = size
 
-    def open(self) -> Handle:
-        """Open a file."""
+    def open(self, _flags: int, /) -> Handle:
+        """Open a file, with the flags of open(2)."""
         raise OSError(EINVAL, "not a file")
+
+
+Children = Mapping[str, Node] | Callable[[], Mapping[str, Node]]
 
 
 class Directory(Node):
     """`children` is asked each time: what is in there comes and goes."""
 
-    def __init__(
-        self, children: Mapping[str, Node] | Callable[[], Mapping[str, Node]], mode: int = 0o755
-    ) -> None:
+    def __init__(self, children: Children, mode: int = 0o755) -> None:
         super().__init__(stat.S_IFDIR | mode)
         self._children = children
 
@@ -65,12 +78,14 @@ class Attribute(Node):
     Source: Linux fs/sysfs/file.c, fs/kernfs/file.c (kernfs_fop_write_iter), fs/seq_file.c.
     """
 
+    gone = ENODEV
+
     def __init__(self, show: Show, store: Store | None = None, mode: int = 0) -> None:
         super().__init__(stat.S_IFREG | (mode or (0o644 if store else 0o444)), PAGE)
         self.show = show
         self.store = store
 
-    def open(self) -> Handle:
+    def open(self, _flags: int, /) -> Handle:
         """Open it; values are taken when they are read."""
         return _Shown(self)
 
@@ -100,7 +115,7 @@ class DebugFile(Node):
         self._show = show
         self._store = store
 
-    def open(self) -> Handle:
+    def open(self, _flags: int, /) -> Handle:
         """Open it."""
         return _Direct(self._show, self._store)
 

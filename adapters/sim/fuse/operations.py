@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import itertools
 import os
+import select
 import stat
 import threading
 from collections.abc import Callable
-from errno import EACCES, EBADF, EINVAL, ENOENT, EPERM
+from errno import EACCES, EBADF, EINVAL, EIO, ENODEV, ENOENT, EPERM
 from typing import Any, NoReturn
 
 from adapters.sim.fuse.nodes import Attribute, Directory, Handle, Link, Node, find
 
 _WRITES = os.O_WRONLY | os.O_RDWR
+_READY = select.POLLIN | select.POLLOUT | select.POLLRDNORM | select.POLLWRNORM
+_GONE = {ENODEV: select.POLLERR | select.POLLPRI, EIO: select.POLLHUP}
+"""Source: Linux fs/kernfs/file.c (kernfs_fop_poll), fs/debugfs/file.c (full_proxy_poll)."""
 
 
 def _forbidden(*_: object) -> NoReturn:
@@ -20,18 +24,24 @@ def _forbidden(*_: object) -> NoReturn:
 
 
 class KernelTree:
-    """Operations of a tree in which only attributes change. `mounted` is called once it is."""
+    """Operations of a tree in which only attributes change.
+
+    `mounted` is called once it is; `forget` with libfuse's handle of a program that polls.
+    """
 
     use_ns = True
     # Nobody makes, removes or renames anything in sysfs.
     mknod = mkdir = unlink = rmdir = symlink = link = rename = staticmethod(_forbidden)
 
-    def __init__(self, root: Directory, mounted: Callable[[], None]) -> None:
+    def __init__(
+        self, root: Directory, mounted: Callable[[], None], forget: Callable[[int], None]
+    ) -> None:
         self._root = root
         self._mounted = mounted
+        self._forget = forget
         self._owner = (os.getuid(), os.getgid())
         self._status: dict[str, dict[str, int]] = {}  # what chmod and chown have changed
-        self._handles: dict[int, Handle] = {}
+        self._handles: dict[int, tuple[Handle, Node]] = {}
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
         self._time = _now()
@@ -82,10 +92,10 @@ class KernelTree:
             (flags & _WRITES and not mode & 0o222) or (not flags & os.O_WRONLY and not mode & 0o444)
         ):
             raise OSError(EACCES, "")
-        handle = node.open()
+        handle = node.open(flags)
         with self._lock:
             number = next(self._numbers)
-            self._handles[number] = handle
+            self._handles[number] = (handle, node)
         return number
 
     def create(self, path: str, mode: int, fi: object = None) -> NoReturn:  # noqa: ARG002
@@ -93,9 +103,12 @@ class KernelTree:
         raise OSError(EACCES, "")
 
     def _handle(self, fh: int) -> Handle:
-        handle = self._handles.get(fh)
-        if handle is None:
+        found = self._handles.get(fh)
+        if found is None:
             raise OSError(EBADF, "")
+        handle, node = found
+        if node.binding and node.binding.over:
+            raise OSError(node.gone, "")
         return handle
 
     def read(self, path: str, size: int, offset: int, fh: int) -> bytes:  # noqa: ARG002
@@ -105,6 +118,15 @@ class KernelTree:
     def write(self, path: str, data: bytes, offset: int, fh: int) -> int:  # noqa: ARG002
         """Write; blocks as long as the kernel would."""
         return self._handle(fh).write(data, offset)
+
+    def poll(self, path: str, fh: int, handle: int | None, events: Any) -> int:  # noqa: ARG002
+        """Call every file ready, but one whose device has gone out of order, as sysfs does."""
+        _, node = self._handles.get(fh, (None, None))
+        over = node is not None and node.binding is not None and node.binding.over
+        events[0] = _READY | (_GONE[node.gone] if node and over else 0)
+        if handle:
+            self._forget(handle)  # nothing will happen that it should be told
+        return 0
 
     def release(self, path: str, fh: int) -> int:  # noqa: ARG002
         """Close."""

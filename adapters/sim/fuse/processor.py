@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from errno import EBUSY, EINVAL, ERANGE
 
 from adapters.sim.fuse.keeper import Keeper
@@ -79,7 +80,10 @@ def _ordered(keeper: Keeper, write: Callable[[str], None]) -> Callable[[bytes], 
 def _firmware_store(keeper: Keeper) -> Callable[[bytes], None]:
     def store(data: bytes) -> None:
         if data:
-            keeper.do(lambda: keeper.rproc.write_firmware(os.fsdecode(data)))
+            try:
+                keeper.do(lambda: keeper.rproc.write_firmware(os.fsdecode(data)))
+            except InterruptedError as error:
+                raise OSError(EINVAL, "interrupted") from error  # rproc_set_firmware has it so
 
     return store
 
@@ -89,10 +93,12 @@ def _recovery_store(keeper: Keeper) -> Callable[[bytes], None]:
 
     def store(data: bytes) -> None:
         # What needs no lock in the kernel does not wait for a slow start here either.
-        if _word(data) == "disabled":
-            keeper.rproc.recovery = False
-        else:
-            ordered(data)
+        word = _word(data)
+        if word in ("enabled", "disabled"):
+            keeper.rproc.recovery = word == "enabled"
+        if word != "disabled":
+            with suppress(InterruptedError):  # nobody is told, nor of a recovery that fails
+                ordered(data)
 
     return store
 
@@ -164,7 +170,7 @@ class TraceFile(DebugFile):
         super().__init__(0o400)
         self.arguments = (keeper, held, number, trace)
 
-    def open(self) -> Handle:
+    def open(self, _flags: int, /) -> Handle:
         """Open it; the descriptor is good until the firmware's resources are given up."""
         return _OpenTrace(*self.arguments)
 

@@ -7,8 +7,10 @@ fw_get_filesystem_firmware), fs/kernel_read_file.c.
 from __future__ import annotations
 
 import os
+import select
 import stat
-from errno import EFBIG, EINVAL, ENAMETOOLONG, ENOENT, ENOMEM, ENOSPC
+from collections.abc import Callable
+from errno import EFBIG, EINTR, EINVAL, ENAMETOOLONG, ENOENT, ENOMEM, ENOSPC
 
 _PATH_MAX = 4096
 _LONGEST_PATH = 255  # bytes of firmware_class.path
@@ -34,30 +36,33 @@ class FirmwareSearch:
         if data:
             self._path = text
 
-    def find(self, name: str) -> bytes:
-        """Return a firmware's content. Raises OSError with the errno of the last place."""
+    def find(self, name: str, abandoned: Callable[[], bool] = lambda: False) -> bytes:
+        """Return a firmware's content. Raises OSError with the errno of the last place.
+
+        One that is a FIFO is waited for as long as it is not `abandoned`.
+        """
         wanted = os.fsencode(name)
         if b".." in wanted.split(b"/"):
             raise OSError(EINVAL, f"the name {name!r} leads out of the firmware directories")
         try:
-            return self._look(wanted)
+            return self._look(wanted, abandoned)
         except OSError as error:
             if error.errno != ENOENT:
                 raise
         try:
-            packed = self._look(wanted + b".xz")
+            packed = self._look(wanted + b".xz", abandoned)
         except OSError as error:
             raise OSError(error.errno, f"firmware {name!r}: {error.strerror}") from error
         return _unpack(packed)
 
-    def _look(self, name: bytes) -> bytes:
+    def _look(self, name: bytes, abandoned: Callable[[], bool]) -> bytes:
         problem = OSError(ENOENT, os.strerror(ENOENT))
         for directory in self._directories():
             path = directory + b"/" + name
             if len(path) >= _PATH_MAX:
                 raise OSError(ENAMETOOLONG, os.strerror(ENAMETOOLONG))
             try:
-                return _read(self._root + path)
+                return _read(self._root + b"/" + path, abandoned)
             except OSError as error:
                 problem = error
         raise problem
@@ -65,15 +70,16 @@ class FirmwareSearch:
     def _directories(self) -> list[bytes]:
         base, release = b"/lib/firmware", os.fsencode(os.uname().release)
         fixed = [base + tail for tail in (b"/updates/" + release, b"/updates", b"/" + release, b"")]
-        # A relative one is found nowhere: the kernel's own threads have no such directory.
-        return [self._path, *fixed] if self._path.startswith(b"/") else fixed
+        # A relative one begins at the root, too (kernel_read_file_from_path_initns).
+        return [self._path, *fixed] if self._path else fixed
 
 
-def _read(path: bytes) -> bytes:
-    # A FIFO would keep the kernel waiting for a writer, for ever; here it is what it is then.
+def _read(path: bytes, abandoned: Callable[[], bool]) -> bytes:
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
         status = os.fstat(fd)
+        if stat.S_ISFIFO(status.st_mode):
+            _wait_for_writer(fd, abandoned)
         if not stat.S_ISREG(status.st_mode) or status.st_size == 0:
             raise OSError(EINVAL, "is empty, or not a file")
         if status.st_size >= 1 << 31:
@@ -84,6 +90,15 @@ def _read(path: bytes) -> bytes:
             return file.read(status.st_size)
     finally:
         os.close(fd)
+
+
+def _wait_for_writer(fifo: int, abandoned: Callable[[], bool]) -> None:
+    """Wait as open(2) does, which is told apart from other waits only by what is written."""
+    poll = select.poll()
+    poll.register(fifo, select.POLLIN)
+    while not poll.poll(50):
+        if abandoned():
+            raise OSError(EINTR, "interrupted")
 
 
 def _unpack(packed: bytes) -> bytes:

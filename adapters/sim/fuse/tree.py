@@ -3,50 +3,63 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from adapters.sim.board import BoardSpec
 from adapters.sim.fuse.coredumps import Dumps
+from adapters.sim.fuse.drivers import DRIVER, Device, driver_files
 from adapters.sim.fuse.faults import control_files
 from adapters.sim.fuse.keeper import Keeper
-from adapters.sim.fuse.nodes import Attribute, Directory, Link, Node
-from adapters.sim.fuse.processor import attributes, debug_files
+from adapters.sim.fuse.kmsg import KernelLog
+from adapters.sim.fuse.nodes import Attribute, Children, Directory, Link, Node
 from adapters.sim.fuse.search import FirmwareSearch
 from adapters.sim.remoteproc import RemoteProc
 
 
-def make_tree(board: BoardSpec, search: FirmwareSearch) -> Directory:
-    """Return the root directory; each processor has a thread of its own from now on."""
+def make_tree(
+    board: BoardSpec, search: FirmwareSearch, interrupted: Callable[[], bool]
+) -> Directory:
+    """Return the root directory; each processor has a thread of its own from now on.
+
+    `interrupted` tells a thread of FUSE whether the caller of its request has got a signal.
+    """
     dumps = Dumps()
-    links: dict[str, Node] = {}
-    devices: dict[str, Node] = {"virtual": Directory({"devcoredump": Directory(dumps.devices)})}
-    platform: dict[str, Node] = {}
-    debug: dict[str, Node] = {}
-    control: dict[str, Node] = {}
+    log = KernelLog(interrupted)
+    devices: list[Device] = []
+    control: dict[str, Node] = {"kmsg": log}
     for number, spec in enumerate(board.processors):
-        name, parent = f"remoteproc{number}", f"remoteproc-sim.{number}"
-        place = f"devices/platform/{parent}/remoteproc/{name}"
-        rproc = RemoteProc(spec, search.find)
-        rproc.before_recovery = _dump(dumps, rproc, place)
-        keeper = Keeper(rproc)
-        more = {"device": Link(f"../../../{parent}"), "subsystem": Link(_up(place, "class"))}
-        here = Directory({**attributes(keeper), **more})
-        platform[parent] = Directory({"remoteproc": Directory({name: here})})
-        links[name] = Link(f"../../{place}")
-        debug[name] = Directory(_files(keeper))
-        control[name] = Directory(control_files(keeper))
-    devices["platform"] = Directory(platform)
+        rproc = RemoteProc(spec, search.find, partial(log.tell, f"remoteproc{number}"))
+        keeper = Keeper(rproc, interrupted)
+        rproc.find = partial(search.find, abandoned=keeper.abandoned)
+        device = Device(number, keeper)
+        rproc.before_recovery = partial(dumps.take, rproc, device.place)
+        devices.append(device)
+        control[device.processor] = Directory(control_files(keeper))
+    platform = {device.name: Directory(device.children) for device in devices}
     path = Attribute(search.show, search.store)
     return Directory(
         {
             "class": Directory(
-                {"remoteproc": Directory(links), "devcoredump": Directory(dumps.links)}
+                {
+                    "remoteproc": Directory(lambda: _links(devices)),
+                    "devcoredump": Directory(dumps.links),
+                }
             ),
-            "devices": Directory(devices),
+            "bus": _nested(DRIVER.removeprefix("bus/"), driver_files(devices)),
+            "devices": Directory(
+                {
+                    "platform": Directory(platform),
+                    "virtual": Directory({"devcoredump": Directory(dumps.devices)}),
+                }
+            ),
             "module": _nested("firmware_class/parameters", {"path": path}),
             "kernel": Directory(
                 {
                     "debug": Directory(
-                        {"remoteproc": Directory(debug), "remoteproc-sim": Directory(control)},
+                        {
+                            "remoteproc": Directory(lambda: _debug(devices)),
+                            "remoteproc-sim": Directory(control),
+                        },
                         0o700,
                     )
                 }
@@ -55,23 +68,19 @@ def make_tree(board: BoardSpec, search: FirmwareSearch) -> Directory:
     )
 
 
-def _up(place: str, target: str) -> str:
-    return "../" * place.count("/") + "../" + f"{target}/remoteproc"
+def _links(devices: Sequence[Device]) -> dict[str, Node]:
+    return {d.processor: Link(f"../../{d.place}") for d in devices if d.bound}
 
 
-def _nested(path: str, children: dict[str, Node]) -> Directory:
+def _debug(devices: Sequence[Device]) -> dict[str, Node]:
+    return {d.processor: Directory(d.debug_files) for d in devices if d.bound}
+
+
+def _nested(path: str, children: Children) -> Directory:
     directory = Directory(children)
     for name in reversed(path.split("/")):
         directory = Directory({name: directory})
     return directory
-
-
-def _dump(dumps: Dumps, rproc: RemoteProc, place: str) -> Callable[[], None]:
-    return lambda: dumps.take(rproc, place)
-
-
-def _files(keeper: Keeper) -> Callable[[], dict[str, Node]]:
-    return lambda: dict(debug_files(keeper))
 
 
 def names(board: BoardSpec) -> Sequence[str]:

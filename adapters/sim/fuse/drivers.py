@@ -1,0 +1,112 @@
+"""The driver of simulated processors, which can be taken from one and given back.
+
+/sys/bus/platform/drivers/remoteproc-sim/unbind and `bind` take the name of a platform device,
+`remoteproc-sim.N`. Without its driver there is no processor: one that runs is stopped, and files
+of it that are open answer with an errno for ever.
+
+Source: Linux 6.1 drivers/base/bus.c (bind_store, unbind_store), remoteproc_core.c (rproc_del).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from errno import EBUSY, ENODEV
+
+from adapters.sim.fuse.keeper import Keeper
+from adapters.sim.fuse.nodes import Attribute, Binding, Directory, Link, Node
+from adapters.sim.fuse.processor import attributes, debug_files
+
+DRIVER = "bus/platform/drivers/remoteproc-sim"
+
+
+class Device:
+    """One platform device, and the processor that it is while the driver has it."""
+
+    def __init__(self, number: int, keeper: Keeper) -> None:
+        self.name = f"remoteproc-sim.{number}"
+        self.processor = f"remoteproc{number}"
+        self.place = f"devices/platform/{self.name}/remoteproc/{self.processor}"
+        self.keeper = keeper
+        self._binding: Binding | None = None
+        self._attributes: Mapping[str, Node] = {}
+        self._begin()
+
+    @property
+    def bound(self) -> bool:
+        """Whether the driver has it."""
+        return self._binding is not None
+
+    def bind(self) -> None:
+        """Give it back, as new. Raises EBUSY."""
+        self.keeper.do(self._bind)
+
+    def unbind(self) -> None:
+        """Take the driver from it. Raises ENODEV."""
+        self.keeper.do(self._unbind)
+
+    def _bind(self) -> None:
+        if self._binding:
+            raise OSError(EBUSY, "the driver has it")
+        self.keeper.rproc.reset()
+        self._begin()
+
+    def _begin(self) -> None:
+        binding = Binding()
+        up = "../" * (self.place.count("/") + 1)
+        self._attributes = {
+            **_held(binding, attributes(self.keeper)),
+            "device": Link(f"../../../{self.name}"),
+            "subsystem": Link(f"{up}class/remoteproc"),
+        }
+        self._binding = binding
+
+    def _unbind(self) -> None:
+        if not self._binding:
+            raise OSError(ENODEV, "no driver has it")
+        self._binding.over = True
+        self._binding = None
+        self.keeper.rproc.remove()
+
+    def children(self) -> Mapping[str, Node]:
+        """Return what its own directory has."""
+        more: dict[str, Node] = {"subsystem": Link("../../../bus/platform")}
+        if self._binding:
+            here = Directory({self.processor: Directory(self._attributes)})
+            more.update(driver=Link(f"../../../{DRIVER}"), remoteproc=here)
+        return more
+
+    def debug_files(self) -> Mapping[str, Node]:
+        """Return what its processor has in debugfs."""
+        binding = self._binding
+        return _held(binding, debug_files(self.keeper)) if binding else {}
+
+
+def _held(binding: Binding, nodes: Mapping[str, Node]) -> Mapping[str, Node]:
+    for node in nodes.values():
+        node.binding = binding
+    return nodes
+
+
+def driver_files(devices: Sequence[Device]) -> Callable[[], Mapping[str, Node]]:
+    """Return a function for what /sys/bus/platform/drivers/remoteproc-sim has."""
+
+    def chosen(data: bytes) -> Device:
+        name = data.partition(b"\0")[0].removesuffix(b"\n").decode("utf-8", "replace")
+        for device in devices:
+            if device.name == name:
+                return device
+        raise OSError(ENODEV, f"there is no device {name!r}")
+
+    def files() -> Mapping[str, Node]:
+        links: dict[str, Node] = {
+            device.name: Link(f"../../../../devices/platform/{device.name}")
+            for device in devices
+            if device.bound
+        }
+        return {
+            **links,
+            "bind": Attribute(lambda: b"", lambda data: chosen(data).bind(), 0o200),
+            "unbind": Attribute(lambda: b"", lambda data: chosen(data).unbind(), 0o200),
+        }
+
+    return files
