@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 RUNTIME = "io.containerd.remoteproc.v1"
 SHIM = "containerd-shim-remoteproc-v1"
-ETC = {"remoteproc-runtime/config.yaml": "backend: sim\nboard: quad\n"}  # m3-0 to m3-3
+ETC = {"remoteproc-runtime/config.yaml": "backend: sim\nboard: quad\n"}
+PROCESSORS = ("m3-0", "m3-1", "m3-2", "m3-3")
 SAMPLES = os.path.join(os.path.dirname(__file__), "../../firmware/build/cortex-m3")
 
 

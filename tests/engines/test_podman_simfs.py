@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tests.engines.ours import PROCESSORS
 from tests.engines.process import wait_until
 from tests.engines.releases import PODMAN
 from tests.engines.test_podman_remoteproc import Bench
@@ -15,7 +16,6 @@ from tests.engines.test_podman_remoteproc import Bench
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 ROOT = "/run/board"  # in the enclosure; its /run is the folder base/run outside
 CONFIG = {"remoteproc-runtime/config.yaml": f"backend: sysfs\ntree: {ROOT}\n"}
-PROCESSORS = [f"m3-{number}" for number in range(4)]
 
 
 class Board:
@@ -105,17 +105,13 @@ def test_an_owner_is_told_and_a_kill_is_137(bench):
 def test_many_at_a_time_leave_nothing(bench):
     bench.load("exit0-traced", "crash-traced")
     programs = dict(zip(PROCESSORS, ["exit0-traced", "crash-traced"] * 2, strict=True))
-    outcomes = {}
 
     def work(processor):
         ran = bench.run(programs[processor], "--rm", processor=processor, check=False)
-        outcomes[processor] = (ran.code, ran.stdout)
+        return ran.code, ran.stdout
 
-    threads = [threading.Thread(target=work, args=(processor,)) for processor in PROCESSORS]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(4) as pool:
+        outcomes = list(pool.map(work, PROCESSORS))
     good, bad = (0, "exiting with code 0\n"), (139, "about to crash\n")
-    assert outcomes == dict(zip(PROCESSORS, [good, bad] * 2, strict=True))
+    assert outcomes == [good, bad] * 2
     assert bench.podman("ps", "-aq").text == ""

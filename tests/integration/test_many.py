@@ -1,7 +1,7 @@
 """Proves that many lifecycles, one right after the other or side by side, leave nothing behind."""
 
 import os
-import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -41,20 +41,8 @@ def test_lifecycles_side_by_side_do_not_disturb_each_other(bench):
     names = [f"m3-{number}" for number in range(4)]
     bench.board(names)
     bundles = [bench.bundle(bench.sample("prints and runs on"), name) for name in names]
-    failures = []
-
-    def work(number):
-        try:
-            many(bench, bundles[number], number, 12)
-        except BaseException as error:
-            failures.append(error)
-
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failures == []
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda number: many(bench, bundles[number], number, 12), range(4)))
     assert bench.remains() == []
 
 
