@@ -40,7 +40,7 @@ Feature: LOG001 Logs
     Given an image whose firmware starves its watchdog
     And the container pump runs on m3-0
     When the operator follows the log of pump
-    Then it shows watchdog started and m3-0: crashed
+    Then it shows watchdog started and m3-0: crashed: watchdog
 
   @needs-sample-firmware
   Scenario: Logs are not mixed up

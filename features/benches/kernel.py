@@ -68,12 +68,6 @@ class KernelBench(TreeBench):
             file.write(data)
         return Sample(path)
 
-    def unbind(self, processor: str) -> None:
-        device = os.path.basename(os.path.realpath(self.path(processor, "device")))
-        self._before.pop(processor)
-        with open(f"{_DRIVER}/unbind", "w") as file:
-            file.write(device)
-
     def take_down(self) -> list[str]:
         left = super().take_down()
         self._unload()

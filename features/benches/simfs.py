@@ -18,6 +18,7 @@ class SimfsBench(TreeBench):
 
     abilities = TreeBench.abilities | {
         *("ends-of-firmware", "no-release-switch", "firmware-by-the-kernel's-rules"),
+        *("kernel-log", "crash-types", "crash-kinds", "driver-unbinding"),
     }
 
     def __init__(self, place: str) -> None:
@@ -58,11 +59,6 @@ class SimfsBench(TreeBench):
         device, file = self.device(processor), fault.replace("-", "_")
         debug = f"{self.tree}/sys/kernel/debug/remoteproc-sim"
         write_attribute(f"{debug}/{device}/{file}", value or "0")
-
-    def recoveries(self, container: str, processor: str) -> int:
-        debug = f"{self.tree}/sys/kernel/debug/remoteproc-sim"
-        with open(f"{debug}/{self.device(processor)}/pid") as file:
-            return int(file.read())
 
     def sample(self, behaviour: str) -> Sample:
         return Sample(samples.make(behaviour, self.place, samples.TRACING))

@@ -148,6 +148,11 @@ class TreeBench(HostBench):
         """Return a number that changes with every recovery."""
         return self.output(container)[1].count("left to the kernel")
 
+    def unbind(self, processor: str) -> None:
+        device = os.path.realpath(self.path(processor, "device"))
+        self._before.pop(processor)
+        write_attribute(f"{device}/driver/unbind", os.path.basename(device))
+
     def coredumps(self) -> list[bytes]:
         found = []
         for name in sorted(os.listdir(self.place)):
