@@ -11,9 +11,10 @@ from errno import EBUSY, ENOENT
 from typing import Any
 
 from adapters.sim import loader
+from adapters.sim.boot import failure
 from adapters.sim.machine import Machine
 from adapters.sim.presence import Presence, look
-from adapters.sim.remoteproc import RemoteProc, failure
+from adapters.sim.remoteproc import RemoteProc
 from adapters.sim.spec import ProcessorSpec
 from adapters.sim.trace import Traces
 from domain.errors import HostFault, ProcessorFault, fault

@@ -13,8 +13,7 @@ from collections.abc import Callable
 from errno import EBUSY, EINVAL, ENODEV
 
 from adapters.sim import boot, loader
-from adapters.sim.boot import Finder
-from adapters.sim.boot import failure as failure
+from adapters.sim.boot import Finder, failure
 from adapters.sim.kernel_log import KernelLog, Tell
 from adapters.sim.machine import Machine
 from adapters.sim.spec import Faults, ProcessorSpec, errno_of

@@ -129,9 +129,9 @@ def test_pause_and_resume(opened, image):
 
 
 def test_a_simulator_that_hangs_is_told_and_still_ended(opened, image, monkeypatch):
-    monkeypatch.setattr("adapters.sim.machine._PATIENCE", 0.3)
     processor = opened()
     claim = run(processor, image("hello"))
+    monkeypatch.setattr("adapters.sim.machine._PATIENCE", 0.3)
     pid = processor._rproc.machine.pid
     os.kill(pid, signal.SIGSTOP)
     with pytest.raises(HostFault, match="does not answer"):
