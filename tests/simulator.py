@@ -42,7 +42,9 @@ class Simulator:
         )
         self.ready = self.process.stdout.readline()
         if not self.ready:
-            raise AssertionError(self.process.communicate()[1])
+            errors = self.process.communicate()[1]
+            self.__exit__()
+            raise AssertionError(errors)
 
     def end(self, number=signal.SIGTERM):
         """Send a signal; return exit status and what was said on stderr."""
