@@ -9,21 +9,25 @@ with it.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
+import time
 
 from adapters.containerd.logger import Logger
 from domain.errors import InvalidRequest, fault
 from domain.ports import Stdio
 
+_READER_WITHIN = 0.5  # seconds; engines begin to open their end before they ask for ours
+
 
 class TaskIO:
     """The open descriptors of one container; `stdio` is what its supervisor is to get.
 
-    A FIFO is opened such that the absence of a client neither blocks nor breaks anything: the
-    supervisor's end of an output reads as well as writes, and this process keeps one that only
-    reads, so that what nobody has read yet outlives the supervisor, while a client still sees
-    the end. Of stdin this process keeps the writing end until the client closes it.
+    A FIFO is opened such that the absence of a client neither blocks for long nor breaks
+    anything: the supervisor's end of an output reads as well as writes, and this process keeps
+    one that only reads, so that what nobody has read yet outlives the supervisor, while a client
+    still sees the end. Of stdin this process keeps the writing end until the client closes it.
     """
 
     def __init__(self, stdin: str, stdout: str, stderr: str, *, terminal: bool) -> None:
@@ -72,8 +76,12 @@ class TaskIO:
             raise InvalidRequest(f"output {name!r} is of an unknown kind", hint="use file, binary")
         if not _is_fifo(name):
             return self._give(name or os.devnull, os.O_WRONLY | os.O_APPEND)
-        self._kept.append(_open(name, os.O_RDONLY | os.O_NONBLOCK))
-        return self._give(name, os.O_RDWR)
+        first = _when_read(name)
+        try:
+            self._kept.append(_open(name, os.O_RDONLY | os.O_NONBLOCK))
+            return self._give(name, os.O_RDWR)
+        finally:
+            _close_all(first)
 
     def _give(self, name: str, flags: int) -> int:
         descriptor = _open(name, flags)
@@ -107,6 +115,22 @@ def _is_fifo(name: str) -> bool:
         return stat.S_ISFIFO(os.stat(name).st_mode)
     except OSError as error:
         raise fault(f"cannot open {name}", error) from error
+
+
+def _when_read(name: str) -> list[int]:
+    """Return a writing end once the client reads, or none if it does not come.
+
+    A client that opens the FIFO only after a short command has ended waits there for ever: our
+    own reading end keeps what was written, but is no writer.
+    """
+    deadline = time.monotonic() + _READER_WITHIN
+    while True:
+        try:
+            return [os.open(name, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)]
+        except OSError as error:
+            if error.errno != errno.ENXIO or time.monotonic() > deadline:
+                return []  # what else is wrong is told by whoever opens it next
+        time.sleep(0.005)
 
 
 def _open(name: str, flags: int) -> int:

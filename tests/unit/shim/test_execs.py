@@ -43,13 +43,14 @@ class Inside:
     def refusal(self, method, exec_id, **fields):
         return self.served.refusal(method, id="first", exec_id=exec_id, **fields)
 
-    def result(self, exec_id, *words, **fields):
-        """Exit status and the two outputs, each read to its end."""
+    def result(self, exec_id, *words, late=0, **fields):
+        """Exit status and the two outputs, each read to its end by clients that come `late`."""
         self.add(exec_id, *words, **fields)
         streams = ("stdout",) if fields.get("terminal") else ("stdout", "stderr")  # as engines do
         read = {"stderr": ""}
 
         def drain(stream):
+            time.sleep(late)
             with open(f"{self.folder}/{exec_id}-{stream}", newline="") as file:
                 read[stream] = file.read()
 
@@ -108,6 +109,10 @@ def test_codes_and_streams(inside):
     assert (code, out) == (127, "") and "no program 'ls'" in err and "status" in err
     assert inside.result("d", "help", terminal=True)[1].count("\r\n") > 3
     assert "fw.elf" in inside.result("e", "firmware")[1]
+
+
+def test_a_client_that_opens_its_end_when_the_command_would_be_over(inside):
+    assert "no program 'ls'" in inside.result("x", "ls", late=0.2)[2]
 
 
 def test_output_to_a_file(inside):
