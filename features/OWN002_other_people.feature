@@ -7,7 +7,7 @@ Feature: OWN002 Other people's hands on a processor
 
   @needs-late-strangers @needs-faults
   Scenario: Somebody is in the middle of starting the processor
-    Given the processor m3-0 takes 1.5 s to start
+    Given the processor m3-0 takes 5 s to start
     And the container pump was created for m3-0
     And somebody is starting m3-0 by hand at this moment
     When the operator starts pump

@@ -38,6 +38,9 @@ def pytest_addoption(parser):
         default="sim",
         help="what the features are tried on",
     )
+    parser.addoption(
+        "--part", default="1/1", metavar="N/OF", help="try every OFth scenario only, from the Nth"
+    )
     board = "for --backend sysfs: "
     parser.addoption(
         "--processor", action="append", default=[], help=f"{board}a processor to use (again: more)"
@@ -59,6 +62,14 @@ def pytest_configure(config):
         HardwareBench.configure(*map(config.getoption, ("processor", "firmware", "prints")))
     for name in STEPS:
         config.pluginmanager.import_plugin(f"features.steps.{name}")
+
+
+def pytest_collection_modifyitems(config, items):
+    number, of = map(int, config.getoption("--part").split("/"))
+    if of > 1:
+        kept = items[number - 1 :: of]
+        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+        items[:] = kept
 
 
 def pytest_bdd_apply_tag(tag, function):
