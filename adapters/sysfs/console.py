@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
+
+from domain.errors import reason
 
 _CHUNK = 1 << 16
 _SEARCH_PAUSE = 0.5  # seconds between looks for a tty that is not there yet
 _EAGER = 20  # looks before that pause sets in
+_PATIENCE = 5.0  # seconds without a tty before that is worth a remark
 
 
 def rpmsg_tty(root: str, processor: str) -> str:
@@ -32,7 +36,10 @@ class TtyConsole:
     `device` is its path, `` for the processor's rpmsg tty; `speed` in baud, 0 to leave it.
     """
 
-    __slots__ = ("_descriptor", "_device", "_looks", "_next", "_processor", "_root", "_speed")
+    __slots__ = (
+        *("_descriptor", "_device", "_looks", "_next", "_processor", "_root", "_speed"),
+        *("_since", "_told", "_trouble"),
+    )
 
     def __init__(self, root: str, processor: str, device: str, speed: int) -> None:
         self._root = root
@@ -42,6 +49,9 @@ class TtyConsole:
         self._descriptor = -1
         self._looks = 0
         self._next = 0.0
+        self._since = 0.0  # when it was first looked for in vain
+        self._trouble = ""  # why that was
+        self._told = False
 
     def descriptors(self) -> tuple[int, ...]:
         """Return what becomes readable with output."""
@@ -54,6 +64,7 @@ class TtyConsole:
         if time.monotonic() < self._next:
             return False
         self._looks += 1
+        self._since = self._since or time.monotonic()
         self._next = time.monotonic() + (_SEARCH_PAUSE if self._looks > _EAGER else 0)
         path = self._root + self._device if self._device else ""
         path = path or rpmsg_tty(self._root, self._processor)
@@ -62,9 +73,24 @@ class TtyConsole:
                 flags = os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC
                 self._descriptor = os.open(path, flags)
                 _make_raw(self._descriptor, self._speed)
-            except OSError:
+                self._looks, self._since = 0, 0.0
+            except OSError as error:
+                self._trouble = f"cannot open {path}: {reason(error)}"
                 self.close()
+        else:
+            self._trouble = "its firmware announces none, or the kernel lacks the driver rpmsg_tty"
         return self._descriptor >= 0
+
+    def trouble(self) -> str:
+        """Return, once, why there is none although it has been looked for long enough."""
+        if self._told or not self._since or time.monotonic() - self._since < _PATIENCE:
+            return ""
+        self._told = True
+        return self._trouble
+
+    def rest(self) -> bytes:
+        """Return all that has come in, if the tty is open: the firmware says no more."""
+        return b"".join(iter(self.read, b"")) if self._descriptor >= 0 else b""
 
     def read(self) -> bytes:
         """Return what has come in."""
@@ -86,10 +112,10 @@ class TtyConsole:
             return 0
         try:
             return os.write(self._descriptor, data)
-        except BlockingIOError:
-            return 0
-        except OSError:
-            self.close()
+        except OSError as error:
+            # The rpmsg driver's word for having no buffers left is ENOMEM, even so.
+            if error.errno not in (errno.EAGAIN, errno.ENOMEM):
+                self.close()
             return 0
 
     def close(self) -> None:
@@ -97,7 +123,6 @@ class TtyConsole:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
-            self._looks = 0
             self._next = time.monotonic() + _SEARCH_PAUSE
 
 

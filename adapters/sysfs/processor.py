@@ -224,7 +224,7 @@ class SysfsProcessor:
         """
         if self._wishes.attached == "keep":
             return "no core dump of a core that was only attached to"
-        self._rest += self._traces.seal()
+        self._rest += self._traces.seal() + self._tty.rest()
         try:
             self._attributes.write("recovery", "recover")
             self._power.stop()
@@ -250,6 +250,8 @@ class SysfsProcessor:
             found += self._traces.read(running=self._executing)
         elif self._wishes.console != "none" and self._executing:
             found += self._tty.read()
+            if trouble := self._tty.trouble():
+                self._remarks.append(f"no console of {self._name}: {trouble}")
         return found
 
     def write_input(self, data: bytes) -> int:
