@@ -122,6 +122,10 @@ class Bench(ABC):
         """`kernel-recovery`: crash its processor, return when it runs again and it is told."""
         raise NotImplementedError
 
+    def type(self, container: str, text: str) -> None:
+        """`input`: type that at the container's console, which is rpmsg's or the only one."""
+        raise NotImplementedError
+
     def coredumps(self) -> list[bytes]:
         """`coredumps`: return those that were kept."""
         raise NotImplementedError

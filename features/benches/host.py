@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, BinaryIO
 
 from features.benches.bench import Bench, Outcome, Sample
 from features.benches.processes import Watched, kill, marked
@@ -32,6 +32,7 @@ class HostBench(Bench):
         self.environment = {"PATH": f"{place}/bin:{os.environ['PATH']}", "LANG": "C.UTF-8"}
         self._count = 0
         self._outputs: dict[str, str] = {}
+        self._inputs: dict[str, int] = {}
         os.makedirs(f"{place}/bin")
         os.makedirs(f"{place}/commands")
 
@@ -84,6 +85,9 @@ class HostBench(Bench):
         stem = f"{self.place}/commands/{self._count}"
         if words[0] in ("create", "run"):
             self._outputs[words[-1]] = stem
+        if words[0] == "create" and "input" in self.abilities and "stdin" not in options:
+            with self._input(words[-1]) as reader:
+                return self.command(*words, timeout=timeout, within=within, stdin=reader, **options)
         began = time.monotonic()
         with open(f"{stem}.out", "wb") as out, open(f"{stem}.err", "wb") as err:
             streams = {"stdin": subprocess.DEVNULL, "stdout": out, "stderr": err}
@@ -92,6 +96,17 @@ class HostBench(Bench):
             done = subprocess.run(line, timeout=timeout, check=False, **options)
         seconds = time.monotonic() - began
         return Outcome(done.returncode, _text(f"{stem}.out"), _text(f"{stem}.err"), seconds)
+
+    def _input(self, container: str) -> BinaryIO:
+        """Return what the container shall have as its input, to be closed."""
+        reader, writer = os.pipe()
+        if (old := self._inputs.pop(container, -1)) >= 0:
+            os.close(old)
+        self._inputs[container] = writer
+        return os.fdopen(reader, "rb")
+
+    def type(self, container: str, text: str) -> None:
+        os.write(self._inputs[container], f"{text}\n".encode())
 
     def output(self, container: str) -> tuple[str, str]:
         stem = self._outputs[container]
@@ -104,6 +119,8 @@ class HostBench(Bench):
 
     def close(self) -> list[str]:
         left = self.delete_all()
+        for writer in self._inputs.values():
+            os.close(writer)
         return left + self.take_down() + self.remains()
 
     def delete_all(self) -> list[str]:

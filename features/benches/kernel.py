@@ -17,6 +17,7 @@ from features.benches.tree import TreeBench, release_switch
 
 _MODULE = f"{os.environ.get('BOARD_DIRECTORY', '')}/processors.ko"
 _DRIVER = "/sys/bus/platform/drivers/rproc_test"
+_RPMSG_TTY = "/sys/bus/rpmsg/drivers/rpmsg_tty"
 
 
 class KernelBench(TreeBench):
@@ -26,6 +27,7 @@ class KernelBench(TreeBench):
         *("kernel-log", "crash-types", "crash-kinds", "driver-unbinding", "boot-loaded-firmware"),
         *("firmware-by-the-kernel's-rules",),
         release_switch(),
+        *(("input",) if os.path.isdir(_RPMSG_TTY) else ()),
     }
 
     def __init__(self, place: str) -> None:

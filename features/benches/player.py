@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from tests.elves import EM_ARM, EM_RISCV, VECTORS, Load, elf, resource_table, trace
+from tests.elves import EM_ARM, EM_RISCV, VECTORS, Load, elf, resource_table, trace, vdev
 
 _CLASS = "/sys/class/remoteproc"
 _DEBUG = "/sys/kernel/debug/remoteproc"
@@ -22,6 +22,8 @@ _LOOK = 0.05  # seconds
 _MARK = b"plays: "
 _TRACE_SIZE = 0x400
 _BOOT_LOADED = "was started by the boot loader"
+_ANSWERS = "answers what is typed"  # over rpmsg, where the module itself plays it
+_RPMSG = vdev(*[(0xFFFF_FFFF, 16, 16)] * 2)
 
 
 class Core:
@@ -88,6 +90,7 @@ PROGRAMS: dict[str, Program] = {
     "starves its watchdog": _crashing("watchdog started, not feeding it", "watchdog"),
     "is deaf to everything": _silent,
     "is made for a RISC-V core": _silent,
+    _ANSWERS: _silent,
     _BOOT_LOADED: _counting("hello from the boot loader's", "beat", 0.1),
 }
 
@@ -98,7 +101,8 @@ def firmware(behaviour: str) -> bytes:
     code = Load(0x0, VECTORS + _MARK + behaviour.encode() + b"\0" + bytes(256))
     ram = Load(0x2000_0000, memory_size=0x2000)  # so that the kernel clears the trace buffer
     machine = EM_RISCV if "RISC-V" in behaviour else EM_ARM
-    return elf([code, ram], table=resource_table(trace(0x2000_1000, _TRACE_SIZE)), machine=machine)
+    entries = [trace(0x2000_1000, _TRACE_SIZE), *([_RPMSG] if behaviour == _ANSWERS else [])]
+    return elf([code, ram], table=resource_table(*entries), machine=machine)
 
 
 class _Run(NamedTuple):

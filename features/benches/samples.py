@@ -15,6 +15,7 @@ PRINTING = {
     "prints and runs on": "cortex-m3/hello.elf",
     "logs into its trace buffer": "cortex-m3/trace.elf",
     "logs more than its trace buffer holds": "cortex-m3/trace_wrap.elf",
+    "answers what is typed": "cortex-m3/echo.elf",
     "ends by itself": "cortex-m3/exit0.elf",
     "ends with exit code 7": "cortex-m3/exit.elf",
     "crashes": "cortex-m3/crash.elf",

@@ -39,7 +39,7 @@ class SimBench(HostBench):
         (
             *("faults", "strangers", "crash-injection", "crash-types"),
             *("ends-of-firmware", "exit-codes", "knowledge-of-the-core"),
-            *("boards-of-any-kind", "sample-firmware"),
+            *("boards-of-any-kind", "sample-firmware", "input"),
         )
     )
 

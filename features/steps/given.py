@@ -193,6 +193,11 @@ def has_printed(world, container, text):
     world.bench.wait_for_output(container, text)
 
 
+@given(parsers.parse("the operator typed {text} to {container}"))
+def typed(world, text, container):
+    world.bench.type(container, text)
+
+
 @given(parsers.parse("somebody changed the bundle of {container} to ask for {processor}"))
 def changed(world, container, processor):
     path = os.path.join(world.bench.state(container)["bundle"], "config.json")

@@ -47,6 +47,11 @@ def kill(world, container):
     world.outcome = world.bench.command("kill", container, "KILL")
 
 
+@when(parsers.parse("the operator types {text} to {container}"))
+def type_in(world, text, container):
+    world.bench.type(container, text)
+
+
 @when(parsers.re(r"the operator deletes (?P<container>\S+)"))
 def delete(world, container):
     world.outcome = world.bench.command("delete", container)

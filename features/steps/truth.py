@@ -151,6 +151,11 @@ def prints(world, container, text):
     world.bench.wait_for_output(container, text)
 
 
+@then(parsers.parse("{container} has not printed {text}"))
+def has_not_printed(world, container, text):
+    assert text not in world.bench.output(container)[0]
+
+
 @then(parsers.parse('the runtime remarks on {container}: "{text}"'))
 def remarks(world, container, text):
     world.bench.wait_for_end(container)

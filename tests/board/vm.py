@@ -5,7 +5,7 @@
 
 A guest sees the checkout, read-only, and ``vm.scratch``, writable, at the same paths as the host.
 Its ``PATH`` starts with the ``.venv/bin`` of the checkout, which holds programs that run there.
-The processors are those of ``module/rproc_test.c``. Nothing outlives the process that booted it.
+The processors are those of ``module/``. Nothing outlives the process that booted it.
 """
 
 from __future__ import annotations

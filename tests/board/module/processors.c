@@ -14,6 +14,8 @@
 #include <linux/platform_device.h>
 #include <linux/remoteproc.h>
 
+#include "rpmsg_peer.h"
+
 #define MAX_PROCESSORS	16
 #define MAX_REGIONS	4
 
@@ -46,6 +48,7 @@ struct processor {
 	unsigned int stop_errno;
 	unsigned int start_delay_ms;
 	int (*load_rsc_table)(struct rproc *rproc, const struct firmware *fw);
+	struct rpmsg_peer rpmsg;
 };
 
 /* What a boot loader leaves in the memory of a processor that it started. */
@@ -94,16 +97,23 @@ static int test_parse_fw(struct rproc *rproc, const struct firmware *fw)
 static int test_start(struct rproc *rproc)
 {
 	struct processor *p = rproc->priv;
+	int error;
 
 	msleep(READ_ONCE(p->start_delay_ms));
-	return -(int)READ_ONCE(p->start_errno);
+	error = READ_ONCE(p->start_errno);
+	if (!error)
+		rpmsg_peer_join(&p->rpmsg);
+	return -error;
 }
 
 static int test_stop(struct rproc *rproc)
 {
 	struct processor *p = rproc->priv;
+	int error = READ_ONCE(p->stop_errno);
 
-	return -(int)READ_ONCE(p->stop_errno);
+	if (!error)
+		rpmsg_peer_leave(&p->rpmsg);
+	return -error;
 }
 
 static int test_attach(struct rproc *rproc)
@@ -119,6 +129,9 @@ static int test_detach(struct rproc *rproc)
 
 static void test_kick(struct rproc *rproc, int vqid)
 {
+	struct processor *p = rproc->priv;
+
+	rpmsg_peer_kick(&p->rpmsg);
 }
 
 static struct resource_table *test_get_loaded_rsc_table(struct rproc *rproc, size_t *len)
@@ -278,6 +291,9 @@ static int test_probe(struct platform_device *pdev)
 	p->load_rsc_table = rproc->ops->parse_fw;
 	rproc->ops->parse_fw = test_parse_fw;
 
+	error = rpmsg_peer_init(&p->rpmsg, rproc);
+	if (error)
+		return error;
 	error = dma_coerce_mask_and_coherent(dev, DMA_BIT_MASK(32));
 	if (error)
 		return error;

@@ -1,0 +1,196 @@
+"""That firmware's console over rpmsg is one on a real kernel. Runs in a guest: see test_guests.py.
+
+Both rings are the kernel's, as are the drivers virtio_rpmsg_bus and rpmsg_tty; the firmware's end
+is tests/board/module/rpmsg_peer.c, which answers as firmware/programs/echo.c does.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+import pytest
+
+from adapters.sysfs.console import rpmsg_tty
+from tests.elves import FLASH, elf, resource_table, vdev
+from tests.unit.sysfs.test_kernel import PLAIN, RAM, Bench, wait_for
+
+if not os.path.isdir("/sys/bus/rpmsg/drivers/rpmsg_tty"):
+    pytest.skip("needs a kernel with rpmsg_tty", allow_module_level=True)
+
+RING = (0xFFFF_FFFF, 16, 16)  # anywhere, alignment, buffers
+TALKS = elf([FLASH, RAM], table=resource_table(vdev(RING, RING)))
+
+
+@pytest.fixture
+def m4(tmp_path):
+    bench = Bench("m4", tmp_path)
+    bench.reset()
+    yield bench
+    bench.reset()
+
+
+@pytest.fixture
+def m7(tmp_path):
+    bench = Bench("m7", tmp_path)
+    bench.reset()
+    yield bench
+    bench.reset()
+
+
+def type_in(processor, data, seconds=5.0):
+    """Type all of it; return what came meanwhile."""
+    output = b""
+    end = time.monotonic() + seconds
+    while data:
+        taken = processor.write_input(data)
+        data = data[taken:]
+        output += processor.read_output()
+        assert time.monotonic() < end, f"{len(data)} bytes not taken, {output!r}"
+        if not taken:
+            time.sleep(0.005)
+    return output
+
+
+def hear(processor, text, output=b"", seconds=5.0):
+    """Read until the text has come; return all that has."""
+    end = time.monotonic() + seconds
+    while text not in output:
+        output += processor.read_output()
+        assert time.monotonic() < end, output[-1000:]
+        time.sleep(0.005)
+    return output
+
+
+def end(processor, claim):
+    processor.stop()
+    processor.release(claim)
+
+
+def test_answers(m4):
+    processor, claim = m4.running(TALKS, console="rpmsg")
+    output = hear(processor, b"you said: hello\n> ", type_in(processor, b"hello\n"))
+    assert output == b"> hello\nyou said: hello\n> "
+    assert len(processor.watch()) == 1
+    end(processor, claim)
+    assert processor.remarks() == []
+
+
+def test_all_bytes_pass_unchanged(m4):
+    data = bytes(set(range(256)) - {10, 13})
+    processor, claim = m4.running(TALKS, console="rpmsg")
+    output = hear(processor, b"you said: ", type_in(processor, data + b"\n"))
+    assert output.startswith(b"> " + data + b"\nyou said: ")
+    end(processor, claim)
+
+
+def test_each_processor_has_its_own(m4, m7):
+    second, second_claim = m7.running(TALKS, console="rpmsg")
+    wait_for(lambda: rpmsg_tty("", m7.sys))
+    first, first_claim = m4.running(TALKS, console="rpmsg")
+    wait_for(lambda: rpmsg_tty("", m4.sys))
+    # The kernel numbers ttys as they come, so the second processor has the lower one.
+    assert rpmsg_tty("", m7.sys) < rpmsg_tty("", m4.sys)
+    hear(first, b"you said: four", type_in(first, b"four\n"))
+    hear(second, b"you said: seven", type_in(second, b"seven\n"))
+    end(second, second_claim)
+    assert rpmsg_tty("", m7.sys) == ""
+    output = hear(first, b"you said: still there", type_in(first, b"still there\n"))
+    assert b"seven" not in output
+    end(first, first_claim)
+
+
+def test_much_input_is_answered_in_order(m4):
+    processor, claim = m4.running(TALKS, console="rpmsg")
+    lines = [b"%04d" % number for number in range(500)]
+    output = type_in(processor, b"\n".join(lines) + b"\n", seconds=30)
+    output = hear(processor, b"you said: 0499\n> ", output)
+    assert [line[10:] for line in output.split(b"\n") if line.startswith(b"you said: ")] == lines
+    end(processor, claim)
+
+
+def test_firmware_that_takes_no_input_costs_no_output(m4):
+    processor, claim = m4.running(TALKS, console="rpmsg")
+    hear(processor, b"> ", type_in(processor, b"\n"))
+    assert processor.write_input(b"hello\n") == 6
+    time.sleep(0.1)  # until the answer waits in the tty
+    m4.set("device/crash", "fatal")
+    wait_for(lambda: m4.get("state") == "crashed")
+    taken = 0
+    while count := processor.write_input(bytes(2000)):
+        taken += count
+        assert taken < 1_000_000
+    assert taken > 0
+    assert b"you said: hello" in processor.read_output()
+    assert len(processor.watch()) == 1, "the tty is kept although it takes nothing"
+    end(processor, claim)
+
+
+@pytest.mark.parametrize("crashes", [False, True])
+def test_gone_with_the_firmware(m4, crashes):
+    processor, claim = m4.running(TALKS, console="rpmsg")
+    output = hear(processor, b"hello\n> ", type_in(processor, b"hello\n"))
+    if crashes:
+        m4.set("device/crash", "watchdog")
+        wait_for(lambda: m4.get("state") == "crashed")
+        assert processor.state().crashed
+    processor.stop()
+    assert rpmsg_tty("", m4.sys) == ""
+    assert processor.read_output() == b"" and processor.write_input(b"x") == 0
+    assert processor.watch() == () and b"you said: hello" in output
+    processor.release(claim)
+    assert processor.remarks() == []
+
+
+def test_back_after_recovery(m4):
+    processor, claim = m4.running(TALKS, console="rpmsg", recovery="kernel")
+    for times in range(3):
+        text = b"life %d\n" % times
+        hear(processor, b"you said: " + text, type_in(processor, text))
+        m4.set("device/crash", "watchdog")
+        wait_for(lambda: processor.read_output() == b"" and not processor.watch())
+    hear(processor, b"you said: again", type_in(processor, b"again\n"))
+    end(processor, claim)
+
+
+def test_last_words_before_a_core_dump(m4):
+    processor, claim = m4.running(TALKS, console="rpmsg", coredump="enabled")
+    hear(processor, b"> ", type_in(processor, b"\n"))
+    assert processor.write_input(b"farewell\n") == 9
+    time.sleep(0.1)
+    m4.set("device/crash", "fatal")
+    wait_for(lambda: m4.get("state") == "crashed")
+    assert "core dump" in processor.ending().reason
+    assert b"you said: farewell" in processor.read_output()
+    processor.release(claim)
+
+
+def test_driver_removed(m4):
+    processor, claim = m4.running(TALKS, console="rpmsg")
+    hear(processor, b"hello\n> ", type_in(processor, b"hello\n"))
+    m4.rebind()
+    assert processor.state() == "deleted"
+    assert processor.read_output() == b"" and processor.watch() == ()
+    processor.release(claim)
+
+
+def test_quick_ends(m4):
+    for pause in [0, 0.001, 0.003, 0.01, 0.03] * 4:
+        processor, claim = m4.running(TALKS, console="rpmsg")
+        processor.write_input(b"hello\n")
+        time.sleep(pause)
+        end(processor, claim)
+        assert rpmsg_tty("", m4.sys) == ""
+
+
+def test_firmware_without_one_is_remarked_on_once(m4):
+    processor, claim = m4.running(PLAIN, console="rpmsg")
+    remarks = []
+    until = time.monotonic() + 7
+    while time.monotonic() < until:
+        assert processor.read_output() == b"" and processor.write_input(b"x") == 0
+        remarks += processor.remarks()
+        time.sleep(0.1)
+    (remark,) = remarks
+    assert remark.startswith("no console of m4: its firmware announces none")
+    end(processor, claim)
