@@ -25,6 +25,9 @@ processors:
     memory: *memory
     boot: detached
 """
+ATTACHED = """\
+  - {name: m7, core: cortex-m3, machine: mps2-an385, memory: *memory, boot: attached}
+"""
 
 
 class Simulator:

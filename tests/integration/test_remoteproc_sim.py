@@ -13,7 +13,7 @@ import pytest
 from tests.kernel_table import images
 from tests.kernel_table import run as table
 from tests.kernel_table.rows import ROWS
-from tests.simulator import BOARD, CHECKOUT, PROGRAM, Simulator
+from tests.simulator import ATTACHED, BOARD, CHECKOUT, PROGRAM, Simulator
 from tests.unit.sim.helpers import alive
 
 pytestmark = [
@@ -21,10 +21,6 @@ pytestmark = [
         os.getuid() != 0 or not os.path.exists("/dev/fuse"), reason="needs root and /dev/fuse"
     ),
 ]
-
-ATTACHED = """\
-  - {name: m7, core: cortex-m3, machine: mps2-an385, memory: *memory, boot: attached}
-"""
 
 SHELL = """
 set -eu
