@@ -99,6 +99,8 @@ def _read(path: str, values: Settings) -> Settings:
     for key in ("tree", "firmware-directory", "run-directory"):
         if key in keys:
             changes[key.replace("-", "_")] = os.path.join(base, keys[key].text())
+    if "tree" in keys and not os.path.isdir(changes["tree"]):
+        keys["tree"].fail(f"tree {changes['tree']} is no directory", "name where /sys is found")
     if "processors" in keys:
         changes["policies"] = {
             name: _policy(value) for name, value in keys["processors"].pairs().items()

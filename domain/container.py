@@ -52,7 +52,7 @@ _HINTS: Mapping[tuple[Operation, Status], str] = {
     (Operation.DELETE, Status.CREATED): "kill it first, or delete --force",
     (Operation.DELETE, Status.RUNNING): "kill it first, or delete --force",
     (Operation.DELETE, Status.PAUSED): "kill it first, or delete --force",
-    (Operation.KILL, Status.STOPPED): "it has ended already; delete it",
+    (Operation.KILL, Status.STOPPED): "delete it",
 }
 
 

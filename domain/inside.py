@@ -54,8 +54,8 @@ def answer(
     listing = "".join(f"  {each:16}{what}\n" for each, what in COMMANDS.items())
     if name == "help":
         return Reply(0, listing.encode())
-    shown = ascii(words[0]) if words else "no command"
-    return Reply(UNKNOWN, f"firmware has no program {shown}; there are\n{listing}".encode())
+    problem = f"firmware has no program {words[0]!a}" if words else "no command is given"
+    return Reply(UNKNOWN, f"{problem}; there are\n{listing}".encode())
 
 
 def _unshelled(words: Sequence[str]) -> Sequence[str]:

@@ -6,14 +6,19 @@ from domain.errors import InvalidRequest, NotFound
 from domain.processor import ProcessorInfo
 
 
+def no_processors() -> NotFound:
+    """Return the error of a board without any."""
+    return NotFound(
+        "this board has no remote processors",
+        hint="load the kernel's remoteproc driver, or configure `backend: sim`",
+    )
+
+
 def choose(processors: list[ProcessorInfo], wanted: str) -> ProcessorInfo:
     """Return the processor of that name or device, or the only one there is."""
     there = ", ".join(f"{p.name} ({p.device})" for p in processors) or "none"
     if not processors:
-        raise NotFound(
-            "this board has no remote processors",
-            hint="load the kernel's remoteproc driver, or configure `backend: sim`",
-        )
+        raise no_processors()
     if not wanted:
         if len(processors) == 1:
             return processors[0]

@@ -89,15 +89,15 @@ def _load(path: str) -> Any:
     except OSError as error:
         raise InvalidRequest(f"cannot read {path}: {error.strerror}") from error
     if len(data) > _LIMIT:
-        raise InvalidRequest(f"{path}: is larger than {_LIMIT >> 20} MiB")
+        raise InvalidRequest(f"{path} is larger than {_LIMIT >> 20} MiB")
     try:
         return json.loads(data)
     except RecursionError:
-        raise InvalidRequest(f"{path}: is nested too deeply") from None
+        raise InvalidRequest(f"{path} is nested too deeply") from None
     except UnicodeDecodeError as error:
-        raise InvalidRequest(f"{path}: is not UTF-8 text") from error
+        raise InvalidRequest(f"{path} is not UTF-8 text") from error
     except ValueError as error:
-        raise InvalidRequest(f"{path}: is not JSON: {error}") from error
+        raise InvalidRequest(f"{path} is not JSON: {error}") from error
 
 
 def _open(path: str, flags: int) -> int:

@@ -34,7 +34,9 @@ def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.option("--config", metavar="FILE", help="Configuration (default: /etc/remoteproc-runtime).")
+@click.option(
+    "--config", metavar="FILE", help="Configuration (default: /etc/remoteproc-runtime/config.yaml)."
+)
 @click.option("--root", metavar="DIR", help="Where the state of containers is kept.")
 @click.option("--log", metavar="FILE", help="Append errors to this file, too.")
 @click.option("--log-format", type=click.Choice(LOG_FORMATS), default="text")

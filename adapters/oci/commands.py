@@ -6,8 +6,9 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from adapters.oci.report import LogTarget
+from adapters.oci.report import PROGRAM, LogTarget
 from domain.lifecycle import CreateRequest, Lifecycle
+from domain.selection import no_processors
 
 
 class Context:
@@ -244,6 +245,8 @@ def processors(context: Context, form: str) -> None:
         _show(render.as_json([render.processor(row) for row in rows]))
     else:
         _show(render.processors(rows))
+        if not rows:
+            print(f"{PROGRAM}: {no_processors()}", file=sys.stderr)
 
 
 def _show(text: str) -> None:

@@ -72,6 +72,9 @@ def _of_click(error: BaseException) -> Outcome | None:
         return None
     if isinstance(error, click.exceptions.Exit):
         return Outcome(error.exit_code)
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        sys.stderr.write(f"{error.format_message()}\n")
+        return Outcome(error.exit_code)
     if isinstance(error, click.ClickException):
         return Outcome(error.exit_code, error.format_message())
     return Outcome(INTERRUPTED, "interrupted") if isinstance(error, click.Abort) else None

@@ -9,10 +9,12 @@ from typing import Any
 
 from adapters.sim.board import BoardSpec
 from adapters.sim.presence import look
-from adapters.sim.processor import SimProcessor, open_processor
+from adapters.sim.processor import SimProcessor, first_state, open_processor
 from domain.annotations import Wishes
-from domain.errors import NotFound
-from domain.processor import OFFLINE, ProcessorInfo, ProcessorState
+from domain.errors import NotFound, Unsupported
+from domain.processor import ProcessorInfo, ProcessorState
+
+_USUAL = Wishes()
 
 
 class SimBoard:
@@ -28,7 +30,7 @@ class SimBoard:
         found = []
         for device, spec in self._processors.items():
             record = look(os.path.join(self._directory, device))
-            state = ProcessorState(record.get("state", OFFLINE))
+            state = ProcessorState(record.get("state", first_state(spec)))
             firmware = str(record.get("firmware", f"rproc-{spec.name}-fw"))
             note = f"simulated: {spec.core} on {spec.machine}"
             found.append(ProcessorInfo(spec.name, device, state, firmware, note))
@@ -38,13 +40,25 @@ class SimBoard:
         """Open one by `remoteprocN`. Raises NotFound."""
         return open_processor(self.describe(device, wishes))
 
-    def describe(self, device: str, wishes: Wishes) -> dict[str, Any]:  # noqa: ARG002 -- none apply
-        """Return what `open_processor` takes, JSON-able. Raises NotFound."""
+    def describe(self, device: str, wishes: Wishes) -> dict[str, Any]:
+        """Return what `open_processor` takes, JSON-able. Raises NotFound, Unsupported."""
         if device not in self._processors:
             known = ", ".join(f"{d} ({s.name})" for d, s in self._processors.items())
             raise NotFound(f"the board has no processor {device}", hint=f"it has {known}")
-        spec = self._processors[device].to_json()
-        return {"spec": spec, "device": device, "directory": self._directory}
+        spec = self._processors[device]
+        if wishes.attached:
+            raise Unsupported(
+                f"there is nothing to {wishes.attached} on processor {spec.name}: behind a boot "
+                "loader's core of backend sim there is no firmware",
+                hint="leave out remoteproc.attached, or use remoteproc-sim and backend sysfs",
+            )
+        idle = [
+            f"{spec.name} is simulated: remoteproc.{wish} = {getattr(wishes, wish)} has no effect"
+            for wish in ("console", "recovery", "coredump")
+            if getattr(wishes, wish) != getattr(_USUAL, wish)
+        ]
+        place = {"device": device, "directory": self._directory}
+        return {"spec": spec.to_json(), **place, "remarks": idle}
 
     def give_back(self, device: str, claim: Mapping[str, str]) -> None:
         """Undo what a dead owner claimed: of a processor that is no more, nothing is left."""

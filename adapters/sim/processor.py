@@ -19,7 +19,7 @@ from adapters.sim.spec import ProcessorSpec
 from adapters.sim.trace import Traces
 from domain.errors import HostFault, ProcessorFault, fault
 from domain.firmware import FirmwareImage
-from domain.processor import OFFLINE, RUNNING, SUSPENDED, Ending, ProcessorState
+from domain.processor import ATTACHED, DETACHED, OFFLINE, RUNNING, SUSPENDED, Ending, ProcessorState
 
 _LONGEST_NAME = 255
 
@@ -27,16 +27,28 @@ _LONGEST_NAME = 255
 def open_processor(description: Mapping[str, Any]) -> SimProcessor:
     """Open what `SimBoard.describe` described: no board file is read."""
     spec = ProcessorSpec.from_json(description["spec"])
-    return SimProcessor(spec, str(description["device"]), str(description["directory"]))
+    device, directory = str(description["device"]), str(description["directory"])
+    return SimProcessor(spec, device, directory, description["remarks"])
+
+
+def first_state(spec: ProcessorSpec) -> ProcessorState:
+    """Return the state that the boot loader leaves a processor in."""
+    return OFFLINE if spec.boot == "off" else ProcessorState(spec.boot)
 
 
 class SimProcessor:
-    """Implements domain.ports.Processor. `directory` is where the board's users meet."""
+    """Implements domain.ports.Processor. `directory` is where the board's users meet.
 
-    def __init__(self, spec: ProcessorSpec, device: str, directory: str) -> None:
+    `remarks` is what operators should know beforehand.
+    """
+
+    def __init__(
+        self, spec: ProcessorSpec, device: str, directory: str, remarks: Sequence[str] = ()
+    ) -> None:
         self.name = spec.name
         self.device = device
         self._spec = spec
+        self._remarks = remarks
         self._rproc = RemoteProc(spec, self._find)
         self._rproc.recovery = False  # a crash ends the container; the engine restarts it
         self._traces = Traces((), self._rproc.read_trace)
@@ -51,7 +63,7 @@ class SimProcessor:
     def state(self) -> ProcessorState:
         """Return the state now, whichever process runs it."""
         if not self._presence.held:
-            return ProcessorState(look(self._presence.path).get("state", OFFLINE))
+            return ProcessorState(look(self._presence.path).get("state", first_state(self._spec)))
         self._rproc.poll()
         self._tell()
         self._reported = self._state()
@@ -100,7 +112,7 @@ class SimProcessor:
         if self._presence.held:
             if self._claim not in ({}, claim):
                 return  # what runs here is not what the caller means
-            if self._state() != OFFLINE:
+            if self._state() not in (OFFLINE, DETACHED, ATTACHED):
                 self.stop()
             self._claim = {}
             self._presence.drop()
@@ -159,8 +171,9 @@ class SimProcessor:
         return (machine.console.read() if machine else b"") + self._traces.read()
 
     def remarks(self) -> Sequence[str]:
-        """Return nothing: endings say it all."""
-        return ()
+        """Return what was known beforehand: of all else endings say it all."""
+        found, self._remarks = self._remarks, ()
+        return found
 
     def write_input(self, data: bytes) -> int:
         """Feed the UART; taken and forgotten where nobody reads."""

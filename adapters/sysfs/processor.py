@@ -139,8 +139,10 @@ class SysfsProcessor:
         self._executing = True
         if self._wishes.console != "trace" or self._traces.open():
             return
-        if not os.access(self._debug, os.R_OK | os.X_OK):
-            self._remarks.append(f"no output of {self._name}: {self._debug} cannot be read")
+        why = f"{self._debug} cannot be read"
+        if os.access(self._debug, os.R_OK | os.X_OK):
+            why = "its firmware has no trace buffer"
+        self._remarks.append(f"no output of {self._name}: {why}")
 
     def stop(self) -> None:
         """Stop, or detach from what was only kept."""

@@ -1,9 +1,11 @@
 """Proves that wrong operations are refused in one line, with exit code 1, and change nothing."""
 
 import os
+import subprocess
 
 import pytest
 
+from features.benches.host import PROGRAMS
 from tests.integration.snapshot import refused, snapshot
 
 
@@ -129,3 +131,31 @@ def test_a_reader_that_has_gone_is_no_trouble(bench):
     finally:
         os.close(writer)
     assert outcome.code == 1 and outcome.err == ""
+
+
+def called(*words):
+    command = [f"{PROGRAMS}/remoteproc-runtime", *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=30)
+
+
+def test_no_command_shows_what_there_is():
+    done = called()
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("Usage: remoteproc-runtime") and "\n  create " in done.stderr
+
+
+def test_no_processors_are_told_with_what_to_do(tmp_path):
+    config = tmp_path / "config.yaml"
+    config.write_text(f"tree: {tmp_path}\nrun-directory: run\n")
+    done = called("--config", str(config), "processors")
+    assert done.returncode == 0 and done.stdout.startswith("NAME")
+    assert "no remote processors; load the kernel's remoteproc driver" in done.stderr
+    assert called("--config", str(config), "processors", "--format", "json").stderr == ""
+
+
+def test_a_tree_that_is_not_there(tmp_path):
+    config = tmp_path / "config.yaml"
+    config.write_text("backend: sysfs\ntree: nowhere\n")
+    done = called("--config", str(config), "processors")
+    assert done.returncode == 1
+    assert f"{config}:2: tree {tmp_path}/nowhere is no directory" in done.stderr

@@ -21,7 +21,7 @@ from domain.inside import COMMANDS
         (["help"], 0, "resource-table"),
         (["sh"], 127, "firmware has no program 'sh'"),
         (["sh", "-c", "rm -rf /"], 127, "firmware has no program 'rm'"),
-        ([], 127, "firmware has no program no command"),
+        ([], 127, "no command is given"),
         (["--help"], 127, "firmware has no program '--help'"),
     ],
 )

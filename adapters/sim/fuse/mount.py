@@ -65,7 +65,8 @@ def _load_fuse() -> ModuleType:
         mfusepy = importlib.import_module("mfusepy")
     except ImportError as error:
         raise HostFault(
-            f"mfusepy cannot be imported: {error}", hint="pip install 'remoteproc-runtime[sim]'"
+            f"mfusepy cannot be imported: {error}",
+            hint="install it: pip install '.[sim]' in the checkout",
         ) from error
     except OSError as error:
         raise HostFault(

@@ -13,10 +13,11 @@ import pytest
 
 from adapters.sysfs.console import rpmsg_tty
 from tests.elves import FLASH, elf, resource_table, vdev
-from tests.unit.sysfs.test_kernel import PLAIN, RAM, Bench, wait_for
 
 if not os.path.isdir("/sys/bus/rpmsg/drivers/rpmsg_tty"):
     pytest.skip("needs a kernel with rpmsg_tty", allow_module_level=True)
+
+from tests.unit.sysfs.test_kernel import PLAIN, RAM, Bench, wait_for
 
 RING = (0xFFFF_FFFF, 16, 16)  # anywhere, alignment, buffers
 TALKS = elf([FLASH, RAM], table=resource_table(vdev(RING, RING)))
