@@ -1,4 +1,4 @@
-@promise-1 @before-any-kernel
+@promise-1
 Feature: DEP002 Choose a processor
   The processor may be left unnamed only where there is no choice, and whoever has to choose is told what there is.
 
@@ -10,7 +10,7 @@ Feature: DEP002 Choose a processor
     Then it succeeds
     And m4 runs pump
 
-  @needs-boards-of-any-kind
+  @before-any-kernel @needs-boards-of-any-kind
   Scenario: On a board with several processors one has to be named
     Given a board with the processors m4, m7 and dsp
     And an image whose firmware prints and runs on
@@ -19,7 +19,7 @@ Feature: DEP002 Choose a processor
     And the refusal names m4, m7, dsp and remoteproc.name
     And pump does not exist
 
-  @needs-boards-of-any-kind
+  @before-any-kernel @needs-boards-of-any-kind
   Scenario: A processor that the board does not have
     Given a board with the processors m4 and m7
     And an image whose firmware prints and runs on
@@ -28,7 +28,7 @@ Feature: DEP002 Choose a processor
     And the refusal names m4 and m7
     And pump does not exist
 
-  @needs-boards-of-any-kind @not-on-sim:a-simulated-board-has-at-least-one-processor
+  @before-any-kernel @needs-boards-of-any-kind @not-on-sim:a-simulated-board-has-at-least-one-processor
   Scenario: A board without processors
     Given a board without processors
     And an image whose firmware prints and runs on

@@ -14,9 +14,9 @@ Feature: DEP003 Refuse firmware that does not fit
     And m3-0 is off
 
     Examples:
-      | defect                               | reason       |
-      | is no ELF file                       | ELF          |
-      | is cut off                           | is cut off   |
+      | defect                               | reason             |
+      | is no ELF file                       | is not an ELF file |
+      | is cut off                           | is cut off         |
 
   @needs-knowledge-of-the-core
   Scenario Outline: Where the core is known, firmware that <defect>
@@ -26,9 +26,9 @@ Feature: DEP003 Refuse firmware that does not fit
     And pump does not exist
 
     Examples:
-      | defect                               | reason       |
-      | is made for a RISC-V core            | RISC-V       |
-      | lies outside the processor's memory  | memory       |
+      | defect                               | reason                                     |
+      | is made for a RISC-V core            | is 32-bit RISC-V code                      |
+      | lies outside the processor's memory  | which is not inside the processor's memory |
 
   @needs-firmware-by-the-kernel's-rules
   Scenario: Where only the driver knows the core, the start is refused

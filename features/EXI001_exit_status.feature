@@ -85,22 +85,26 @@ Feature: EXI001 Exit status means something
     And m3-0 runs pump
 
   @spec:runtime.md#kill
+  Scenario: A created container can be stopped
+    Given the container pump was created for m3-0
+    When the operator stops pump
+    Then it succeeds
+    And pump has ended with status 0
+    And m3-0 is off
+
+  @spec:runtime.md#kill
   Scenario: A created container can be killed
     Given the container pump was created for m3-0
     When the operator kills pump
     Then it succeeds
     And pump has ended with status 137
 
-  Scenario Outline: In the foreground, the command ends as firmware that <behaviour> does
-    Given an image whose firmware <behaviour>
+  Scenario: In the foreground, the command ends as its firmware does
+    Given an image whose firmware crashes
     When the operator runs the image on m3-0 in the foreground as pump
-    Then it ends with exit status <status>
+    Then it ends with exit status 139
     And pump does not exist
     And m3-0 is off
-
-    Examples:
-      | behaviour              | status |
-      | crashes                | 139    |
 
   @needs-exit-codes
   Scenario Outline: In the foreground, the command ends with the exit code of firmware that <behaviour>

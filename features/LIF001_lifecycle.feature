@@ -49,7 +49,12 @@ Feature: LIF001 Lifecycle
 
   @spec:runtime.md#state
   Scenario: A container that does not exist has no state
-    When the operator stops pump
+    When the operator asks for the state of pump
+    Then it is refused: "container pump does not exist"
+
+  @spec:runtime.md#kill
+  Scenario: A container that does not exist is not killed
+    When the operator kills pump
     Then it is refused: "container pump does not exist"
 
   @spec:runtime.md#delete

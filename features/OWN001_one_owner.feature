@@ -13,7 +13,7 @@ Feature: OWN001 One owner
     And m3-0 runs pump
     And the status of fan is created
 
-  Scenario: Of two starts at the same time one succeeds
+  Scenario: Of several starts at the same time one succeeds
     Given the container pump was created for m3-0
     And the container fan was created for m3-0
     And the container lamp was created for m3-0
@@ -39,7 +39,7 @@ Feature: OWN001 One owner
     And the container pump was created for m3-0
     When the operator starts pump
     Then it is refused: "processor m3-0 is running, and no container of ours runs there"
-    And the refusal names whoever started it
+    And the refusal says: "whoever started it must stop it first"
     And m3-0 is left running
 
   @needs-strangers

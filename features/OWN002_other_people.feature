@@ -16,7 +16,7 @@ Feature: OWN002 Other people's hands on a processor
     And the status of pump is created
 
   @needs-late-strangers
-  Scenario: Somebody starts what runs already
+  Scenario: A second start by hand does not keep the container from stopping its processor
     Given the container pump runs on m3-0
     And somebody started m3-0 by hand
     When the operator stops pump

@@ -51,7 +51,7 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     for line in (
-        "promise(number): the design's promise that a scenario is part of",
+        "promise(number): the promise of features/README.md that a scenario is part of",
         "spec(anchor): the runtime-spec's requirement that a scenario proves",
         "needs(ability): what a bench must be able to do for a scenario",
         "before_any_kernel: settled before any kernel or processor comes into play",

@@ -74,6 +74,11 @@ def look(world, container):
     world.shown = world.outcome.out
 
 
+@when(parsers.parse("the operator asks for the state of {container}"))
+def ask_state(world, container):
+    world.outcome = world.bench.command("state", container)
+
+
 @when("the operator lists the containers")
 def list_containers(world):
     world.outcome = world.succeed(world.bench.command("list"))
