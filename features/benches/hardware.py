@@ -37,10 +37,15 @@ class HardwareBench(TreeBench):
             raise pytest.UsageError(f"--firmware {firmware}: there is no such file")
         cls.processors, cls.firmware, cls.prints = processors, os.path.abspath(firmware), prints
         bench = cls.__new__(cls)
-        bench.tree = "/"
+        bench.tree = ""  # messages name paths with one slash
         for name in processors:
             try:
                 state = bench.read(f"={name}", "state")
+            except FileNotFoundError:
+                raise pytest.UsageError(
+                    f"--processor {name}: /sys/class/remoteproc does not exist: "
+                    "no remoteproc driver is loaded on this machine"
+                ) from None
             except LookupError as error:
                 raise pytest.UsageError(f"--processor {name}: {error}") from None
             if state != "offline":
