@@ -91,7 +91,7 @@ def fault(what: str, error: OSError, hint: str = "") -> HostFault:
 
 
 _HINTS = {
-    _errno.EACCES: "check its owner and mode, and those of its directory",
+    _errno.EACCES: "run as root, or check the owner and mode of what is named",
     _errno.ENOSPC: "free some space and try again",
     _errno.EROFS: "choose a directory on a writable file system",
 }

@@ -18,7 +18,7 @@ from adapters.containerd.logger import Logger
 from domain.errors import InvalidRequest, fault
 from domain.ports import Stdio
 
-_READER_WITHIN = 0.5  # seconds; engines begin to open their end before they ask for ours
+_READER_WITHIN = 0.25  # seconds; engines begin to open their end before they ask for ours
 
 
 class TaskIO:
@@ -36,6 +36,7 @@ class TaskIO:
         self.stdio = Stdio()
         self._given: list[int] = []
         self._kept: list[int] = []
+        self._fifos: list[str] = []
         self._stdin_writer = -1
         self._logger: Logger | None = None
 
@@ -76,6 +77,7 @@ class TaskIO:
             raise InvalidRequest(f"output {name!r} is of an unknown kind", hint="use file, binary")
         if not _is_fifo(name):
             return self._give(name or os.devnull, os.O_WRONLY | os.O_APPEND)
+        self._fifos.append(name)
         first = _when_read(name)
         try:
             self._kept.append(_open(name, os.O_RDONLY | os.O_NONBLOCK))
@@ -101,6 +103,9 @@ class TaskIO:
     def close(self) -> None:
         """Close everything; safe to repeat."""
         self.close_stdin()
+        while self._fifos:  # a client that opened its end after the last writer's waits there
+            with contextlib.suppress(OSError):
+                os.close(os.open(self._fifos.pop(), os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC))
         _close_all(self._given)
         _close_all(self._kept)
         if self._logger is not None:

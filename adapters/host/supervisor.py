@@ -188,7 +188,7 @@ class Supervisor:
             self._read_rest()
         try:
             self._tenure.end()
-        except RemoteprocError as error:
+        except Exception as error:  # what is to be undone stays on record
             self._output.remark(f"cannot give {self._processor.name} back: {error}")
         # Readers get the last words before anyone is told of the end.
         self._output.flush(_LINGER)

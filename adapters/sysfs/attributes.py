@@ -18,7 +18,10 @@ UNKNOWN = ProcessorState("unknown")
 
 _LIMIT = 4096  # bytes; sysfs gives no more
 _SHOWN = 200  # characters of a value; names of files have fewer
-_GONE = (errno.ENODEV, errno.ENXIO, errno.ENOENT, errno.ENOTDIR)
+_GONE = (
+    *(errno.ENODEV, errno.ENXIO, errno.ENOENT, errno.ENOTDIR),
+    *(errno.ENOTCONN, errno.ECONNABORTED),  # of a simulated board whose simulator has died
+)
 
 
 class Attributes:

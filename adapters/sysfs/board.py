@@ -83,7 +83,8 @@ class SysfsBoard:
 
     def give_back(self, device: str, claim: Claim) -> None:
         """Undo what a dead owner claimed; of a processor that has gone, its file is left."""
-        open_processor(self._describe(device, Wishes())).release(claim)
+        if _DEVICE.fullmatch(device):
+            open_processor(self._describe(device, Wishes())).release(claim)
 
     def _describe(self, device: str, wishes: Wishes) -> Mapping[str, Any]:
         name = self._attributes(device).shown("name")

@@ -9,6 +9,7 @@ import time
 from domain.errors import reason
 
 _CHUNK = 1 << 16
+_REST = 1 << 20  # bytes
 _SEARCH_PAUSE = 0.5  # seconds between looks for a tty that is not there yet
 _EAGER = 20  # looks before that pause sets in
 _PATIENCE = 5.0  # seconds without a tty before that is worth a remark
@@ -89,8 +90,11 @@ class TtyConsole:
         return self._trouble
 
     def rest(self) -> bytes:
-        """Return all that has come in, if the tty is open: the firmware says no more."""
-        return b"".join(iter(self.read, b"")) if self._descriptor >= 0 else b""
+        """Return what has come in, if the tty is open; somebody may never cease to talk there."""
+        found = b""
+        while self._descriptor >= 0 and len(found) < _REST and (data := self.read()):
+            found += data
+        return found
 
     def read(self) -> bytes:
         """Return what has come in."""

@@ -39,6 +39,11 @@ class KernelLog:
         except OSError:
             self.close()
 
+    @property
+    def listening(self) -> bool:
+        """Whether `news` can have any."""
+        return self._descriptor >= 0
+
     def close(self) -> None:
         """Stop listening; what comes later is lost."""
         descriptor, self._descriptor = self._descriptor, -1

@@ -25,6 +25,7 @@ from domain.ports import Claim
 from domain.processor import DELETED, DETACHED, OFFLINE, RUNNING, Ending, ProcessorState
 
 _RECOVERY_WITHIN = 5.0  # seconds in which the kernel must have recovered from a crash
+_NOT_US = "it ended by itself, or somebody else stopped it"
 _NO_PAUSE = "the kernel has no way to freeze a processor"
 _BOOT_LOADER = ("attached", "detached")
 
@@ -71,6 +72,7 @@ class SysfsProcessor:
         self._rest = b""  # output from before a restart whose output is not the container's
         self._remarks: list[str] = []
         self._executing = False
+        self._crashing = False  # by the kernel's log, and not recovered since
         self._faltered = 0.0  # since when the kernel has been recovering
         self._dump_until = 0.0  # how long to look for a core dump that comes of recovery
 
@@ -180,6 +182,8 @@ class SysfsProcessor:
         if not state.ended or state == DELETED:
             self._faltered = 0.0
             return state
+        if self._log.listening and not self._crashing:
+            return state  # an end like any other: the log tells of each crash before the state
         if not self._faltered and self._attributes.exact("recovery") == "enabled":
             self._faltered = time.monotonic()
             if self._faltered > self._dump_until:  # the kernel's log does not tell of it
@@ -194,8 +198,12 @@ class SysfsProcessor:
         return state.startable or (self._wishes.attached != "" and state in _BOOT_LOADER)
 
     def _note_recovery(self) -> None:
-        if kind := crash_type(self._log.news()):
-            self._recovering(f": {kind}")
+        for line in self._log.news():
+            if kind := crash_type([line]):
+                self._crashing = True
+                self._recovering(f": {kind}")
+            elif line.endswith((" is now up", " is now attached")):
+                self._crashing = False
         if self._wishes.coredump == "enabled" and time.monotonic() < self._dump_until:
             self._remarks += self._coredumps.save(self._container)
 
@@ -217,7 +225,7 @@ class SysfsProcessor:
         if state.crashed or why:
             return Ending(crashed=True, reason=why)
         stopped = any(line.startswith("stopped remote processor ") for line in news)
-        return Ending(crashed=False, reason="somebody else stopped it" if stopped else "")
+        return Ending(crashed=False, reason=_NOT_US if stopped else "")
 
     def _dump(self) -> str:
         """Get the core dump, which the kernel only makes when it recovers the processor.

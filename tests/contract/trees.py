@@ -93,6 +93,11 @@ class SimfsBench(TreeBench):
         path = f"{self._root}/sys/kernel/debug/remoteproc-sim/{device}/{step}_error"
         Path(path).write_text(word or "0")
 
+    def die(self) -> None:
+        """End as a machine that loses its power."""
+        self._simulator.process.kill()
+        self._simulator.process.wait()
+
     def close(self) -> None:
         self._simulator.__exit__()
 

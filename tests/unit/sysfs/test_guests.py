@@ -25,12 +25,15 @@ OURS = {
     "qemu": ["tests/unit/sysfs/test_kernel.py"],
     "uml": ["tests/unit/sysfs/test_kernel.py", "tests/unit/sysfs/test_rpmsg.py"],
 }
+CONTRACT = [
+    "tests/contract/test_processor.py",
+    "tests/contract/test_recovery.py",
+    "tests/contract/test_supervisors.py",
+]
 CONTRACTS = {
-    "qemu": ["tests/contract/test_processor.py", "tests/contract/test_supervisors.py"],
-    "uml": [
-        *("tests/contract/test_processor.py", "tests/contract/test_supervisors.py"),
-        "tests/contract/test_lifecycle_faults.py",  # each death takes seconds on the emulated one
-    ],
+    "qemu": CONTRACT,
+    # Each death takes seconds on the emulated one.
+    "uml": [*CONTRACT, "tests/contract/test_lifecycle_faults.py"],
 }
 
 
