@@ -4,7 +4,7 @@ backend: sysfs                # the default: processors of the running kernel; o
 board: quad                   # sim: a shipped board, or a board file relative to this one
 tree: /                       # sysfs: where /sys, /dev and /lib/firmware are found
 firmware-directory: /data/fw  # sysfs: instead of where the kernel is found to search
-run-directory: /run/...       # who owns which processor; the same for all engines of a machine
+run-directory: /run/...       # who owns which processor; the same for all engines of one user
 processors:                   # sysfs: what is special about one, by name or remoteprocN
   m4:
     resource-table: refuse    # of firmware without one: refuse, warn, ignore or auto

@@ -17,5 +17,5 @@ Feature: DRV001 Drivers can be removed
     And the container pump was created for m3-0
     And the driver of m3-0 was removed
     When the operator starts pump
-    Then it is refused: "processor m3-0 is deleted"
+    Then it is refused: "processor m3-0 has gone"
     And the status of pump is created

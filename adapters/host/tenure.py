@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from adapters.host.ownership import FileLease, FileOwnership
 from domain.container import Owner
-from domain.errors import Busy, RemoteprocError
+from domain.errors import Busy, NotFound, RemoteprocError
 from domain.firmware import FirmwareImage
 from domain.ports import Processor
+from domain.processor import DELETED
 
 
 class Tenure:
@@ -30,6 +31,10 @@ class Tenure:
                 lease.remember({})
             if not processor.vacant():
                 state = processor.state()
+                if state == DELETED:
+                    raise NotFound(
+                        f"processor {processor.name} has gone", hint="was its driver removed?"
+                    )
                 raise Busy(
                     f"processor {processor.name} is {state}, and no container of ours runs there",
                     hint="whoever started it must stop it first",
