@@ -19,12 +19,8 @@ def succeeds(world):
 
 
 @then(parsers.parse('it is refused: "{text}"'))
-def refused(world, text):
-    assert text in world.outcome.complaint
-
-
 @then(parsers.parse('the refusal says: "{text}"'))
-def refusal_says(world, text):
+def refused(world, text):
     assert text in world.outcome.complaint
 
 

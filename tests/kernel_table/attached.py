@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.kernel_table.steps import (
     CRASH,
     CRASHED,
+    CRASHED_FIRST,
     NO_RECOVERY,
     OFFLINE,
     RUNNING,
@@ -21,7 +22,6 @@ from tests.kernel_table.steps import (
 ATTACHED, DETACHED = (R("state", f"{s}\n") for s in ("attached", "detached"))
 DETACH, RECOVER = W("state", "detach"), W("recovery", "recover")
 BUSY = W("firmware", "ok.elf", "EBUSY")
-CRASHED_FIRST = (NO_RECOVERY, START, CRASH, UNTIL_CRASHED)
 A_WHILE = Step(("sleep", 0.5), "ok")
 
 

@@ -34,13 +34,11 @@ class Processor(Happenings):
         device = self.device = self.find()
         self.platform = os.path.basename(os.path.realpath(self.path("device")))
         self.driver = os.path.realpath(self.path("device/driver"))
+        for knob in ("start_error", "stop_error", "start_delay"):
+            self.op_fault(knob, "0")
         if self.simulated:
-            for knob in ("start_error", "stop_error", "start_delay"):
-                self.op_fault(knob, "0")
             self._write(f"{self.root}/sys/kernel/debug/remoteproc-sim/{device}/reset", b"1")
         else:
-            for knob in ("start_error", "stop_error", "start_delay"):
-                self.op_fault(knob, "0")
             for _ in range(10):  # a module that is in use goes on running when it is unbound
                 if answer(lambda: self.op_write("state", "stop")) == "EINVAL":
                     break

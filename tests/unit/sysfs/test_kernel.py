@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import glob
 import hashlib
@@ -18,6 +19,7 @@ from adapters.sysfs.processor import open_processor
 from domain.annotations import Wishes
 from domain.errors import ProcessorFault, WrongState
 from domain.firmware import FirmwareImage
+from tests.contract.children import kill
 from tests.elves import FLASH, Load, elf, resource_table, trace
 
 if not os.path.isdir("/sys/bus/platform/drivers/rproc_test"):
@@ -91,12 +93,19 @@ class Bench:
             self.set("firmware", f"rproc-{self.info.name}-fw")
 
 
-@pytest.fixture
-def m4(tmp_path):
-    bench = Bench("m4", tmp_path)
+@contextlib.contextmanager
+def fresh(name, place):
+    """A processor in its first state, and back in it afterwards."""
+    bench = Bench(name, place)
     bench.reset()
     yield bench
     bench.reset()
+
+
+@pytest.fixture
+def m4(tmp_path):
+    with fresh("m4", tmp_path) as bench:
+        yield bench
 
 
 @pytest.fixture
@@ -115,6 +124,11 @@ def wait_for(condition, seconds=10):
     while not condition():
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.02)
+
+
+def stops_by_itself(bench):
+    """As the kernel has promised to whoever held /dev/remoteprocN and was killed."""
+    wait_for(lambda: bench.get("state") == "offline", seconds=2)
 
 
 def published():
@@ -338,8 +352,7 @@ def test_another_process_releases_for_the_dead(m4):
         os.write(theirs, repr(dict(claim)).encode())
         signal.pause()
     claim = eval(os.read(ours, 4096).decode())
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
+    kill(child)
     if not os.path.exists(f"/dev/{m4.info.device}"):
         assert m4.get("state") == "running"
     m4.open().release(claim)
@@ -523,9 +536,8 @@ def test_kernel_stops_it_when_the_holder_is_killed(m4):
         signal.pause()
     wait_for(lambda: m4.get("state") == "running")
     time.sleep(0.1)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    wait_for(lambda: m4.get("state") == "offline", seconds=2)
+    kill(child)
+    stops_by_itself(m4)
 
 
 @pytest.mark.skipif(not glob.glob("/dev/remoteproc*"), reason="CONFIG_REMOTEPROC_CDEV")
@@ -560,9 +572,8 @@ def test_rival_does_not_take_the_kernels_promise_away(m4, tries):
             rival.start()
     rival.release(theirs)
     assert m4.get("state") == "running"
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    wait_for(lambda: m4.get("state") == "offline", seconds=2)
+    kill(child)
+    stops_by_itself(m4)
 
 
 @pytest.mark.skipif(not glob.glob("/dev/remoteproc*"), reason="CONFIG_REMOTEPROC_CDEV")
@@ -577,6 +588,5 @@ def test_release_of_another_claim_leaves_the_kernels_promise(m4):
         signal.pause()
     os.read(ours, 1)
     assert m4.get("state") == "running"
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    wait_for(lambda: m4.get("state") == "offline", seconds=2)
+    kill(child)
+    stops_by_itself(m4)

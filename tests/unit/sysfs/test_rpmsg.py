@@ -17,7 +17,7 @@ from tests.elves import FLASH, elf, resource_table, vdev
 if not os.path.isdir("/sys/bus/rpmsg/drivers/rpmsg_tty"):
     pytest.skip("needs a kernel with rpmsg_tty", allow_module_level=True)
 
-from tests.unit.sysfs.test_kernel import PLAIN, RAM, Bench, wait_for
+from tests.unit.sysfs.test_kernel import PLAIN, RAM, fresh, wait_for
 
 RING = (0xFFFF_FFFF, 16, 16)  # anywhere, alignment, buffers
 TALKS = elf([FLASH, RAM], table=resource_table(vdev(RING, RING)))
@@ -25,18 +25,14 @@ TALKS = elf([FLASH, RAM], table=resource_table(vdev(RING, RING)))
 
 @pytest.fixture
 def m4(tmp_path):
-    bench = Bench("m4", tmp_path)
-    bench.reset()
-    yield bench
-    bench.reset()
+    with fresh("m4", tmp_path) as bench:
+        yield bench
 
 
 @pytest.fixture
 def m7(tmp_path):
-    bench = Bench("m7", tmp_path)
-    bench.reset()
-    yield bench
-    bench.reset()
+    with fresh("m7", tmp_path) as bench:
+        yield bench
 
 
 def type_in(processor, data, seconds=5.0):
