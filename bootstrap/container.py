@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dependency_injector import containers, providers
 
-from adapters.host.staging import FirmwareStaging
-from adapters.host.store import DirectoryStore
-from adapters.host.supervisors import ProcessSupervisors
+from adapters.images.staging import FirmwareStaging
+from adapters.state.container_store import DirectoryStore
+from adapters.supervisor.supervisors import ProcessSupervisors
 from bootstrap import factories
 from bootstrap.direct import warn
 from bootstrap.settings import Settings
@@ -26,7 +26,7 @@ class Runtime(containers.DeclarativeContainer):
     board = providers.ThreadSafeSingleton(factories.make_board, settings)
     store = providers.ThreadSafeSingleton(DirectoryStore, settings.provided.root)
     source = providers.ThreadSafeSingleton(FirmwareStaging)
-    ownership = providers.ThreadSafeSingleton(factories.make_ownership, settings)
+    leases = providers.ThreadSafeSingleton(factories.make_leases, settings)
     supervisors = providers.ThreadSafeSingleton(
         ProcessSupervisors,
         settings.provided.root,
@@ -40,7 +40,7 @@ class Runtime(containers.DeclarativeContainer):
         board=board.provider,
         source=source,
         supervisors=supervisors,
-        ownership=ownership,
+        leases=leases,
         hooks=hooks,
         warn=warn,
     )

@@ -10,9 +10,9 @@ import functools
 import sys
 from collections.abc import Callable
 
-from adapters.host.staging import FirmwareStaging
-from adapters.host.store import DirectoryStore
-from adapters.host.supervisors import ProcessSupervisors
+from adapters.images.staging import FirmwareStaging
+from adapters.state.container_store import DirectoryStore
+from adapters.supervisor.supervisors import ProcessSupervisors
 from bootstrap import factories
 from bootstrap.settings import Settings
 from domain.lifecycle import Lifecycle
@@ -35,7 +35,7 @@ def lifecycle(settings: Settings, warn: Callable[[str], None] = warn) -> Lifecyc
             factories.supervisor_command(),
             factories.make_describe(settings, board),
         ),
-        ownership=factories.make_ownership(settings),
+        leases=factories.make_leases(settings),
         hooks=factories.make_hooks(),
         warn=warn,
     )

@@ -8,11 +8,11 @@ from binascii import crc32
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from adapters.host.hooks import LocalHooks
-from adapters.host.ownership import FileOwnership
-from adapters.host.sandbox import NoProcessor
+from adapters.isolation.hooks import LocalHooks
+from adapters.state.leases import FileLeases
+from adapters.supervisor.no_processor import NoProcessor
 from bootstrap.settings import Settings
-from domain.annotations import Wishes
+from domain.annotations import ProcessorOptions
 
 if TYPE_CHECKING:
     from domain.container import FirmwareContainer, Status
@@ -23,7 +23,7 @@ _PYTHON = (sys.executable, "-I", "-S", "-X", "utf8", "-c")
 _SOURCES = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _JOIN = (
     "import sys; sys.path.append(sys.argv[1]); del sys.argv[1];"
-    "import adapters.host.namespaces as n; n.main()"
+    "import adapters.isolation.namespaces as n; n.main()"
 )
 _SUPERVISE = "import sys; sys.path.append(sys.argv[1]); import bootstrap.supervise as s; s.main()"
 
@@ -62,16 +62,16 @@ def board_key(settings: Settings) -> str:
     return f"{settings.backend}-{crc32(os.fsencode(board_file(settings))):08x}"
 
 
-def make_ownership(settings: Settings) -> FileOwnership:
+def make_leases(settings: Settings) -> FileLeases:
     """Return who owns which processor of the configured board."""
-    return FileOwnership(f"{settings.run_directory}/owners", board_key(settings))
+    return FileLeases(f"{settings.run_directory}/owners", board_key(settings))
 
 
 def make_board(settings: Settings) -> Board:
     """Return the configured board. Raises what reading a board file raises."""
     if settings.backend == "sim":
-        from adapters.sim.backend import SimBoard
-        from adapters.sim.board import load_board
+        from adapters.sim.board_file import load_board
+        from adapters.sim.sim_board import SimBoard
 
         spec = load_board(settings.board, settings.base)
         return SimBoard(spec, f"{settings.run_directory}/boards")
@@ -84,24 +84,24 @@ def make_board(settings: Settings) -> Board:
 
 def make_describe(
     settings: Settings, board: Callable[[], Board]
-) -> Callable[[str, Wishes], Mapping[str, Any]]:
+) -> Callable[[str, ProcessorOptions], Mapping[str, Any]]:
     """Return the function that says, in JSON's types, how a supervisor opens a processor."""
 
-    def describe(device: str, wishes: Wishes) -> Mapping[str, Any]:
+    def open_args(device: str, options: ProcessorOptions) -> Mapping[str, Any]:
         return {  # a sandbox has no device
             "backend": settings.backend,
             "owners": f"{settings.run_directory}/owners",
             "board": board_key(settings),
-            "open": board().describe(device, wishes) if device else {},
+            "open": board().open_args(device, options) if device else {},
         }
 
-    return describe
+    return open_args
 
 
-def open_described(description: Mapping[str, Any]) -> tuple[Processor, FileOwnership]:
-    """Undo `describe`, in the supervisor."""
-    ownership = FileOwnership(description["owners"], description["board"])
-    return _open(description["backend"], description["open"]), ownership
+def open_from_args(description: Mapping[str, Any]) -> tuple[Processor, FileLeases]:
+    """Undo `open_args`, in the supervisor."""
+    leases = FileLeases(description["owners"], description["board"])
+    return _open(description["backend"], description["open"]), leases
 
 
 def _open(backend: str, description: Mapping[str, Any]) -> Processor:

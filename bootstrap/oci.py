@@ -6,10 +6,10 @@ import gc
 import os
 import sys
 
-from adapters.host.files import open_stdio
-from adapters.oci import quick
-from adapters.oci.commands import Context
-from adapters.oci.report import LogTarget, run
+from adapters.linux.files import open_stdio
+from adapters.oci import fast_args
+from adapters.oci.commands import CommandContext
+from adapters.oci.exit_codes import LogTarget, run
 from bootstrap.settings import load_settings
 from domain.lifecycle import Lifecycle
 
@@ -43,8 +43,8 @@ def main() -> None:
     _open_stdio()
     gc.disable()  # a short life with no cycles worth finding
     log = LogTarget()
-    call = quick.parse(sys.argv[1:])
-    context = Context(_by_hand if call else _by_container, log)
+    call = fast_args.parse(sys.argv[1:])
+    context = CommandContext(_by_hand if call else _by_container, log)
 
     def command() -> object:
         if call is not None:

@@ -22,11 +22,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from adapters.host.process import privileged
+from adapters.linux.process import privileged
 from domain.errors import InvalidRequest, NotFound
 
 if TYPE_CHECKING:
-    from adapters.marked import Marked
+    from adapters.config.yaml_node import YamlNode
 
 DEFAULT_FILE = "/etc/remoteproc-runtime/config.yaml"
 BACKENDS = ("sysfs", "sim")
@@ -74,7 +74,7 @@ def load_settings(config: str | None = None, root: str | None = None) -> Setting
 
 
 def _read(path: str, values: Settings) -> Settings:
-    from adapters.marked import compose
+    from adapters.config.yaml_node import compose
 
     try:
         with open(path, encoding="utf-8") as file:
@@ -111,12 +111,12 @@ def _read(path: str, values: Settings) -> Settings:
     return values
 
 
-def _policy(value: Marked) -> Mapping[str, Any]:
+def _policy(value: YamlNode) -> Mapping[str, Any]:
     keys = value.mapping(_POLICY, ())
     return {key.replace("-", "_"): _policy_value(key, found) for key, found in keys.items()}
 
 
-def _policy_value(key: str, value: Marked) -> Any:
+def _policy_value(key: str, value: YamlNode) -> Any:
     match key:
         case "resource-table":
             return value.choice(("auto", "refuse", "warn", "ignore"))

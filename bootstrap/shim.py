@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Callable
 
-from adapters.containerd.invocation import Invocation, parse
+from adapters.containerd.flags import ShimFlags, parse
 from domain.errors import RemoteprocError, reason
 
 TYPE_CHECKING = False  # typing's own takes time to import
@@ -45,12 +45,12 @@ def make_lifecycle(namespace: str, warn: Callable[[str], None]) -> Lifecycle:
 
 def serve() -> None:
     """Run the process that `start` leaves."""
-    from adapters.containerd import serving
+    from adapters.containerd import shim_server
 
     call = parse(sys.argv[2:])
     gc.collect()
     gc.freeze()  # what is loaded by now stays
-    serving.serve(call, lambda warn: make_lifecycle(call.namespace, warn))
+    shim_server.serve(call, lambda warn: make_lifecycle(call.namespace, warn))
     os._exit(0)
 
 
@@ -69,13 +69,13 @@ def main() -> None:
     os._exit(0)
 
 
-def _run(call: Invocation) -> bytes:
+def _run(call: ShimFlags) -> bytes:
     if call.action == "start":
-        from adapters.containerd.launch import start
+        from adapters.containerd.start import start
 
         return start(call, server_command())
     if call.action == "delete":
-        from adapters.containerd.cleanup import delete
+        from adapters.containerd.delete import delete
         from bootstrap.direct import warn
 
         return delete(call, make_lifecycle(call.namespace, warn))

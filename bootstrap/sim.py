@@ -28,7 +28,7 @@ def command(board: str, root: str) -> None:
 
     Stays in the foreground, says `ready` on stdout, and ends on SIGTERM or Ctrl-C.
     """
-    from adapters.sim.board import load_board
+    from adapters.sim.board_file import load_board
     from adapters.sim.fuse.mount import serve
     from adapters.sim.fuse.tree import names
 

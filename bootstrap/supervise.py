@@ -8,14 +8,14 @@ import socket
 import sys
 from typing import Any
 
-from adapters.host import wire
-from adapters.host.files import open_stdio
-from adapters.host.input import Input
-from adapters.host.output import Output
-from adapters.host.supervisor import Supervisor
-from adapters.host.supervisors import CREATOR
-from adapters.host.tenure import Tenure
-from bootstrap.factories import open_described
+from adapters.linux.files import open_stdio
+from adapters.supervisor import control_protocol
+from adapters.supervisor.console_input import Input
+from adapters.supervisor.output import Output
+from adapters.supervisor.session import ProcessorSession
+from adapters.supervisor.supervisor import Supervisor
+from adapters.supervisor.supervisors import CREATOR
+from bootstrap.factories import open_from_args
 from domain.container import Owner
 from domain.errors import RemoteprocError
 from domain.firmware import FirmwareImage
@@ -27,21 +27,21 @@ def main() -> None:
     creator.set_inheritable(False)
     _close_strangers()
     try:
-        order = json.loads(creator.recv(wire.LIMIT))
+        order = json.loads(creator.recv(control_protocol.LIMIT))
         if order["namespaces"]:
             _enter(order, creator)
         supervisor = _prepare(order, creator)
     except RemoteprocError as error:
-        creator.send(wire.encode(error))
+        creator.send(control_protocol.encode(error))
         sys.exit(1)
-    creator.send(wire.encode(None))
+    creator.send(control_protocol.encode(None))
     os._exit(supervisor.run())
 
 
 def _enter(order: dict[str, Any], creator: socket.socket) -> None:
     """Enter namespaces, going on as another process if need be."""
-    from adapters.host.namespaces import Entry
-    from domain.enclosure import Namespace
+    from adapters.isolation.namespaces import Entry
+    from domain.linux_config import Namespace
 
     home = (order["directory"], sys.prefix, sys.path[-1])
     entry = Entry([Namespace(*each) for each in order["namespaces"]], home)
@@ -54,7 +54,7 @@ def _prepare(order: dict[str, Any], creator: socket.socket) -> Supervisor:
     directory = os.open(order["directory"], os.O_RDONLY | os.O_DIRECTORY)
     os.umask(0o077)
     os.chdir("/")
-    processor, ownership = open_described(order["processor"])
+    processor, leases = open_from_args(order["processor"])
     terminal = order["terminal"]
     output = Output(directory, terminal=terminal)
     for text in order["warnings"]:
@@ -63,7 +63,7 @@ def _prepare(order: dict[str, Any], creator: socket.socket) -> Supervisor:
         firmware=FirmwareImage(**order["firmware"]) if order["firmware"] else None,
         stops=frozenset(order["stops"]),
         processor=processor,
-        tenure=Tenure(processor, ownership, Owner(order["id"], order["root"])),
+        session=ProcessorSession(processor, leases, Owner(order["id"], order["root"])),
         directory=directory,
         creator=creator,
         stdin=Input(0 if order["interactive"] else -1, terminal=terminal),

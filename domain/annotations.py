@@ -15,7 +15,7 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _TTY = re.compile(r"/dev/tty[0-9A-Za-z_]+")
 
 
-class Wishes(NamedTuple):
+class ProcessorOptions(NamedTuple):
     """What a container asks for. The defaults are what no annotation means.
 
     `name`: the processor, by its kernel name or as `remoteprocN`; `` for the only one.
@@ -54,7 +54,7 @@ def known() -> tuple[str, ...]:
     return tuple(_FIELDS)
 
 
-def read_annotations(annotations: Mapping[str, str]) -> Wishes:
+def read_annotations(annotations: Mapping[str, str]) -> ProcessorOptions:
     """Read those under our prefix. Raises InvalidRequest on an unknown key or a bad value.
 
     In a pod, whose annotations all its containers have, `remoteproc.name.CONTAINER` names the
@@ -77,10 +77,10 @@ def read_annotations(annotations: Mapping[str, str]) -> Wishes:
         found[_FIELDS[key]] = value
     if container and _NAME_OF + container in annotations:
         found["name"] = annotations[_NAME_OF + container]
-    return Wishes(**found)
+    return ProcessorOptions(**found)
 
 
-def without_ours(annotations: Mapping[str, str]) -> dict[str, str]:
+def drop_remoteproc_annotations(annotations: Mapping[str, str]) -> dict[str, str]:
     """Return those that are not under our prefix."""
     return {key: value for key, value in annotations.items() if not key.startswith(PREFIX)}
 

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
-from domain.enclosure import Enclosure
 from domain.errors import InvalidRequest, WrongState
 from domain.firmware import FirmwareImage
 from domain.hooks import Hook
+from domain.linux_config import LinuxConfig
 
-KILLED = 137
-CRASHED = 139
+EXIT_KILLED = 137
+EXIT_CRASHED = 139
 
 _ID = re.compile(r"[0-9A-Za-z_+.-]+")
 _ID_MAX = 200  # a file name has 255 bytes, and the store puts a mark before the id
@@ -75,9 +75,9 @@ class FirmwareContainer(NamedTuple):
     """A container as recorded, corrected by what is.
 
     `processor` and `device` are empty for a pod's sandbox, which has no firmware. `pid` and
-    `birth` (its start time in clock ticks since boot) name the supervisor beyond pid reuse.
+    `start_time` (its start time in clock ticks since boot) name the supervisor beyond pid reuse.
     Times are seconds since the epoch; `stop_signals` besides TERM and INT stop gracefully.
-    `hooks` and `enclosure` are those that the bundle asked for at creation.
+    `hooks` and `linux_config` are those that the bundle asked for at creation.
     """
 
     id: str
@@ -90,9 +90,9 @@ class FirmwareContainer(NamedTuple):
     rootfs: str = ""
     owner: int = 0
     hooks: Mapping[str, tuple[Hook, ...]] = {}
-    enclosure: Enclosure = Enclosure()
+    linux_config: LinuxConfig = LinuxConfig()
     pid: int = 0
-    birth: int = 0
+    start_time: int = 0
     started: float | None = None
     paused: bool = False
     exit: Exit | None = None

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from domain.arm import ArmArchitecture, read_attributes
 from domain.errors import FirmwareUnfit
-from domain.formats import looks_like
+from domain.file_magic import looks_like
 
 if TYPE_CHECKING:
     from mmap import mmap

@@ -84,7 +84,7 @@ class ProcessorFault(HostFault):
         return cls.cannot(verb, processor, why, errno=error.errno or 0, hint=hint)
 
 
-def fault(what: str, error: OSError, hint: str = "") -> HostFault:
+def host_fault(what: str, error: OSError, hint: str = "") -> HostFault:
     """Return the error of a failed system call; `what` is the first half of the line."""
     number = error.errno or 0
     return HostFault(f"{what}: {reason(error)}", errno=number, hint=hint or _HINTS.get(number, ""))

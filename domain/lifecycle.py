@@ -7,9 +7,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from domain.annotations import Wishes, read_annotations
-from domain.container import KILLED, Exit, FirmwareContainer, Operation, Status, check_id
-from domain.enclosure import Enclosure
+from domain.annotations import ProcessorOptions, read_annotations
+from domain.container import EXIT_KILLED, Exit, FirmwareContainer, Operation, Status, check_id
 from domain.errors import (
     Busy,
     FirmwareUnfit,
@@ -19,6 +18,7 @@ from domain.errors import (
     WrongState,
 )
 from domain.hooks import Hook, HookCalls
+from domain.linux_config import LinuxConfig
 from domain.processor import ProcessorInfo
 from domain.selection import choose
 from domain.signals import SIGKILL, stop_signals
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         ContainerStore,
         FirmwareSource,
         HookRunner,
-        Ownership,
+        Leases,
         Stdio,
         Supervisors,
     )
@@ -51,7 +51,7 @@ class CreateRequest(NamedTuple):
     entry: str
     annotations: Mapping[str, str]
     hooks: Mapping[str, tuple[Hook, ...]] = {}
-    enclosure: Enclosure = Enclosure()
+    linux_config: LinuxConfig = LinuxConfig()
     terminal: bool = False
     size: tuple[int, int] = (0, 0)
 
@@ -72,7 +72,7 @@ class Lifecycle:
         board: Callable[[], Board],
         source: FirmwareSource,
         supervisors: Supervisors,
-        ownership: Ownership,
+        leases: Leases,
         hooks: HookRunner,
         warn: Callable[[str], None],
         clock: Callable[[], float] = time.time,
@@ -81,7 +81,7 @@ class Lifecycle:
         self._board = board
         self._source = source
         self._supervisors = supervisors
-        self._ownership = ownership
+        self._leases = leases
         self._hooks = HookCalls(hooks, warn)
         self._warn = warn
         self._clock = clock
@@ -89,12 +89,12 @@ class Lifecycle:
     def create(self, request: CreateRequest, stdio: Stdio) -> FirmwareContainer:
         """Make a container, ready to start; on any error nothing of it remains."""
         check_id(request.id)
-        self.settle()
-        wishes = read_annotations(request.annotations)
+        self.reap_stale()
+        options = read_annotations(request.annotations)
         draft = self._store.draft(request.id)
         container: FirmwareContainer | None = None
         try:
-            planned = self._describe(request, wishes, draft.path)
+            planned = self._describe(request, options, draft.path)
             container = self._supervisors.spawn(draft, planned, stdio)
             self._hooks.demand(
                 container, Status.CREATING, "prestart", "createRuntime", "createContainer"
@@ -111,7 +111,9 @@ class Lifecycle:
         draft.close()
         return container
 
-    def _describe(self, request: CreateRequest, wishes: Wishes, place: str) -> FirmwareContainer:
+    def _describe(
+        self, request: CreateRequest, options: ProcessorOptions, place: str
+    ) -> FirmwareContainer:
         container = FirmwareContainer(
             id=request.id,
             bundle=request.bundle,
@@ -122,25 +124,25 @@ class Lifecycle:
             annotations=request.annotations,
             created=self._clock(),
             hooks=request.hooks,
-            enclosure=request.enclosure,
+            linux_config=request.linux_config,
         )
         if not request.entry:
             return container
         board = self._board()
-        info = choose(board.processors(), wishes.name)
+        info = choose(board.processors(), options.name)
         image = self._source.stage(request.rootfs, request.cwd, request.entry, f"{place}/firmware")
-        if wishes.digest not in ("", image.digest):
+        if options.digest not in ("", image.digest):
             raise FirmwareUnfit(
-                f"{image.name} has digest {image.digest}, not {wishes.digest}",
+                f"{image.name} has digest {image.digest}, not {options.digest}",
                 hint="deploy the image that the annotation remoteproc.firmware-digest pins",
             )
-        board.open(info.device, wishes).prepare(request.id, image)
+        board.open(info.device, options).prepare(request.id, image)
         image = image._replace(path=f"{self._store.directory(request.id)}/firmware")
         return container._replace(processor=info.name, device=info.device, firmware=image)
 
     def start(self, container_id: str) -> None:
         """Run the firmware; return when the processor runs it. Raises the kernel's reason."""
-        self.settle()
+        self.reap_stale()
         with self._store.locked(container_id) as recorded:
             container = self._settled(recorded)
             container.check(Operation.START)
@@ -156,12 +158,12 @@ class Lifecycle:
 
     def state(self, container_id: str) -> FirmwareContainer:
         """Return the container as it is now."""
-        self.settle()
+        self.reap_stale()
         return self._settled(self._store.load(container_id))
 
     def all(self) -> list[FirmwareContainer]:
         """Return all containers of this state root as they are now."""
-        self.settle()
+        self.reap_stale()
         found = []
         for container_id in self._store.ids():
             try:
@@ -189,18 +191,18 @@ class Lifecycle:
             # It ended by itself at this moment, or was killed: either is what was wanted.
             if not self._supervisors.wait(container, _GONE_WITHIN):
                 raise
-            self.settle()
+            self.reap_stale()
         except Busy:
             if graceful:
                 raise
             self._supervisors.signal(container, SIGKILL)
             self._supervisors.wait(container, _GONE_WITHIN)
-            self.settle()
+            self.reap_stale()
 
     def delete(self, container_id: str, *, force: bool = False) -> None:
         """Forget a stopped container; with `force` kill it first and accept that it is gone."""
         try:
-            self.settle()
+            self.reap_stale()
             with self._store.locked(container_id) as recorded:
                 container = self._settled(recorded)
                 if force and container.status is not Status.STOPPED:
@@ -251,22 +253,22 @@ class Lifecycle:
 
     def processors(self) -> list[ProcessorRow]:
         """List the processors of this board and who owns them."""
-        self.settle()
+        self.reap_stale()
         rows = []
         for info in self._board().processors():
-            owner = self._ownership.owner(info.device)
+            owner = self._leases.owner(info.device)
             rows.append(ProcessorRow(info, owner.id if owner else ""))
         return rows
 
-    def settle(self) -> None:
+    def reap_stale(self) -> None:
         """Clean up after the dead: stop processors without an owner, drop half-made containers."""
         self._store.sweep()
-        for lease in self._ownership.abandoned():
+        for lease in self._leases.stale():
             try:
                 if lease.claim:  # else its owner died before it had done anything
-                    self._board().give_back(lease.device, lease.claim)
+                    self._board().reclaim(lease.device, lease.claim)
             except RemoteprocError as error:
-                # Stays abandoned: the next touch tries again.
+                # Stays stale: the next touch tries again.
                 self._warn(f"cannot clean up after {lease.owner.id}: {error}")
             else:
                 lease.close()
@@ -275,6 +277,6 @@ class Lifecycle:
         if container.exit is not None or self._supervisors.alive(container):
             return container
         exit_ = self._store.record_exit(
-            container.id, Exit(KILLED, self._clock(), "its supervisor was killed")
+            container.id, Exit(EXIT_KILLED, self._clock(), "its supervisor was killed")
         )
         return container._replace(exit=exit_)

@@ -9,14 +9,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, Protocol
 
-from domain.annotations import Wishes
+from domain.annotations import ProcessorOptions
 from domain.container import Exit, FirmwareContainer, Owner, Status
 from domain.firmware import FirmwareImage
 from domain.hooks import Hook
-from domain.processor import Ending, ProcessorInfo, ProcessorState
+from domain.processor import FirmwareExit, ProcessorInfo, ProcessorState
 
 Claim = Mapping[str, str]
-"""What an owner must remember to give a processor back: adapter's own keys, JSON-able."""
+"""What an owner must record_claim to give a processor back: adapter's own keys, JSON-able."""
 
 
 class Processor(Protocol):
@@ -38,11 +38,11 @@ class Processor(Protocol):
     def state(self) -> ProcessorState:
         """Return the state now; `DELETED` if the processor has gone."""
 
-    def vacant(self) -> bool:
+    def available(self) -> bool:
         """Whether nobody's firmware keeps `load` from trying.
 
         So it is where the processor is off, and where a boot loader started what the container
-        wishes to `take` or to `keep`.
+        options to `take` or to `keep`.
         """
 
     def prepare(self, container: str, firmware: FirmwareImage) -> Claim:
@@ -55,7 +55,7 @@ class Processor(Protocol):
         """Publish the firmware and choose it.
 
         Raises ProcessorFault, with EBUSY where anything runs that is not the container's to have;
-        WrongState where nothing runs that the container wishes to `keep`.
+        WrongState where nothing runs that the container options to `keep`.
         """
 
     def start(self) -> None:
@@ -76,7 +76,7 @@ class Processor(Protocol):
     def resume(self) -> None:
         """Undo `pause`. Raises Unsupported."""
 
-    def ending(self) -> Ending:
+    def firmware_exit(self) -> FirmwareExit:
         """Tell how the firmware ended; meaningful once `state().ended` and before `release`.
 
         There is no status where the processor has no place for one, as kernels have none.
@@ -115,13 +115,13 @@ class Board(Protocol):
     def processors(self) -> list[ProcessorInfo]:
         """List what there is, in the kernel's order."""
 
-    def open(self, device: str, wishes: Wishes) -> Processor:
+    def open(self, device: str, options: ProcessorOptions) -> Processor:
         """Open one by `remoteprocN`. Raises NotFound."""
 
-    def describe(self, device: str, wishes: Wishes) -> Mapping[str, Any]:
+    def open_args(self, device: str, options: ProcessorOptions) -> Mapping[str, Any]:
         """Say, in JSON's types, all that another process needs to `open` it. Raises NotFound."""
 
-    def give_back(self, device: str, claim: Claim) -> None:
+    def reclaim(self, device: str, claim: Claim) -> None:
         """Undo what a dead owner of the processor claimed, even if the processor has gone since.
 
         Raises as `Processor.release` does.
@@ -208,14 +208,14 @@ class Lease(Protocol):
     owner: Owner
     claim: Claim
 
-    def remember(self, claim: Claim) -> None:
+    def record_claim(self, claim: Claim) -> None:
         """Persist what must be undone if the holder dies."""
 
     def close(self) -> None:
         """Give the right up."""
 
 
-class Ownership(Protocol):
+class Leases(Protocol):
     """Who owns which processor, machine-wide: whatever the state root or the engine."""
 
     def take(self, device: str, owner: Owner) -> Lease:
@@ -224,7 +224,7 @@ class Ownership(Protocol):
     def owner(self, device: str) -> Owner | None:
         """Return the living owner."""
 
-    def abandoned(self) -> Iterator[Lease]:
+    def stale(self) -> Iterator[Lease]:
         """Take, one by one, the rights whose holders died without giving them up."""
 
 

@@ -68,7 +68,7 @@ class ProcessorInfo(NamedTuple):
     note: str = ""
 
 
-class Ending(NamedTuple):
+class FirmwareExit(NamedTuple):
     """How firmware ended, as far as the processor tells.
 
     `status` is the code the firmware itself gave (semihosting), None where it can give none.

@@ -9,9 +9,9 @@ from __future__ import annotations
 from enum import Enum
 from typing import NamedTuple
 
-from domain.container import CRASHED, KILLED
+from domain.container import EXIT_CRASHED, EXIT_KILLED
 from domain.errors import RemoteprocError, WrongState
-from domain.processor import Ending, ProcessorState
+from domain.processor import FirmwareExit, ProcessorState
 
 
 class Asked(NamedTuple):
@@ -31,7 +31,7 @@ class Seen(NamedTuple):
     """The processor was looked at; `ending` is given once its state says that it ended."""
 
     state: ProcessorState
-    ending: Ending | None = None
+    ending: FirmwareExit | None = None
 
 
 class Done(NamedTuple):
@@ -90,7 +90,7 @@ _LEGAL = {
     "pause": (Phase.RUNNING,),
     "resume": (Phase.PAUSED,),
 }
-_EXIT = {"stop": (0, "stopped on request"), "kill": (KILLED, "killed")}
+_EXIT = {"stop": (0, "stopped on request"), "kill": (EXIT_KILLED, "killed")}
 
 
 class Supervision:
@@ -122,7 +122,7 @@ class Supervision:
             case Seen(state, ending):
                 return self._seen(state, ending)
             case Abandoned():
-                return self._finish(KILLED, "abandoned before it was created")
+                return self._finish(EXIT_KILLED, "abandoned before it was created")
 
     def _end(self, how: str) -> list[Effect]:
         self._wanted = how
@@ -143,7 +143,7 @@ class Supervision:
         self._asked = ""
         return [Answer()]
 
-    def _seen(self, state: ProcessorState, ending: Ending | None) -> list[Effect]:
+    def _seen(self, state: ProcessorState, ending: FirmwareExit | None) -> list[Effect]:
         if self.phase is Phase.CREATED:
             return []
         if not state.ended:
@@ -151,11 +151,11 @@ class Supervision:
                 return []
             self._puzzled = state
             return [Say(f"{self.processor}: state {state} is unknown here; taken as active")]
-        ending = ending or Ending(crashed=state.crashed)
+        ending = ending or FirmwareExit(crashed=state.crashed)
         why = f": {ending.reason}" if ending.reason else ""
         if ending.crashed:
             text = f"{self.processor}: crashed{why}"
-            return [Say(text), *self._finish(CRASHED, text)]
+            return [Say(text), *self._finish(EXIT_CRASHED, text)]
         status = ending.status or 0
         text = f"{self.processor}: the firmware ended{why}"
         return [*([Say(text)] if status else []), *self._finish(status, text)]

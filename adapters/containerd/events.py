@@ -29,7 +29,7 @@ _REFUSALS_MAX = 5
 _PAUSE_MAX = 5.0
 
 
-class Publisher:
+class EventPublisher:
     """A queue and the thread that empties it. Without an address nothing is told to anyone."""
 
     def __init__(self, address: str, namespace: str, warn: Callable[[str], None]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adapters.containerd.invocation import Invocation
+from adapters.containerd.flags import ShimFlags
 
 RUNTIME = "io.containerd.remoteproc.v1"
 
@@ -19,7 +19,7 @@ def show_version(name: str) -> str:
     return f"{name}:\n  Version: {version()}\n"
 
 
-def info(_: Invocation) -> bytes:
+def info(_: ShimFlags) -> bytes:
     """Return the RuntimeInfo that `-info` prints."""
     from adapters.containerd.api.types_pb2 import RuntimeInfo, RuntimeVersion
 

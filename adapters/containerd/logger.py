@@ -12,7 +12,7 @@ import select
 import signal
 from collections.abc import Mapping
 
-from domain.errors import HostFault, InvalidRequest, fault
+from domain.errors import HostFault, InvalidRequest, host_fault
 
 _READY_WITHIN = 10.0  # seconds
 _ENDS_WITHIN = 3.0  # seconds after its last input
@@ -97,7 +97,7 @@ def _spawn(command: list[str], environment: Mapping[str, str], given: tuple[int,
             setsigdef=[signal.SIGPIPE, signal.SIGTERM, signal.SIGINT, signal.SIGCHLD],
         )
     except OSError as error:
-        raise fault(f"cannot run logger {command[0]}", error) from error
+        raise host_fault(f"cannot run logger {command[0]}", error) from error
 
 
 def _await_ready(ready: int, program: str) -> None:

@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
 
-from domain.errors import InvalidRequest, fault
+from domain.errors import InvalidRequest, host_fault
 
 _RDONLY, _REMOUNT, _BIND, _REC = 0x1, 0x20, 0x1000, 0x4000
 _DETACH, _NOFOLLOW = 0x2, 0x8
@@ -85,7 +85,7 @@ def unmount_all(root: str) -> None:
         pass
     number = ctypes.get_errno()
     if number not in (errno.EINVAL, errno.ENOENT):
-        raise fault(f"cannot unmount {root}", OSError(number, os.strerror(number)))
+        raise host_fault(f"cannot unmount {root}", OSError(number, os.strerror(number)))
 
 
 def _mount(mount: Mount, target: str) -> None:
@@ -122,7 +122,7 @@ def _call(source: str, target: str, kind: str, flags: int, data: str) -> None:
     result = libc.mount(*texts, ctypes.c_ulong(flags), os.fsencode(data) or None)
     if result < 0:
         number = ctypes.get_errno()
-        raise fault(
+        raise host_fault(
             f"cannot mount {source or kind} ({kind or 'remount'}) on {target}",
             OSError(number, os.strerror(number)),
         )

@@ -16,15 +16,15 @@ from google.protobuf.message import Message
 from adapters.containerd.api import events_pb2 as events
 from adapters.containerd.api import task_pb2 as api
 from adapters.containerd.api.process_pb2 import Status as TaskStatus
-from adapters.containerd.events import Publisher
-from adapters.containerd.execs import Execs
-from adapters.containerd.exits import Exits
+from adapters.containerd.events import EventPublisher
+from adapters.containerd.exec_service import ExecService
 from adapters.containerd.mounts import mount_all, unmount_all
+from adapters.containerd.reaper import Reaper
 from adapters.containerd.stdio import TaskIO
 from adapters.containerd.task import Task, Tasks
+from adapters.containerd.task_queries import Handlers, TaskQueries
 from adapters.containerd.times import timestamp
-from adapters.containerd.ttrpc.context import Context
-from adapters.containerd.views import Handlers, TaskViews
+from adapters.containerd.ttrpc.context import CallContext
 from adapters.oci.bundle import read_bundle
 from domain.container import Exit, Status
 from domain.errors import NotFound, RemoteprocError, Unsupported, WrongState
@@ -42,8 +42,8 @@ class TaskService:
         self,
         namespace: str,
         lifecycle: Callable[[], Lifecycle],
-        publisher: Publisher,
-        exits: Exits,
+        publisher: EventPublisher,
+        exits: Reaper,
         stop: Callable[[], None],
         warn: Callable[[str], None],
     ) -> None:
@@ -58,7 +58,7 @@ class TaskService:
     def handlers(self) -> Handlers:
         """Return the methods, by name, as ttrpc's server takes them."""
         whole: Handlers = {
-            **TaskViews(self._tasks).handlers(),
+            **TaskQueries(self._tasks).handlers(),
             "Create": (api.CreateTaskRequest, self.create),
             "Start": (api.StartRequest, self.start),
             "Delete": (api.DeleteRequest, self.delete),
@@ -67,9 +67,11 @@ class TaskService:
             "Kill": (api.KillRequest, self.kill),
             "Shutdown": (api.ShutdownRequest, self.shutdown),
         }
-        return Execs(self._namespace, self._lifecycle, self._publisher, self._tasks).over(whole)
+        return ExecService(self._namespace, self._lifecycle, self._publisher, self._tasks).over(
+            whole
+        )
 
-    def create(self, _: Context, request: api.CreateTaskRequest) -> Message:
+    def create(self, _: CallContext, request: api.CreateTaskRequest) -> Message:
         """Mount the root file system and create the container; on an error nothing remains."""
         if request.checkpoint:
             raise Unsupported("firmware cannot be restored from a checkpoint")
@@ -107,7 +109,7 @@ class TaskService:
             self._warn(f"container {task.id} has ended, but how is unknown: {error}")
         task.ended(exit_ or Exit(status, time.time()))
 
-    def start(self, _: Context, request: api.StartRequest) -> Message:
+    def start(self, _: CallContext, request: api.StartRequest) -> Message:
         """Run the firmware. A start that fails ends the task, as it does with runc."""
         task = self._tasks.get(request.id)
         with task.operating:
@@ -124,7 +126,7 @@ class TaskService:
             with contextlib.suppress(RemoteprocError):
                 self._lifecycle().kill(task.id, SIGKILL)
 
-    def kill(self, _: Context, request: api.KillRequest) -> None:
+    def kill(self, _: CallContext, request: api.KillRequest) -> None:
         """Send a signal. What has ended is not found, which callers take for success."""
         task = self._tasks.get(request.id)
         if task.exit is not None:
@@ -142,7 +144,7 @@ class TaskService:
         except NotFound:
             return True
 
-    def delete(self, _: Context, request: api.DeleteRequest) -> Message:
+    def delete(self, _: CallContext, request: api.DeleteRequest) -> Message:
         """Forget a task that has ended, or never began; unmount its root file system."""
         task = self._tasks.get(request.id)
         with task.operating:
@@ -165,7 +167,7 @@ class TaskService:
         )
         return api.DeleteResponse(pid=task.pid, exit_status=exit_.status, exited_at=at)
 
-    def pause(self, _: Context, request: api.PauseRequest) -> None:
+    def pause(self, _: CallContext, request: api.PauseRequest) -> None:
         """Freeze the firmware, where the processor can."""
         task = self._tasks.get(request.id)
         with task.operating:
@@ -173,7 +175,7 @@ class TaskService:
             task.paused = True
             self._publisher.publish("/tasks/paused", events.TaskPaused(container_id=task.id))
 
-    def resume(self, _: Context, request: api.ResumeRequest) -> None:
+    def resume(self, _: CallContext, request: api.ResumeRequest) -> None:
         """Let frozen firmware go on."""
         task = self._tasks.get(request.id)
         with task.operating:
@@ -181,7 +183,7 @@ class TaskService:
             task.paused = False
             self._publisher.publish("/tasks/resumed", events.TaskResumed(container_id=task.id))
 
-    def shutdown(self, _: Context, __: api.ShutdownRequest) -> None:
+    def shutdown(self, _: CallContext, __: api.ShutdownRequest) -> None:
         """End the shim, unless there still are tasks."""
         if not len(self._tasks):
             self._stop()

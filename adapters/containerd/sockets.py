@@ -10,7 +10,7 @@ import socket
 from binascii import crc32
 from collections.abc import Iterator
 
-from domain.errors import fault
+from domain.errors import host_fault
 
 DIRECTORY = "/run/containerd/s"  # where all shims put theirs (containerd pkg/shim/util_unix.go)
 _ALIVE_WITHIN = 0.1  # seconds
@@ -42,7 +42,7 @@ def listen(path: str) -> socket.socket | None:
             sock.listen(_BACKLOG)
     except OSError as error:
         sock.close()
-        raise fault(f"cannot make the shim's socket {path}", error) from error
+        raise host_fault(f"cannot make the shim's socket {path}", error) from error
     return sock
 
 

@@ -15,7 +15,7 @@ import stat
 import time
 
 from adapters.containerd.logger import Logger
-from domain.errors import InvalidRequest, fault
+from domain.errors import InvalidRequest, host_fault
 from domain.ports import Stdio
 
 _READER_WITHIN = 0.25  # seconds; engines begin to open their end before they ask for ours
@@ -119,7 +119,7 @@ def _is_fifo(name: str) -> bool:
     try:
         return stat.S_ISFIFO(os.stat(name).st_mode)
     except OSError as error:
-        raise fault(f"cannot open {name}", error) from error
+        raise host_fault(f"cannot open {name}", error) from error
 
 
 def _when_read(name: str) -> list[int]:
@@ -142,14 +142,14 @@ def _open(name: str, flags: int) -> int:
     try:
         return os.open(name, flags | os.O_CLOEXEC | os.O_NOCTTY, 0o640)
     except OSError as error:
-        raise fault(f"cannot open {name}", error) from error
+        raise host_fault(f"cannot open {name}", error) from error
 
 
 def _make_parents(path: str) -> None:
     try:
         os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
     except OSError as error:
-        raise fault(f"cannot make {os.path.dirname(path)}", error) from error
+        raise host_fault(f"cannot make {os.path.dirname(path)}", error) from error
 
 
 def _close_all(descriptors: list[int]) -> None:

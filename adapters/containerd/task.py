@@ -8,23 +8,25 @@ from contextlib import contextmanager
 
 from adapters.containerd.api.events_pb2 import TaskStart
 from adapters.containerd.api.process_pb2 import Status
-from adapters.containerd.command import Command
-from adapters.containerd.ending import Ending
-from adapters.containerd.events import Publisher
+from adapters.containerd.events import EventPublisher
+from adapters.containerd.exec_process import ExecProcess
 from adapters.containerd.stdio import TaskIO
+from adapters.containerd.task_process import TaskProcess
 from domain.container import Exit
 from domain.errors import AlreadyExists, NotFound
 
 
-class Task(Ending):
+class Task(TaskProcess):
     """What is known of a task beyond what the use cases know. `operating` serialises requests."""
 
-    def __init__(self, container_id: str, bundle: str, io: TaskIO, publisher: Publisher) -> None:
+    def __init__(
+        self, container_id: str, bundle: str, io: TaskIO, publisher: EventPublisher
+    ) -> None:
         super().__init__(container_id, container_id, io, publisher)
         self.bundle = bundle
         self.operating = threading.Lock()
         self.paused = False
-        self.execs: dict[str, Command] = {}
+        self.execs: dict[str, ExecProcess] = {}
         self._started = False
         self._starting = False
         self._early: Exit | None = None

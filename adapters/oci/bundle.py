@@ -11,10 +11,10 @@ import os
 import stat
 from typing import Any
 
+from adapters.oci.json_value import Value
+from adapters.oci.linux_section import read_hooks, read_linux_config
 from adapters.oci.sandbox import is_sandbox
-from adapters.oci.surroundings import read_enclosure, read_hooks
-from adapters.oci.value import Value
-from domain.annotations import without_ours
+from domain.annotations import drop_remoteproc_annotations
 from domain.errors import InvalidRequest, NotFound
 from domain.lifecycle import CreateRequest
 
@@ -39,9 +39,9 @@ def read_bundle(container_id: str, bundle: str) -> CreateRequest:
         rootfs=os.path.normpath(os.path.join(bundle, root.text())),
         cwd=cwd.text() if cwd else "/",
         entry="" if sandbox else _entry(process),
-        annotations=without_ours(annotations) if sandbox else annotations,
+        annotations=drop_remoteproc_annotations(annotations) if sandbox else annotations,
         hooks=read_hooks(config),
-        enclosure=read_enclosure(config),
+        linux_config=read_linux_config(config),
         terminal=terminal.flag() if terminal else False,
         size=_size(process),
     )

@@ -7,7 +7,8 @@ from typing import Any
 import click
 
 from adapters.oci import commands
-from adapters.oci.commands import Context
+from adapters.oci.commands import CommandContext
+from adapters.oci.fast_args import CGROUP_MANAGERS, LOG_FORMATS, LOG_LEVELS
 from adapters.oci.options import (
     ID,
     bundle_option,
@@ -17,11 +18,10 @@ from adapters.oci.options import (
     pid_file_option,
     process_options,
 )
-from adapters.oci.quick import CGROUP_MANAGERS, LOG_FORMATS, LOG_LEVELS
 
 SPEC_LINE = "spec: 1.2.1"
 
-pass_context = click.make_pass_decorator(Context)
+pass_context = click.make_pass_decorator(CommandContext)
 
 
 def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
@@ -65,7 +65,7 @@ def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
 )
 @click.pass_obj
 def cli(
-    context: Context,
+    context: CommandContext,
     config: str | None,
     root: str | None,
     log: str | None,
@@ -106,7 +106,7 @@ def cli(
 @process_options
 @ID
 @pass_context
-def create(context: Context, /, container_id: str, **options: Any) -> None:
+def create(context: CommandContext, /, container_id: str, **options: Any) -> None:
     """Create a container from a bundle; its firmware does not run yet.
 
     Its stdin, if that is no terminal, feeds the firmware's console; the firmware's output goes to
@@ -118,7 +118,7 @@ def create(context: Context, /, container_id: str, **options: Any) -> None:
 @cli.command()
 @ID
 @pass_context
-def start(context: Context, container_id: str) -> None:
+def start(context: CommandContext, container_id: str) -> None:
     """Run a created container's firmware; returns when the processor runs it."""
     commands.start(context, container_id)
 
@@ -129,7 +129,7 @@ def start(context: Context, container_id: str) -> None:
 @click.option("--keep", is_flag=True, help="Do not delete the container when it has ended.")
 @ID
 @pass_context
-def run(context: Context, /, container_id: str, **options: Any) -> None:
+def run(context: CommandContext, /, container_id: str, **options: Any) -> None:
     """Create and start a container, wait for its end, delete it; exit as it did."""
     click.get_current_context().exit(commands.run(context, container_id, **options))
 
@@ -137,7 +137,7 @@ def run(context: Context, /, container_id: str, **options: Any) -> None:
 @cli.command()
 @ID
 @pass_context
-def state(context: Context, container_id: str) -> None:
+def state(context: CommandContext, container_id: str) -> None:
     """Show a container's state as JSON."""
     commands.state(context, container_id)
 
@@ -147,7 +147,7 @@ def state(context: Context, container_id: str) -> None:
 @ID
 @click.argument("signal", default="TERM")
 @pass_context
-def kill(context: Context, container_id: str, signal: str) -> None:
+def kill(context: CommandContext, container_id: str, signal: str) -> None:
     """Send a signal: a name or a number (default TERM).
 
     TERM and INT stop the processor, KILL stops it and ends the container with 137; others are
@@ -160,7 +160,7 @@ def kill(context: Context, container_id: str, signal: str) -> None:
 @click.option("--force", "-f", is_flag=True, help="Kill it first; no error if it is gone.")
 @ID
 @pass_context
-def delete(context: Context, force: bool, container_id: str) -> None:
+def delete(context: CommandContext, force: bool, container_id: str) -> None:
     """Delete a stopped container."""
     commands.delete(context, container_id, force=force)
 
@@ -169,7 +169,7 @@ def delete(context: Context, force: bool, container_id: str) -> None:
 @format_option
 @click.option("--quiet", "-q", is_flag=True, help="Show ids only.")
 @pass_context
-def list_(context: Context, form: str, quiet: bool) -> None:
+def list_(context: CommandContext, form: str, quiet: bool) -> None:
     """List the containers under the state root."""
     commands.list_containers(context, form, quiet=quiet)
 
@@ -177,7 +177,7 @@ def list_(context: Context, form: str, quiet: bool) -> None:
 @cli.command()
 @ID
 @pass_context
-def pause(context: Context, container_id: str) -> None:
+def pause(context: CommandContext, container_id: str) -> None:
     """Freeze the firmware, where the processor can (simulated ones)."""
     commands.pause(context, container_id)
 
@@ -185,7 +185,7 @@ def pause(context: Context, container_id: str) -> None:
 @cli.command()
 @ID
 @pass_context
-def resume(context: Context, container_id: str) -> None:
+def resume(context: CommandContext, container_id: str) -> None:
     """Let frozen firmware go on."""
     commands.resume(context, container_id)
 
@@ -194,7 +194,7 @@ def resume(context: Context, container_id: str) -> None:
 @format_option
 @ID
 @pass_context
-def ps(context: Context, form: str, container_id: str) -> None:
+def ps(context: CommandContext, form: str, container_id: str) -> None:
     """Show the Linux processes that stand for a container."""
     commands.ps(context, container_id, form)
 
@@ -217,7 +217,9 @@ def ps(context: Context, form: str, container_id: str) -> None:
 @ID
 @click.argument("words", nargs=-1, metavar="COMMAND", type=click.UNPROCESSED)
 @pass_context
-def exec_(context: Context, /, container_id: str, words: tuple[str, ...], **options: Any) -> None:
+def exec_(
+    context: CommandContext, /, container_id: str, words: tuple[str, ...], **options: Any
+) -> None:
     """Ask about a container from inside, as health checks do.
 
     Firmware has no programs. There are status, logs, trace, resource-table, firmware and help;
@@ -231,7 +233,7 @@ def exec_(context: Context, /, container_id: str, words: tuple[str, ...], **opti
 @click.option("--interval", default="5s", metavar="TIME", help="Time between two, as 500ms or 5s.")
 @ID
 @pass_context
-def events(context: Context, container_id: str, interval: str, stats: bool) -> None:
+def events(context: CommandContext, container_id: str, interval: str, stats: bool) -> None:
     """Print what a container uses, as JSON, until it has ended."""
     commands.events(context, container_id, _seconds(interval), stats=stats)
 
@@ -249,7 +251,7 @@ def _seconds(text: str) -> float:
 @ID
 @click.argument("limits", nargs=-1, type=click.UNPROCESSED)
 @pass_context
-def update(context: Context, container_id: str, limits: tuple[str, ...]) -> None:
+def update(context: CommandContext, container_id: str, limits: tuple[str, ...]) -> None:
     """Fail: limits of Linux do not reach firmware."""
     words = [word for word in (container_id, *limits) if not word.startswith("-")]
     commands.update(context, words[-1] if words else container_id)
@@ -265,7 +267,7 @@ def features() -> None:
 @click.option("--follow", "-f", is_flag=True, help="Go on until the container has ended.")
 @ID
 @pass_context
-def logs(context: Context, follow: bool, container_id: str) -> None:
+def logs(context: CommandContext, follow: bool, container_id: str) -> None:
     """Show what a container's firmware printed lately."""
     commands.logs(context, container_id, follow=follow)
 
@@ -273,7 +275,7 @@ def logs(context: Context, follow: bool, container_id: str) -> None:
 @cli.command()
 @format_option
 @pass_context
-def processors(context: Context, form: str) -> None:
+def processors(context: CommandContext, form: str) -> None:
     """Show the processors of this board: state, firmware, owner."""
     commands.processors(context, form)
 

@@ -6,12 +6,12 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from adapters.oci.report import PROGRAM, LogTarget
+from adapters.oci.exit_codes import PROGRAM, LogTarget
 from domain.lifecycle import CreateRequest, Lifecycle
 from domain.selection import no_processors
 
 
-class Context:
+class CommandContext:
     """What the global options say, and how to get at the use cases."""
 
     def __init__(self, make: Callable[[str | None, str | None], Lifecycle], log: LogTarget) -> None:
@@ -30,7 +30,7 @@ class Context:
         """Return the request as the global options want it."""
         if self.cgroups:
             return request
-        return request._replace(enclosure=request.enclosure._replace(cgroup="", limits={}))
+        return request._replace(linux_config=request.linux_config._replace(cgroup="", limits={}))
 
     def set_log(self, file: str | None, form: str, level: str) -> None:
         """Say where errors go besides stderr, and whether they come with a traceback."""
@@ -40,7 +40,7 @@ class Context:
 
 
 def create(
-    context: Context,
+    context: CommandContext,
     container_id: str,
     bundle: str = ".",
     pid_file: str | None = None,
@@ -79,18 +79,18 @@ def _write_pid(path: str | None, pid: int) -> None:
             file.write(str(pid))
         os.rename(temporary, path)
     except OSError as error:
-        from domain.errors import fault
+        from domain.errors import host_fault
 
-        raise fault(f"cannot write pid file {path}", error) from error
+        raise host_fault(f"cannot write pid file {path}", error) from error
 
 
-def start(context: Context, container_id: str) -> None:
+def start(context: CommandContext, container_id: str) -> None:
     """Run a created container's firmware."""
     context.lifecycle.start(container_id)
 
 
 def run(
-    context: Context,
+    context: CommandContext,
     container_id: str,
     bundle: str = ".",
     pid_file: str | None = None,
@@ -119,26 +119,26 @@ def run(
         return foreground.begin(lifecycle, container_id, detach=False, keep=keep)
 
 
-def state(context: Context, container_id: str) -> None:
+def state(context: CommandContext, container_id: str) -> None:
     """Show a container's state."""
     from adapters.oci import render
 
     _show(render.as_json(render.state(context.lifecycle.state(container_id))))
 
 
-def kill(context: Context, container_id: str, signal: str = "TERM") -> None:
+def kill(context: CommandContext, container_id: str, signal: str = "TERM") -> None:
     """Send a signal, by name or number."""
     from domain.signals import read_signal
 
     context.lifecycle.kill(container_id, read_signal(signal))
 
 
-def delete(context: Context, container_id: str, *, force: bool = False) -> None:
+def delete(context: CommandContext, container_id: str, *, force: bool = False) -> None:
     """Delete a container."""
     context.lifecycle.delete(container_id, force=force)
 
 
-def list_containers(context: Context, form: str = "table", *, quiet: bool = False) -> None:
+def list_containers(context: CommandContext, form: str = "table", *, quiet: bool = False) -> None:
     """Show all containers."""
     from adapters.oci import render
 
@@ -151,26 +151,26 @@ def list_containers(context: Context, form: str = "table", *, quiet: bool = Fals
         _show(render.containers(rows))
 
 
-def pause(context: Context, container_id: str) -> None:
+def pause(context: CommandContext, container_id: str) -> None:
     """Freeze a container's firmware."""
     context.lifecycle.pause(container_id)
 
 
-def resume(context: Context, container_id: str) -> None:
+def resume(context: CommandContext, container_id: str) -> None:
     """Let it go on."""
     context.lifecycle.resume(container_id)
 
 
-def ps(context: Context, container_id: str, form: str = "table") -> None:
+def ps(context: CommandContext, container_id: str, form: str = "table") -> None:
     """Show the processes that stand for a container."""
-    from adapters.oci import render, watching
+    from adapters.oci import ps_events, render
 
-    pids = watching.processes(context.lifecycle.state(container_id))
-    _show(render.as_json(pids) if form == "json" else watching.ps_table(pids))
+    pids = ps_events.processes(context.lifecycle.state(container_id))
+    _show(render.as_json(pids) if form == "json" else ps_events.ps_table(pids))
 
 
 def execute(
-    context: Context,
+    context: CommandContext,
     container_id: str,
     words: Sequence[str] = (),
     process: str | None = None,
@@ -201,15 +201,15 @@ def execute(
 
 
 def events(
-    context: Context, container_id: str, interval: float = 5.0, *, stats: bool = False
+    context: CommandContext, container_id: str, interval: float = 5.0, *, stats: bool = False
 ) -> None:
     """Print what a container uses, again and again until it has ended, or once."""
-    from adapters.oci.watching import follow
+    from adapters.oci.ps_events import follow
 
     follow(context.lifecycle, container_id, interval, once=stats)
 
 
-def update(context: Context, container_id: str) -> None:
+def update(context: CommandContext, container_id: str) -> None:
     """Refuse: there is nothing to update."""
     from domain.errors import Unsupported
 
@@ -229,14 +229,14 @@ def features() -> None:
     _show(render.as_json(features.features(version("remoteproc-runtime"))))
 
 
-def logs(context: Context, container_id: str, *, follow: bool) -> None:
+def logs(context: CommandContext, container_id: str, *, follow: bool) -> None:
     """Show what the firmware printed."""
     from adapters.oci.logs import show
 
     show(context.lifecycle, container_id, follow=follow, out=sys.stdout.buffer)
 
 
-def processors(context: Context, form: str) -> None:
+def processors(context: CommandContext, form: str) -> None:
     """Show what is on this board."""
     from adapters.oci import render
 

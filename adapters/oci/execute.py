@@ -6,9 +6,9 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
+from domain.builtin_exec import UNKNOWN, Reply, answer
 from domain.container import Status
 from domain.errors import WrongState
-from domain.inside import UNKNOWN, Reply, answer
 from domain.lifecycle import Lifecycle
 
 

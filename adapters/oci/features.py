@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from adapters.oci.linux_section import NAMESPACES
 from adapters.oci.render import OCI_VERSION
-from adapters.oci.surroundings import NAMESPACES
 from domain.annotations import PREFIX, known
 from domain.hooks import KINDS
 

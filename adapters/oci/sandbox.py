@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from adapters.oci.value import Value
+from adapters.oci.json_value import Value
 from domain.annotations import PREFIX
 
 _MARKS = ("io.kubernetes.cri.container-type", "io.kubernetes.cri-o.ContainerType")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from adapters.oci.render import OCI_VERSION, as_json
-from domain.errors import AlreadyExists, fault
+from domain.errors import AlreadyExists, host_fault
 
 
 def write_spec(bundle: str, firmware: str, processor: str) -> None:
@@ -23,4 +23,4 @@ def write_spec(bundle: str, firmware: str, processor: str) -> None:
     except FileExistsError:
         raise AlreadyExists(f"{path} exists", hint="remove it first") from None
     except OSError as error:
-        raise fault(f"cannot write {path}", error) from error
+        raise host_fault(f"cannot write {path}", error) from error

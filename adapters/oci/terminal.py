@@ -6,7 +6,7 @@ import contextlib
 import os
 from collections.abc import Iterator
 
-from domain.errors import InvalidRequest, fault
+from domain.errors import InvalidRequest, host_fault
 
 
 class Terminal:
@@ -20,7 +20,7 @@ class Terminal:
         try:
             self._master, self.slave = os.openpty()
         except OSError as error:
-            raise fault("cannot make a terminal", error) from error
+            raise host_fault("cannot make a terminal", error) from error
         if raw:
             _make_raw(self.slave)
         if any(size):
@@ -41,7 +41,7 @@ class Terminal:
             finally:
                 os.close(directory)
         except OSError as error:
-            raise fault(
+            raise host_fault(
                 f"cannot send the terminal to console socket {path}",
                 error,
                 hint="whoever calls must listen there before",

@@ -12,9 +12,9 @@ from collections.abc import Callable
 from errno import EINVAL, ETIMEDOUT
 
 from adapters.sim import loader
-from adapters.sim.kernel_log import KernelLog, number
-from adapters.sim.machine import Machine
-from adapters.sim.spec import Faults, ProcessorSpec, errno_of
+from adapters.sim.kernel_log import KernelLogWriter, number
+from adapters.sim.qemu import QemuProcess
+from adapters.sim.spec import InjectedFaults, ProcessorSpec, errno_of
 from domain.errors import FirmwareUnfit, HostFault
 from domain.resource_table import Trace
 
@@ -27,7 +27,7 @@ def failure(number: int, detail: str = "") -> OSError:
     return OSError(number, detail or os.strerror(number))
 
 
-def request(name: str, find: Finder, log: KernelLog) -> bytes:
+def request(name: str, find: Finder, log: KernelLogWriter) -> bytes:
     """Find a firmware file."""
     try:
         return find(name)
@@ -41,19 +41,19 @@ def request(name: str, find: Finder, log: KernelLog) -> bytes:
 
 
 def check(
-    name: str, data: bytes, spec: ProcessorSpec, log: KernelLog, *, again: bool
+    name: str, data: bytes, spec: ProcessorSpec, log: KernelLogWriter, *, again: bool
 ) -> tuple[Trace, ...]:
     """Return the trace buffers of a firmware that can be loaded; `again` in a recovery."""
     booting = f"Booting fw image {name}, size {len(data)}"
     try:
         traces = loader.check(data, spec, os.path.basename(name))
     except FirmwareUnfit as error:
-        from adapters.sim import complaints
+        from adapters.sim import kernel_messages
 
-        insane = complaints.sanity(data)
+        insane = kernel_messages.sanity(data)
         if not (insane or again):
             log.info(booting)
-        for words in [insane] if insane else complaints.later(data, spec.memory):
+        for words in [insane] if insane else kernel_messages.later(data, spec.memory):
             log.error(words)
         raise failure(loader.errno_of(error), str(error)) from error
     if not again:
@@ -61,19 +61,19 @@ def check(
     return traces
 
 
-def meet(faults: Faults, what: str, log: KernelLog) -> None:
+def meet(faults: InjectedFaults, what: str, log: KernelLogWriter) -> None:
     """Be as slow as the processor's faults want it, and fail if they do."""
     time.sleep(faults.start_delay)
     if faults.start_error:
         raise log.failed(what, failure(errno_of(faults.start_error), "an injected fault"))
 
 
-def run(data: bytes, spec: ProcessorSpec, log: KernelLog) -> Machine:
+def run(data: bytes, spec: ProcessorSpec, log: KernelLogWriter) -> QemuProcess:
     """Let a processor execute a firmware that was checked."""
     what = f"can't start rproc {spec.name}"
     file = loader.as_file(data)
     try:
-        machine = Machine(spec, file)
+        machine = QemuProcess(spec, file)
     except (OSError, HostFault) as error:
         log.failed(what, error)
         raise

@@ -15,7 +15,7 @@ _KINDS = ("mmufault", "watchdog", "unknown")
 E = TypeVar("E", bound=BaseException)
 
 
-class KernelLog:
+class KernelLogWriter:
     """Writes as the kernel's dev_info, dev_warn and dev_err do."""
 
     __slots__ = ("_tell",)

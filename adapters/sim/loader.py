@@ -7,13 +7,13 @@ from errno import EINVAL, ENOMEM
 
 from adapters.sim.spec import CORES, ProcessorSpec
 from domain import resource_table
+from domain.compatibility import check_core, check_memory, check_resources
 from domain.elf import read_elf
 from domain.errors import FirmwareUnfit
-from domain.fit import check_core, check_memory, check_resources
 from domain.resource_table import ANY_ADDRESS, Carveout, Trace, UnusableTable
 
 
-class TooLarge(FirmwareUnfit):
+class CarveoutTooLarge(FirmwareUnfit):
     """A carveout that no memory of the processor could hold: the kernel gives ENOMEM."""
 
 
@@ -35,7 +35,7 @@ def check(data: bytes, spec: ProcessorSpec, name: str = "the firmware") -> tuple
     total = sum(region.size for region in spec.memory)
     for entry in table.entries:
         if isinstance(entry, Carveout) and entry.size > total:
-            raise TooLarge(
+            raise CarveoutTooLarge(
                 f"{name} asks for a carveout of {entry.size:#x} bytes, but the processor's "
                 f"memory has only {total:#x}",
                 hint="ask for less in the firmware's resource table",
@@ -45,7 +45,7 @@ def check(data: bytes, spec: ProcessorSpec, name: str = "the firmware") -> tuple
 
 def errno_of(error: FirmwareUnfit) -> int:
     """Return what the kernel's loader returns in such a case."""
-    return ENOMEM if isinstance(error, TooLarge) else EINVAL
+    return ENOMEM if isinstance(error, CarveoutTooLarge) else EINVAL
 
 
 def readable(trace: Trace, spec: ProcessorSpec) -> bool:

@@ -12,14 +12,22 @@ from typing import Any
 
 from adapters.sim import loader
 from adapters.sim.boot import failure
-from adapters.sim.machine import Machine
-from adapters.sim.presence import Presence, look
+from adapters.sim.processor_lock import ProcessorLock, look
+from adapters.sim.qemu import QemuProcess
 from adapters.sim.remoteproc import RemoteProc
 from adapters.sim.spec import ProcessorSpec
 from adapters.sim.trace import Traces
-from domain.errors import HostFault, ProcessorFault, fault
+from domain.errors import HostFault, ProcessorFault, host_fault
 from domain.firmware import FirmwareImage
-from domain.processor import ATTACHED, DETACHED, OFFLINE, RUNNING, SUSPENDED, Ending, ProcessorState
+from domain.processor import (
+    ATTACHED,
+    DETACHED,
+    OFFLINE,
+    RUNNING,
+    SUSPENDED,
+    FirmwareExit,
+    ProcessorState,
+)
 
 _LONGEST_NAME = 255
 
@@ -53,7 +61,7 @@ class SimProcessor:
         self._rproc.recovery = False  # a crash ends the container; the engine restarts it
         self._traces = Traces((), self._rproc.read_trace)
         self._rproc.before_stop = lambda: self._traces.look()
-        self._presence = Presence(os.path.join(directory, device))
+        self._presence = ProcessorLock(os.path.join(directory, device))
         self._claim: Mapping[str, str] = {}
         self._path = ""
         self._paused = False
@@ -69,7 +77,7 @@ class SimProcessor:
         self._reported = self._state()
         return self._reported
 
-    def vacant(self) -> bool:
+    def available(self) -> bool:
         """Whether it is off."""
         return self.state().startable
 
@@ -135,7 +143,7 @@ class SimProcessor:
         self._paused = paused
         self._tell()
 
-    def ending(self) -> Ending:
+    def firmware_exit(self) -> FirmwareExit:
         """Tell what QEMU told, the semihosting exit code included."""
         return self._rproc.ending
 
@@ -158,7 +166,7 @@ class SimProcessor:
             return (self._ready,)
         return machine.watch()
 
-    def _changed(self, machine: Machine) -> bool:
+    def _changed(self, machine: QemuProcess) -> bool:
         ended_unseen = machine.ending is not None and self._rproc.state == RUNNING
         return ended_unseen or self._state() != self._reported
 
@@ -220,4 +228,4 @@ def _read(path: str) -> bytes:
         with open(path, "rb") as file:
             return file.read()
     except OSError as error:
-        raise fault(f"cannot read firmware {path}", error) from error
+        raise host_fault(f"cannot read firmware {path}", error) from error

@@ -14,9 +14,9 @@ from errno import EBUSY, EINVAL, ENODEV
 
 from adapters.sim import boot, loader
 from adapters.sim.boot import Finder, failure
-from adapters.sim.kernel_log import KernelLog, Tell
-from adapters.sim.machine import Machine
-from adapters.sim.spec import Faults, ProcessorSpec, errno_of
+from adapters.sim.kernel_log import KernelLogWriter, Tell
+from adapters.sim.qemu import QemuProcess
+from adapters.sim.spec import InjectedFaults, ProcessorSpec, errno_of
 from domain.errors import HostFault
 from domain.processor import (
     ATTACHED,
@@ -25,7 +25,7 @@ from domain.processor import (
     DETACHED,
     OFFLINE,
     RUNNING,
-    Ending,
+    FirmwareExit,
     ProcessorState,
 )
 from domain.resource_table import Trace
@@ -44,11 +44,11 @@ class RemoteProc:
         self.spec = spec
         self.name = spec.name
         self.crashes = 0
-        self.machine: Machine | None = None
+        self.machine: QemuProcess | None = None
         self.before_stop: Callable[[], None] = lambda: None
         self.before_recovery: Callable[[], Callable[[], None]] = lambda: lambda: None
         self.find = find
-        self._log = KernelLog(tell)
+        self._log = KernelLogWriter(tell)
         self._lock = RLock()
         self.reset()
 
@@ -64,12 +64,12 @@ class RemoteProc:
             self.recovery = True
             self.coredump = "disabled"
             self.power = 0
-            self.ending = Ending(crashed=False)
+            self.ending = FirmwareExit(crashed=False)
             self.traces: tuple[Trace, ...] = ()
             self._crash_at = 0.0
             if self.spec.boot == "attached":  # the driver does so as soon as it is there
                 self.power = 1
-                self._attach(Faults())
+                self._attach(InjectedFaults())
 
     def remove(self) -> None:
         """End, as unbinding the driver does."""
@@ -134,7 +134,7 @@ class RemoteProc:
             if self.state not in (OFFLINE, CRASHED, DELETED):
                 if self.machine:
                     self.machine.pause()
-                self._crashed(Ending(True, None, reason))
+                self._crashed(FirmwareExit(True, None, reason))
 
     def poll(self) -> None:
         """Take note of what has happened to the firmware since; cheap when nothing has.
@@ -151,7 +151,7 @@ class RemoteProc:
         finally:
             self._lock.release()
 
-    def _look_at(self, machine: Machine) -> None:
+    def _look_at(self, machine: QemuProcess) -> None:
         if machine.ending and machine.ending.crashed:
             self._log.crash(self.name, machine.ending.reason)
             self._crashed(machine.ending)
@@ -192,7 +192,7 @@ class RemoteProc:
             self._log.failed("Boot failed", error)
             raise
 
-    def _attach(self, faults: Faults) -> None:
+    def _attach(self, faults: InjectedFaults) -> None:
         self._log.info(f"attaching to {self.name}")
         boot.meet(faults, f"can't attach rproc {self.name}", self._log)
         self.state = ATTACHED
@@ -208,7 +208,7 @@ class RemoteProc:
         except BaseException:
             self.traces = ()
             raise
-        self.ending = Ending(crashed=False)
+        self.ending = FirmwareExit(crashed=False)
         after = spec.faults.crash_after
         self._crash_at = time.monotonic() + after if after else 0.0
         self.state = RUNNING
@@ -243,7 +243,7 @@ class RemoteProc:
         self.state = OFFLINE
         self._log.info(f"stopped remote processor {self.name}")
 
-    def _crashed(self, ending: Ending) -> None:
+    def _crashed(self, ending: FirmwareExit) -> None:
         self.ending = ending
         self.crashes += 1
         self.state = CRASHED

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from domain.arm import V6_M, V7, V7E_M, V8_1_M_MAIN, V8_M_MAIN, ArmArchitecture
+from domain.compatibility import Core, Region
 from domain.elf import EM_ARM, EM_RISCV
-from domain.fit import Core, Region
 
 
 class SimulatedCore(NamedTuple):
@@ -52,7 +52,7 @@ CORES: Mapping[str, SimulatedCore] = {
 """By QEMU's name (its option -cpu)."""
 
 
-class Faults(NamedTuple):
+class InjectedFaults(NamedTuple):
     """What shall go wrong: seconds, and errno names; zero and empty for nothing.
 
     `crash_after` counts from the start; `stop_error` leaves the firmware running.
@@ -78,7 +78,7 @@ class ProcessorSpec(NamedTuple):
     memory: Sequence[Region]
     console: str = "uart"
     options: Sequence[str] = ()
-    faults: Faults = Faults()
+    faults: InjectedFaults = InjectedFaults()
     boot: str = "off"
 
     def to_json(self) -> dict[str, Any]:
@@ -94,7 +94,7 @@ class ProcessorSpec(NamedTuple):
     def from_json(cls, value: Mapping[str, Any]) -> ProcessorSpec:
         """Undo `to_json`. Raises KeyError or TypeError on anything else."""
         memory = tuple(Region(*region) for region in value["memory"])
-        faults = Faults(**value["faults"])
+        faults = InjectedFaults(**value["faults"])
         return cls(**{**value, "memory": memory, "faults": faults})
 
 

@@ -10,8 +10,8 @@ from typing import Any
 from adapters.sysfs.attributes import Attributes
 from adapters.sysfs.policy import Policy
 from adapters.sysfs.processor import SysfsProcessor, open_processor
-from domain.annotations import Wishes
-from domain.errors import InvalidRequest, NotFound, fault
+from domain.annotations import ProcessorOptions
+from domain.errors import InvalidRequest, NotFound, host_fault
 from domain.ports import Claim
 from domain.processor import DELETED, ProcessorInfo
 
@@ -47,7 +47,7 @@ class SysfsBoard:
         except FileNotFoundError:
             return []
         except OSError as error:
-            raise fault(f"cannot list {path}", error) from error
+            raise host_fault(f"cannot list {path}", error) from error
         found = (self._info(device) for device in sorted(devices, key=lambda name: int(name[10:])))
         return [info for info in found if info.state != DELETED]
 
@@ -67,11 +67,11 @@ class SysfsBoard:
             note=note,
         )
 
-    def open(self, device: str, wishes: Wishes) -> SysfsProcessor:
+    def open(self, device: str, options: ProcessorOptions) -> SysfsProcessor:
         """Open one. Raises NotFound, InvalidRequest for a console that is not allowed."""
-        return open_processor(self.describe(device, wishes))
+        return open_processor(self.open_args(device, options))
 
-    def describe(self, device: str, wishes: Wishes) -> Mapping[str, Any]:
+    def open_args(self, device: str, options: ProcessorOptions) -> Mapping[str, Any]:
         """Say what `open_processor` needs. Raises as `open` does."""
         path = self._attributes(device).path
         if not _DEVICE.fullmatch(device) or not os.path.isdir(path):
@@ -79,26 +79,26 @@ class SysfsBoard:
                 f"there is no processor {device} under {self._prefix}/{_CLASS}",
                 hint="was its driver removed?",
             )
-        return self._describe(device, wishes)
+        return self._describe(device, options)
 
-    def give_back(self, device: str, claim: Claim) -> None:
+    def reclaim(self, device: str, claim: Claim) -> None:
         """Undo what a dead owner claimed; of a processor that has gone, its file is left."""
         if _DEVICE.fullmatch(device):
-            open_processor(self._describe(device, Wishes())).release(claim)
+            open_processor(self._describe(device, ProcessorOptions())).release(claim)
 
-    def _describe(self, device: str, wishes: Wishes) -> Mapping[str, Any]:
+    def _describe(self, device: str, options: ProcessorOptions) -> Mapping[str, Any]:
         name = self._attributes(device).shown("name")
         policy = self._policies.get(device) or self._policies.get(name) or self._default
-        if wishes.console.startswith("/") and wishes.console not in policy.consoles:
+        if options.console.startswith("/") and options.console not in policy.consoles:
             allowed = ", ".join(policy.consoles) or "none"
             raise InvalidRequest(
-                f"console {wishes.console} is not allowed for processor {name or device}",
+                f"console {options.console} is not allowed for processor {name or device}",
                 hint=f"the configuration allows {allowed}",
             )
         return {
             "root": self._root,
             "device": device,
             "directory": self._directory,
-            "wishes": list(wishes),
+            "options": list(options),
             "policy": policy.to_json(),
         }

@@ -10,8 +10,8 @@ from __future__ import annotations
 import errno
 
 from adapters.sysfs.attributes import Attributes
-from adapters.sysfs.faults import refused, unchanged
-from adapters.sysfs.kernel_log import KernelLog, complaints
+from adapters.sysfs.driver_errors import refused, unchanged
+from adapters.sysfs.kmsg import KmsgReader, complaints
 from domain.errors import ProcessorFault
 from domain.processor import ATTACHED, DELETED, DETACHED, OFFLINE, RUNNING, ProcessorState
 
@@ -29,7 +29,7 @@ class Power:
 
     __slots__ = ("_attributes", "_log", "_name")
 
-    def __init__(self, name: str, attributes: Attributes, log: KernelLog) -> None:
+    def __init__(self, name: str, attributes: Attributes, log: KmsgReader) -> None:
         self._name = name
         self._attributes = attributes
         self._log = log

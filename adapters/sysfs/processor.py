@@ -8,21 +8,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from adapters.sysfs.attributes import Attributes
-from adapters.sysfs.changes import Changes
+from adapters.sysfs.cdev import ShutdownOnRelease
+from adapters.sysfs.claim import ProcessorChanges
 from adapters.sysfs.console import TtyConsole
 from adapters.sysfs.coredump import Coredumps
-from adapters.sysfs.kernel_log import KernelLog, crash_type
+from adapters.sysfs.kmsg import KmsgReader, crash_type
 from adapters.sysfs.policy import Policy
 from adapters.sysfs.power import Power, is_off
 from adapters.sysfs.preflight import judge
-from adapters.sysfs.release_switch import ReleaseSwitch
 from adapters.sysfs.search_path import SearchPath
 from adapters.sysfs.trace import Traces
-from domain.annotations import Wishes
+from domain.annotations import ProcessorOptions
 from domain.errors import RemoteprocError, Unsupported, WrongState, reason
 from domain.firmware import FirmwareImage
 from domain.ports import Claim
-from domain.processor import DELETED, DETACHED, OFFLINE, RUNNING, Ending, ProcessorState
+from domain.processor import DELETED, DETACHED, OFFLINE, RUNNING, FirmwareExit, ProcessorState
 
 _RECOVERY_WITHIN = 5.0  # seconds in which the kernel must have recovered from a crash
 _NOT_US = "it ended by itself, or somebody else stopped it"
@@ -35,7 +35,7 @@ def open_processor(description: Mapping[str, Any]) -> SysfsProcessor:
     return SysfsProcessor(
         description["root"],
         description["device"],
-        Wishes(*description["wishes"]),
+        ProcessorOptions(*description["options"]),
         Policy(**description["policy"]),
         description["directory"],
     )
@@ -48,24 +48,24 @@ class SysfsProcessor:
     """
 
     def __init__(
-        self, root: str, device: str, wishes: Wishes, policy: Policy, directory: str
+        self, root: str, device: str, options: ProcessorOptions, policy: Policy, directory: str
     ) -> None:
         root = root.rstrip("/")
         self._path = path = f"{root}/sys/class/remoteproc/{device}"
         self._attributes = Attributes(path, genuine=not root)
         self._device = device
         self._name = self._attributes.shown("name") or device
-        self._wishes = wishes
+        self._options = options
         self._policy = policy
-        self._log = KernelLog(f"{root}/dev/kmsg", device)
+        self._log = KmsgReader(f"{root}/dev/kmsg", device)
         self._power = Power(self._name, self._attributes, self._log)
         search = SearchPath(root, directory)
-        self._changes = Changes(device, self._name, self._attributes, self._power, search)
-        self._switch = ReleaseSwitch(f"{root}/dev/{device}")
+        self._changes = ProcessorChanges(device, self._name, self._attributes, self._power, search)
+        self._switch = ShutdownOnRelease(f"{root}/dev/{device}")
         self._debug = f"{root}/sys/kernel/debug/remoteproc/{device}"
         self._traces = Traces(self._debug)
         self._coredumps = Coredumps(root, path, policy.coredumps)
-        named = "" if wishes.console == "rpmsg" else wishes.console
+        named = "" if options.console == "rpmsg" else options.console
         self._tty = TtyConsole(root, path, named, policy.consoles.get(named, 0))
         self._container = ""
         self._claim: Claim = {}  # by which it was loaded here
@@ -106,11 +106,11 @@ class SysfsProcessor:
     def prepare(self, container: str, firmware: FirmwareImage) -> Claim:
         """Judge the firmware by the processor's policy and say what `load` is going to change."""
         self._container = container
-        if self._wishes.attached != "keep":
+        if self._options.attached != "keep":
             warning = judge(firmware, self._policy, self._path, self._name)
             if warning:
                 self._remarks.append(warning)
-        return self._changes.plan(container, firmware, self._wishes)
+        return self._changes.plan(container, firmware, self._options)
 
     def load(self, claim: Claim, firmware: FirmwareImage) -> None:
         """Publish the firmware and choose it; take over what the boot loader started.
@@ -118,7 +118,7 @@ class SysfsProcessor:
         Raises WrongState if there is nothing to keep.
         """
         state = self._attributes.state()
-        if self._wishes.attached == "keep" and state not in _BOOT_LOADER:
+        if self._options.attached == "keep" and state not in _BOOT_LOADER:
             raise WrongState(
                 f"processor {self._name} is {state}: nothing runs there to attach to",
                 hint="leave out the annotation remoteproc.attached to run the image's firmware",
@@ -132,14 +132,14 @@ class SysfsProcessor:
         """Start or attach, and believe it when the state says so."""
         state = self._attributes.state()
         # Who runs it already has had that promise, which is the processor's: ours would end theirs.
-        if state == OFFLINE or self._wishes.attached == "keep":
+        if state == OFFLINE or self._options.attached == "keep":
             self._switch.hold()
-        if self._wishes.attached != "keep":
+        if self._options.attached != "keep":
             self._power.start()
         elif state == DETACHED:
             self._power.attach()
         self._executing = True
-        if self._wishes.console != "trace" or self._traces.open():
+        if self._options.console != "trace" or self._traces.open():
             return
         why = f"{self._debug} cannot be read"
         if os.access(self._debug, os.R_OK | os.X_OK):
@@ -148,7 +148,7 @@ class SysfsProcessor:
 
     def stop(self) -> None:
         """Stop, or detach from what was only kept."""
-        if self._wishes.attached == "keep":
+        if self._options.attached == "keep":
             if not self._power.detach():
                 self._remarks.append(f"{self._name} stays attached: its driver cannot detach")
         else:
@@ -176,7 +176,7 @@ class SysfsProcessor:
     def state(self) -> ProcessorState:
         """Return the kernel's word; `running` while the kernel itself recovers from a crash."""
         state = self._attributes.state()
-        if not self._executing or self._wishes.recovery != "kernel":
+        if not self._executing or self._options.recovery != "kernel":
             return state
         self._note_recovery()
         if not state.ended or state == DELETED:
@@ -192,10 +192,10 @@ class SysfsProcessor:
             return RUNNING
         return state
 
-    def vacant(self) -> bool:
+    def available(self) -> bool:
         """Whether it is off, or a boot loader's and the container may have it."""
         state = self._attributes.state()
-        return state.startable or (self._wishes.attached != "" and state in _BOOT_LOADER)
+        return state.startable or (self._options.attached != "" and state in _BOOT_LOADER)
 
     def _note_recovery(self) -> None:
         for line in self._log.news():
@@ -204,35 +204,35 @@ class SysfsProcessor:
                 self._recovering(f": {kind}")
             elif line.endswith((" is now up", " is now attached")):
                 self._crashing = False
-        if self._wishes.coredump == "enabled" and time.monotonic() < self._dump_until:
+        if self._options.coredump == "enabled" and time.monotonic() < self._dump_until:
             self._remarks += self._coredumps.save(self._container)
 
     def _recovering(self, kind: str) -> None:
         self._remarks.append(f"{self._name}: crashed{kind}; left to the kernel's recovery")
         self._dump_until = time.monotonic() + _RECOVERY_WITHIN
 
-    def ending(self) -> Ending:
+    def firmware_exit(self) -> FirmwareExit:
         """Tell why it ended, as far as the kernel's log may be read; save a core dump if wished."""
         state = self._attributes.state()
         if state == DELETED:
-            return Ending(crashed=True, reason="its driver was removed")
+            return FirmwareExit(crashed=True, reason="its driver was removed")
         news = self._log.news()
         why = crash_type(news)
         if self._faltered:
             why = "the kernel has not recovered it"
-        if state.crashed and self._wishes.coredump == "enabled":
+        if state.crashed and self._options.coredump == "enabled":
             why = f"{why}; {self._dump()}" if why else self._dump()
         if state.crashed or why:
-            return Ending(crashed=True, reason=why)
+            return FirmwareExit(crashed=True, reason=why)
         stopped = any(line.startswith("stopped remote processor ") for line in news)
-        return Ending(crashed=False, reason=_NOT_US if stopped else "")
+        return FirmwareExit(crashed=False, reason=_NOT_US if stopped else "")
 
     def _dump(self) -> str:
         """Get the core dump, which the kernel only makes when it recovers the processor.
 
         So the firmware runs again for an instant.
         """
-        if self._wishes.attached == "keep":
+        if self._options.attached == "keep":
             return "no core dump of a core that was only attached to"
         self._rest += self._traces.seal() + self._tty.rest()
         try:
@@ -256,9 +256,9 @@ class SysfsProcessor:
     def read_output(self) -> bytes:
         """Return what has come on the console."""
         found, self._rest = self._rest, b""
-        if self._wishes.console == "trace":
+        if self._options.console == "trace":
             found += self._traces.read(running=self._executing)
-        elif self._wishes.console != "none" and self._executing:
+        elif self._options.console != "none" and self._executing:
             found += self._tty.read()
             if trouble := self._tty.trouble():
                 self._remarks.append(f"no console of {self._name}: {trouble}")
@@ -266,6 +266,6 @@ class SysfsProcessor:
 
     def write_input(self, data: bytes) -> int:
         """Give input to a tty; without one nobody listens, and it is dropped."""
-        if self._wishes.console in ("trace", "none"):
+        if self._options.console in ("trace", "none"):
             return len(data)
         return self._tty.write(data)

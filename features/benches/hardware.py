@@ -14,7 +14,7 @@ import pytest
 
 from features.benches import samples
 from features.benches.bench import Outcome, Sample
-from features.benches.tree import TreeBench, release_switch
+from features.benches.tree import TreeBench, cdev
 
 
 class HardwareBench(TreeBench):
@@ -23,7 +23,7 @@ class HardwareBench(TreeBench):
     A scenario is skipped at the point where it needs what the user has not given.
     """
 
-    abilities = frozenset(("strangers", "late-strangers", "direct-sight", release_switch()))
+    abilities = frozenset(("strangers", "late-strangers", "direct-sight", cdev()))
     processors: Sequence[str] = ()
     firmware = ""
     prints = ""

@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 
 from features.benches import samples
 from features.benches.bench import Sample
-from features.benches.player import Player, firmware
-from features.benches.tree import TreeBench, release_switch
+from features.benches.firmware_player import Player, firmware
+from features.benches.tree import TreeBench, cdev
 
 _MODULE = f"{os.environ.get('BOARD_DIRECTORY', '')}/processors.ko"
 _DRIVER = "/sys/bus/platform/drivers/rproc_test"
@@ -26,7 +26,7 @@ class KernelBench(TreeBench):
     abilities = TreeBench.abilities | {
         *("kernel-log", "crash-types", "crash-kinds", "driver-unbinding", "boot-loaded-firmware"),
         *("firmware-by-the-kernel's-rules",),
-        release_switch(),
+        cdev(),
         *(("input",) if os.path.isdir(_RPMSG_TTY) else ()),
     }
 

@@ -69,7 +69,7 @@ class SimBench(HostBench):
         firmware = samples.make("prints and runs on", self.place)
         stranger = subprocess.Popen(
             [
-                *(sys.executable, "-m", "features.benches.stranger", f"{self.place}/board.yaml"),
+                *(sys.executable, "-m", "features.benches.other_user", f"{self.place}/board.yaml"),
                 *(f"{self.run_directory}/boards", device, firmware),
             ],
             cwd=SOURCES,

@@ -231,7 +231,7 @@ def _taken_over(before: Mapping[str, str], now: Mapping[str, str]) -> bool:
     return before["state"] == "detached" and now["state"] == "offline" and changed == {"state"}
 
 
-def release_switch() -> str:
+def cdev() -> str:
     """Return the ability of the running kernel to stop processors whose holder dies, or not to."""
     with open("/proc/devices") as devices:  # CONFIG_REMOTEPROC_CDEV
         has = any(line.endswith(" remoteproc\n") for line in devices)

@@ -63,16 +63,16 @@ def copy(tmp_path_factory):
 
 
 BREACHES = [
-    ("domain/container.py", "import adapters.host.files", "Arrows point inwards"),
+    ("domain/container.py", "import adapters.linux.files", "Arrows point inwards"),
     ("domain/container.py", "import bootstrap.settings", "Arrows point inwards"),
     ("adapters/oci/render.py", "import bootstrap.settings", "Arrows point inwards"),
-    ("adapters/host/files.py", "import dependency_injector", "dependency-injector"),
+    ("adapters/linux/files.py", "import dependency_injector", "dependency-injector"),
     ("bootstrap/factories.py", "from dependency_injector import providers", "dependency-injector"),
-    ("adapters/oci/render.py", "import adapters.sim.board", "which processors there are"),
+    ("adapters/oci/render.py", "import adapters.sim.board_file", "which processors there are"),
     ("adapters/containerd/__init__.py", "import adapters.sysfs", "which processors there are"),
     ("adapters/sysfs/__init__.py", "import adapters.sim.spec", "know of each other"),
     ("adapters/sim/spec.py", "import adapters.oci.render", "do not know who asks"),
-    ("adapters/host/files.py", "import adapters.sim.spec", "The host adapter"),
+    ("adapters/linux/files.py", "import adapters.sim.spec", "The rooms of this host"),
     ("adapters/containerd/ttrpc/frames.py", "import domain.errors", "ttrpc can be lifted out"),
     (
         "adapters/containerd/ttrpc/frames.py",
@@ -244,9 +244,9 @@ except SystemExit as ending:
 
 @pytest.fixture
 def root_with_a_container(tmp_path):
-    from adapters.host.store import DirectoryStore
+    from adapters.state.container_store import DirectoryStore
     from domain.container import Exit
-    from tests.contract.test_store import container
+    from tests.contract.test_container_store import container
 
     store = DirectoryStore(str(tmp_path / "state"))
     draft = store.draft("c1")
@@ -267,13 +267,13 @@ def test_commands_load_little(root_with_a_container, arguments):
 
 
 def supervisor_modules():
-    statement = "import bootstrap.supervise, adapters.sim.backend\n"
+    statement = "import bootstrap.supervise, adapters.sim.sim_board\n"
     return modules_of(f"{statement}sys.stderr.write('\\n--\\n'); {TELL}")[0]
 
 
 def test_the_supervisor_loads_little():
     modules = supervisor_modules()
-    assert {"adapters.host.supervisor", "adapters.sim.machine"} <= modules
+    assert {"adapters.supervisor.supervisor", "adapters.sim.qemu"} <= modules
     assert heavy(modules, "dataclasses", "inspect", "click", "pathlib", "tempfile") == set()
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.board.vm import boot
-from tests.elves import Load, elf, resource_table, trace
+from tests.elf_builder import Load, elf, resource_table, trace
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

@@ -13,7 +13,7 @@ import time
 import pytest
 
 from tests.board.vm import CHECKOUT, BoardError, boot
-from tests.elves import FLASH, elf, resource_table, trace
+from tests.elf_builder import FLASH, elf, resource_table, trace
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

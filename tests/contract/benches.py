@@ -13,14 +13,14 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from adapters.sim.backend import SimBoard
-from adapters.sim.board import load_board, parse_board
+from adapters.sim.board_file import load_board, parse_board
 from adapters.sim.processor import open_processor
+from adapters.sim.sim_board import SimBoard
 from bootstrap.settings import Settings
-from domain.annotations import Wishes
+from domain.annotations import ProcessorOptions
 from domain.firmware import FirmwareImage
 from domain.ports import Board, Claim, Processor
-from domain.processor import Ending
+from domain.processor import FirmwareExit
 from tests.contract.children import child, kill
 from tests.fakes.board import FakeBoard, Program
 
@@ -63,7 +63,7 @@ class Bench:
         return self.board.processors()
 
     def reopen(self, description: Mapping[str, Any]) -> Processor:
-        """Open as another process does, from what `describe` says."""
+        """Open as another process does, from what `open_args` says."""
         raise NotImplementedError
 
     def plant(self, step: str, errno: str) -> Board:
@@ -79,7 +79,7 @@ class Bench:
     def open(self, number: int = 0) -> Processor:
         """Open the nth processor, by way of its description in JSON."""
         device = self.board.processors()[number].device
-        return self.reopen(json.loads(json.dumps(self.board.describe(device, Wishes()))))
+        return self.reopen(json.loads(json.dumps(self.board.open_args(device, ProcessorOptions()))))
 
     def dead_owner(self, program: str, up_to: str) -> Claim:
         """Let a process prepare, load and start, up to that step, and die; return its claim."""
@@ -96,8 +96,8 @@ class FakeBench(Bench):
             "m7",
             programs={
                 "hello.elf": Program(b"hello from nowhere\n"),
-                "exit.elf": Program(b"exit\n", Ending(False, 7, "exit code 7")),
-                "crash.elf": Program(b"crash\n", Ending(True, None, "lockup")),
+                "exit.elf": Program(b"exit\n", FirmwareExit(False, 7, "exit code 7")),
+                "crash.elf": Program(b"crash\n", FirmwareExit(True, None, "lockup")),
                 "echo.elf": Program(b"> ", None, lambda line: b"you said: " + line),
             },
             fits=lambda image: Path(image.path).read_bytes().startswith(b"\x7fELF"),
@@ -110,7 +110,7 @@ class FakeBench(Bench):
 
     def reopen(self, description: Mapping[str, Any]) -> Processor:
         assert isinstance(self.board, FakeBoard)
-        return self.board.open_described(description)
+        return self.board.open_from_args(description)
 
     def plant(self, step: str, errno: str) -> Board:
         import errno as numbers

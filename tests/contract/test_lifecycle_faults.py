@@ -10,9 +10,9 @@ import time
 
 import pytest
 
-from adapters.host.staging import FirmwareStaging
-from adapters.host.store import DirectoryStore
-from adapters.host.supervisors import ProcessSupervisors
+from adapters.images.staging import FirmwareStaging
+from adapters.state.container_store import DirectoryStore
+from adapters.supervisor.supervisors import ProcessSupervisors
 from bootstrap import factories
 from bootstrap.settings import Settings
 from domain.container import Status
@@ -73,7 +73,7 @@ class Host:
             board=lambda: self.board,
             source=FirmwareStaging(),
             supervisors=ProcessSupervisors(self.root, command, describe),
-            ownership=factories.make_ownership(self.settings),
+            leases=factories.make_leases(self.settings),
             hooks=factories.make_hooks(),
             warn=self.warnings.append,
         )
@@ -96,7 +96,7 @@ class Host:
         deadline = time.monotonic() + 10
         while True:
             lifecycle.delete("c1", force=True)
-            lifecycle.settle()
+            lifecycle.reap_stale()
             if not self.files() or time.monotonic() > deadline:
                 break
             time.sleep(0.02)

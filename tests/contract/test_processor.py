@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from domain.annotations import Wishes
+from domain.annotations import ProcessorOptions
 from domain.errors import FirmwareUnfit, NotFound, ProcessorFault, Unsupported
 from domain.firmware import FirmwareImage
 from tests.contract.benches import die, walk
@@ -88,7 +88,7 @@ def test_what_there_is(bench):
 
 def test_opening_what_there_is(bench):
     for info in bench.board.processors():
-        processor = bench.board.open(info.device, Wishes())
+        processor = bench.board.open(info.device, ProcessorOptions())
         assert (processor.name, processor.device) == (info.name, info.device)
         assert processor.state() == info.state
 
@@ -102,9 +102,9 @@ def test_a_description_in_json_opens_the_same(bench):
 @pytest.mark.parametrize("device", ["remoteproc99", "", "m4", "../remoteproc0"])
 def test_what_there_is_not(bench, device):
     with pytest.raises(NotFound):
-        bench.board.open(device, Wishes())
+        bench.board.open(device, ProcessorOptions())
     with pytest.raises(NotFound):
-        bench.board.describe(device, Wishes())
+        bench.board.open_args(device, ProcessorOptions())
 
 
 # --- one life -------------------------------------------------------------------------------
@@ -142,18 +142,18 @@ def test_a_life(bench, run):
 def test_what_is_vacant(bench, run):
     """Off, whether loaded or not: so say all who open it."""
     processor = bench.open()
-    assert processor.vacant()
+    assert processor.available()
     image = bench.image("hello")
     claim = processor.prepare("c1", image)
     processor.load(claim, image)
-    assert processor.vacant()
+    assert processor.available()
     processor.release(claim)
     running, claim = run("hello")
-    assert not running.vacant() and not bench.open().vacant()
+    assert not running.available() and not bench.open().available()
     running.stop()
-    assert running.vacant()
+    assert running.available()
     running.release(claim)
-    assert running.vacant() and bench.open().vacant()
+    assert running.available() and bench.open().available()
 
 
 def test_start_and_stop_again_and_again(bench, run):
@@ -199,7 +199,7 @@ def test_release_is_right_at_any_point_and_any_number_of_times(bench, run, step)
 def test_release_after_an_end(bench, run, program):
     processor, claim = run(program)
     until(processor, ended)
-    assert processor.vacant() == (program == "exit"), "a crash is somebody's to look into"
+    assert processor.available() == (program == "exit"), "a crash is somebody's to look into"
     processor.release(claim)
     processor.release(claim)
     assert bench.open().state().startable, "a crashed processor is given back off"
@@ -251,7 +251,7 @@ def test_what_runs_is_not_loaded_over(bench, run):
 def test_firmware_that_ends(bench, run):
     processor, _ = run("exit")
     until(processor, ended)
-    ending = processor.ending()
+    ending = processor.firmware_exit()
     assert not ending.crashed
     if bench.no_status:
         assert ending.status is None
@@ -262,7 +262,7 @@ def test_firmware_that_ends(bench, run):
 def test_firmware_that_crashes(bench, run):
     processor, _ = run("crash")
     until(processor, ended)
-    ending = processor.ending()
+    ending = processor.firmware_exit()
     assert ending.crashed
     assert ending.status is None
 
@@ -364,7 +364,7 @@ def test_what_is_paused_can_be_stopped(bench, run):
 def test_a_start_that_fails_tells_the_errno_and_leaves_it_off(bench, tmp_path):
     board = bench.plant("start", "ETIMEDOUT")
     device = board.processors()[0].device
-    processor = board.open(device, Wishes())
+    processor = board.open(device, ProcessorOptions())
     image = bench.image("hello")
     claim = processor.prepare("c1", image)
     processor.load(claim, image)
@@ -374,7 +374,7 @@ def test_a_start_that_fails_tells_the_errno_and_leaves_it_off(bench, tmp_path):
         assert refused.value.errno == errno.ETIMEDOUT
         assert processor.state().startable
     processor.release(claim)
-    assert board.open(device, Wishes()).state().startable
+    assert board.open(device, ProcessorOptions()).state().startable
     bench.mend()
 
 
@@ -383,7 +383,7 @@ def test_a_stop_that_fails_tells_the_errno_and_leaves_it_running(bench):
 
     def life():
         board = bench.plant("stop", "EBUSY")
-        processor = board.open(board.processors()[0].device, Wishes())
+        processor = board.open(board.processors()[0].device, ProcessorOptions())
         claim = walk(processor, bench.image("hello"), "start")
         for _ in range(2):
             with pytest.raises(ProcessorFault) as refused:

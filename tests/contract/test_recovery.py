@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from domain.annotations import Wishes
+from domain.annotations import ProcessorOptions
 from tests.contract.benches import walk
 from tests.contract.trees import BENCHES, available
 
@@ -26,11 +26,13 @@ def until_ended(processor, seconds):
 
 
 def test_an_end_that_is_no_crash_is_not_taken_for_one(bench):
-    processor = bench.board.open(bench.board.processors()[0].device, Wishes(recovery="kernel"))
+    processor = bench.board.open(
+        bench.board.processors()[0].device, ProcessorOptions(recovery="kernel")
+    )
     claim = walk(processor, bench.image("exit"), "start")
     try:
         until_ended(processor, 4)  # the kernel's recovery would be waited for longer
-        assert not processor.ending().crashed
+        assert not processor.firmware_exit().crashed
         assert not [text for text in processor.remarks() if "crashed" in text]
     finally:
         processor.release(claim)
@@ -44,7 +46,7 @@ def test_a_simulated_board_that_dies(tmp_path):
         claim = walk(processor, bench.image("hello"), "start")
         bench.die()
         assert processor.state().ended
-        assert processor.ending().crashed
+        assert processor.firmware_exit().crashed
         processor.release(claim)
     finally:
         bench.close()

@@ -7,7 +7,7 @@ from hashlib import sha256
 
 import pytest
 
-from adapters.host.staging import FirmwareStaging
+from adapters.images.staging import FirmwareStaging
 from domain.errors import InvalidRequest, NotFound
 from tests.fakes.source import MemorySource
 

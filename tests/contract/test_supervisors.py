@@ -9,20 +9,20 @@ import signal
 
 import pytest
 
-from adapters.host import process
-from adapters.host.store import DirectoryStore
-from adapters.host.supervisors import ProcessSupervisors
+from adapters.linux import process
+from adapters.state.container_store import DirectoryStore
+from adapters.supervisor.supervisors import ProcessSupervisors
 from bootstrap import factories
 from bootstrap.settings import Settings
 from domain.container import Exit, FirmwareContainer, Status
 from domain.errors import HostFault, NotFound, Unsupported, WrongState
 from domain.ports import Stdio
-from domain.processor import Ending
+from domain.processor import FirmwareExit
 from tests.contract.benches import FIRMWARE, SimBench, image_of
 from tests.contract.children import child, kill
 from tests.contract.trees import BENCHES, available
 from tests.fakes.board import FakeBoard, Program
-from tests.fakes.ownership import MemoryOwnership
+from tests.fakes.leases import MemoryLeases
 from tests.fakes.store import MemoryStore
 from tests.fakes.supervisors import MemorySupervisors
 
@@ -67,22 +67,22 @@ class Place:
         assert self.supervisors.wait(container, 10)
         return self.store.load(container.id).exit
 
-    def abandoned(self):
-        return [lease.owner.id for lease in self.ownership.abandoned()]
+    def stale(self):
+        return [lease.owner.id for lease in self.leases.stale()]
 
 
 class Memory(Place):
     def __init__(self, directory):
         programs = {
-            "exit.elf": Program(b"", Ending(False, 7, "exit code 7")),
-            "crash.elf": Program(b"", Ending(True, None, "lockup")),
+            "exit.elf": Program(b"", FirmwareExit(False, 7, "exit code 7")),
+            "crash.elf": Program(b"", FirmwareExit(True, None, "lockup")),
         }
         self.stdio = Stdio()
         self.spawned = []
         self.board = FakeBoard("m4", "m7", programs=programs)
         self.store = MemoryStore()
-        self.ownership = MemoryOwnership()
-        self.supervisors = MemorySupervisors(self.board, self.store, self.ownership)
+        self.leases = MemoryLeases()
+        self.supervisors = MemorySupervisors(self.board, self.store, self.leases)
 
     def image(self, program, place, final):
         return image_of(FIRMWARE / f"{program}.elf")
@@ -104,7 +104,7 @@ class Processes(Place):
         self.stdio = Stdio(os.open(os.devnull, os.O_RDWR), self.output, self.output)
         self.spawned = []
         self.store = DirectoryStore(root)
-        self.ownership = factories.make_ownership(settings)
+        self.leases = factories.make_leases(settings)
         self.supervisors = ProcessSupervisors(
             root,
             factories.supervisor_command(),
@@ -124,12 +124,12 @@ class Processes(Place):
                 os.waitpid(container.pid, 0)
             except ChildProcessError:
                 pass  # reaped by a test, or another process's child
-        list(map(self.give_back, self.ownership.abandoned()))
+        list(map(self.reclaim, self.leases.stale()))
         os.close(self.stdio.stdin)
         os.close(self.output)
         self.bench.close()
 
-    def give_back(self, lease):
+    def reclaim(self, lease):
         self.bench.open().release(lease.claim)
         lease.close()
 
@@ -148,19 +148,19 @@ def place(request, tmp_path):
 
 def test_a_life(place):
     container = place.create()
-    assert container.pid > 0 and container.birth > 0
+    assert container.pid > 0 and container.start_time > 0
     assert place.supervisors.alive(container)
     assert place.store.load("c1").status is Status.CREATED
     place.supervisors.ask(container, "start")
     assert place.store.load("c1").status is Status.RUNNING
-    assert place.ownership.owner("remoteproc0").id == "c1"
+    assert place.leases.owner("remoteproc0").id == "c1"
     assert not place.supervisors.wait(container, 0)
     place.supervisors.ask(container, "stop")
     exit_ = place.store.load("c1").exit
     assert (exit_.status, exit_.reason) == (0, "stopped on request"), "on record when answered"
     assert place.supervisors.wait(container, 10)
     assert not place.supervisors.alive(container)
-    assert place.ownership.owner("remoteproc0") is None and place.abandoned() == []
+    assert place.leases.owner("remoteproc0") is None and place.stale() == []
     assert place.board.processors()[0].state.startable
 
 
@@ -185,7 +185,7 @@ def test_endings_of_its_own(place, program, status):
         status = 0
     assert place.store.load("c1").exit.status == status
     assert place.board.processors()[0].state.startable
-    assert place.abandoned() == []
+    assert place.stale() == []
 
 
 @pytest.mark.parametrize("verb", ["pause", "resume", "dance"])
@@ -244,7 +244,7 @@ def test_death(place):
     assert place.supervisors.wait(container, 10)
     assert not place.supervisors.alive(container)
     assert place.store.load("c1").exit is None
-    assert place.abandoned() == ["c1"]
+    assert place.stale() == ["c1"]
 
 
 @pytest.mark.parametrize("how", ["stop", "crash"])
@@ -297,14 +297,14 @@ def test_a_creator_that_dies_takes_the_supervisor_along(host, committed):
         draft, container = host.spawn()
         if committed:
             draft.commit(container)
-        os.write(writer, f"{container.pid} {container.birth}".encode())
+        os.write(writer, f"{container.pid} {container.start_time}".encode())
         ready()
 
     with child(create) as creator:
-        pid, birth = map(int, os.read(reader, 100).split())
-        assert process.birth(pid) == birth
+        pid, start_time = map(int, os.read(reader, 100).split())
+        assert process.start_time(pid) == start_time
         kill(creator)
-        assert process.wait(pid, birth, 10)
+        assert process.wait(pid, start_time, 10)
     host.store.sweep()
     if committed:
         assert host.store.load("c1").exit[::2] == (137, "abandoned before it was created")
@@ -314,7 +314,7 @@ def test_a_creator_that_dies_takes_the_supervisor_along(host, committed):
 
 def test_a_pid_that_came_again_is_another_process(host):
     container = host.create()
-    namesake = container._replace(birth=container.birth + 1)
+    namesake = container._replace(start_time=container.start_time + 1)
     assert not host.supervisors.alive(namesake)
     assert host.supervisors.wait(namesake, 0)
     with pytest.raises(WrongState):

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from domain.annotations import Wishes
+from domain.annotations import ProcessorOptions
 from domain.errors import FirmwareUnfit, NotFound, ProcessorFault, RemoteprocError, Unsupported
 from domain.firmware import FirmwareImage
 from domain.ports import Claim
@@ -16,7 +16,7 @@ from domain.processor import (
     OFFLINE,
     RUNNING,
     SUSPENDED,
-    Ending,
+    FirmwareExit,
     ProcessorInfo,
     ProcessorState,
 )
@@ -28,7 +28,7 @@ class Program(NamedTuple):
     """What firmware does: what it prints, how it ends by itself (None: never), what it replies."""
 
     output: bytes = b""
-    ending: Ending | None = None
+    ending: FirmwareExit | None = None
     reply: Callable[[bytes], bytes] = lambda _: b""
 
 
@@ -41,7 +41,7 @@ class Core:
         self.power = OFFLINE
         self.loaded = ""
         self.program = Program()
-        self.ending = Ending(crashed=False)
+        self.ending = FirmwareExit(crashed=False)
         self.output = b""
         self.script: list[str] = []
         self.faults: dict[str, RemoteprocError] = {}
@@ -87,7 +87,7 @@ class FakeProcessor:
         """Return the state now."""
         return self.core.look()
 
-    def vacant(self) -> bool:
+    def available(self) -> bool:
         """Whether it is off."""
         return self.core.look().startable
 
@@ -114,7 +114,7 @@ class FakeProcessor:
         self.core.do("start")
         if not self.core.look().startable:
             raise self._fault("start", EBUSY)
-        self.core.ending = Ending(crashed=False)
+        self.core.ending = FirmwareExit(crashed=False)
         self.core.power = RUNNING
         self.core.output += self.core.program.output
 
@@ -146,7 +146,7 @@ class FakeProcessor:
         if self.core.power == SUSPENDED:
             self.core.power = RUNNING
 
-    def ending(self) -> Ending:
+    def firmware_exit(self) -> FirmwareExit:
         """Tell how the firmware ended."""
         return self.core.ending
 
@@ -209,19 +209,19 @@ class FakeBoard:
         """List all."""
         return [ProcessorInfo(c.name, c.device, c.look(), c.loaded) for c in self.cores]
 
-    def open(self, device: str, wishes: Wishes) -> FakeProcessor:
+    def open(self, device: str, options: ProcessorOptions) -> FakeProcessor:
         """Open one."""
         return self._kind(self.core(device), self._programs, self._fits)
 
-    def describe(self, device: str, wishes: Wishes) -> Mapping[str, Any]:
+    def open_args(self, device: str, options: ProcessorOptions) -> Mapping[str, Any]:
         """Say how to open it, in JSON's types."""
-        return {"device": self.core(device).device, "wishes": wishes._asdict()}
+        return {"device": self.core(device).device, "options": options._asdict()}
 
-    def give_back(self, device: str, claim: Claim) -> None:
+    def reclaim(self, device: str, claim: Claim) -> None:
         """Undo a claim, also on a core that has gone."""
         if any(core.device == device for core in self.cores):
-            self.open(device, Wishes()).release(claim)
+            self.open(device, ProcessorOptions()).release(claim)
 
-    def open_described(self, description: Mapping[str, Any]) -> FakeProcessor:
-        """Undo `describe`."""
-        return self.open(description["device"], Wishes(**description["wishes"]))
+    def open_from_args(self, description: Mapping[str, Any]) -> FakeProcessor:
+        """Undo `open_args`."""
+        return self.open(description["device"], ProcessorOptions(**description["options"]))

@@ -13,7 +13,7 @@ from domain import supervision as sv
 from domain.annotations import read_annotations
 from domain.container import Exit, FirmwareContainer, Owner
 from domain.errors import Busy, NotFound, RemoteprocError, WrongState
-from domain.ports import Board, Draft, Lease, Ownership, Processor, Stdio
+from domain.ports import Board, Draft, Lease, Leases, Processor, Stdio
 from domain.signals import SIGKILL, signal_name, stop_signals
 from tests.fakes.store import MemoryStore
 
@@ -22,7 +22,7 @@ class MemorySupervisor:
     """One container's supervisor."""
 
     def __init__(
-        self, container: FirmwareContainer, board: Board, store: MemoryStore, ownership: Ownership
+        self, container: FirmwareContainer, board: Board, store: MemoryStore, leases: Leases
     ) -> None:
         self.container = container
         self.alive = True
@@ -31,10 +31,10 @@ class MemorySupervisor:
         self._answer: RemoteprocError | None = None
         self._firmware = container.firmware
         self._store = store
-        self._ownership = ownership
+        self._leases = leases
         self._lease: Lease | None = None
-        wishes = read_annotations(container.annotations)
-        self._processor = board.open(container.device, wishes) if container.device else None
+        options = read_annotations(container.annotations)
+        self._processor = board.open(container.device, options) if container.device else None
         self._state = sv.Supervision(container.processor)
 
     def handle(self, event: sv.Event) -> None:
@@ -48,7 +48,7 @@ class MemorySupervisor:
         """See what the processor does."""
         if self._processor is not None:
             state = self._processor.state()
-            self._perform(sv.Seen(state, self._processor.ending() if state.ended else None))
+            self._perform(sv.Seen(state, self._processor.firmware_exit() if state.ended else None))
 
     def _perform(self, event: sv.Event) -> None:
         for effect in self._state.on(event):
@@ -90,13 +90,13 @@ class MemorySupervisor:
 
     def _start(self, processor: Processor) -> None:
         assert self._firmware is not None
-        lease = self._ownership.take(processor.device, Owner(self.container.id, "memory:"))
+        lease = self._leases.take(processor.device, Owner(self.container.id, "memory:"))
         try:
             if lease.claim:
                 processor.release(lease.claim)
-            if not processor.vacant():
+            if not processor.available():
                 raise Busy(f"processor {processor.name} is {processor.state()}")
-            lease.remember(processor.prepare(self.container.id, self._firmware))
+            lease.record_claim(processor.prepare(self.container.id, self._firmware))
             processor.load(lease.claim, self._firmware)
             try:
                 processor.start()
@@ -121,10 +121,10 @@ class MemorySupervisor:
 class MemorySupervisors:
     """Implements domain.ports.Supervisors. Those in `stuck` answer nothing and never end."""
 
-    def __init__(self, board: Board, store: MemoryStore, ownership: Ownership) -> None:
+    def __init__(self, board: Board, store: MemoryStore, leases: Leases) -> None:
         self._board = board
         self._store = store
-        self._ownership = ownership
+        self._leases = leases
         self.all: dict[int, MemorySupervisor] = {}
         self.stuck: set[int] = set()
 
@@ -138,8 +138,8 @@ class MemorySupervisors:
     def spawn(self, draft: Draft, container: FirmwareContainer, stdio: Stdio) -> FirmwareContainer:
         """Begin a supervisor."""
         pid = 1000 + len(self.all)
-        container = container._replace(pid=pid, birth=pid * 100)
-        self.all[pid] = MemorySupervisor(container, self._board, self._store, self._ownership)
+        container = container._replace(pid=pid, start_time=pid * 100)
+        self.all[pid] = MemorySupervisor(container, self._board, self._store, self._leases)
         return container
 
     def adopt(self, container: FirmwareContainer) -> None:
@@ -184,4 +184,4 @@ class MemorySupervisors:
         supervisor = self.of(container)
         supervisor.alive = False
         if supervisor._lease is not None:
-            supervisor._lease.leave()  # type: ignore[attr-defined]
+            supervisor._lease.keep_claim()  # type: ignore[attr-defined]

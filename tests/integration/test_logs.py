@@ -140,7 +140,7 @@ def test_a_log_is_followed_to_its_end(bench, bundle):
 
 def test_the_log_stays_within_its_bounds(bench):
     """Two files of 1 MiB: the older is given up when the newer is full."""
-    from adapters.host.output import LOG_MAX, Log
+    from adapters.supervisor.output import LOG_MAX, Log
 
     where = f"{bench.place}/log"
     os.mkdir(where)
@@ -158,7 +158,7 @@ def test_the_log_stays_within_its_bounds(bench):
 
 
 def test_what_waits_for_a_reader_is_bounded_and_what_is_dropped_is_said():
-    from adapters.host.output import WAITING_MAX, Stream
+    from adapters.supervisor.output import WAITING_MAX, Stream
 
     reader, writer = os.pipe()
     os.set_blocking(writer, False)

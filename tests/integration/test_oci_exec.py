@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from domain.inside import COMMANDS
+from domain.builtin_exec import COMMANDS
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from adapters.host import process
+from adapters.linux import process
 
 KINDS = ["prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"]
 
@@ -113,7 +113,7 @@ def test_one_that_hangs_is_killed_with_all_it_started(runtime, hook, tmp_path):
     assert 1 <= time.monotonic() - began < 8
     assert "has not ended within 1 s" in failed.stderr
     child = (tmp_path / "child").read_text().strip()
-    assert process.birth(int(child)) == 0
+    assert process.start_time(int(child)) == 0
 
 
 @pytest.mark.parametrize(

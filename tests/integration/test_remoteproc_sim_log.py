@@ -12,7 +12,7 @@ from subprocess import DEVNULL
 
 import pytest
 
-from adapters.sysfs.kernel_log import KernelLog, crash_type
+from adapters.sysfs.kmsg import KernelLog, crash_type
 from tests.simulator import Simulator
 
 pytestmark = [

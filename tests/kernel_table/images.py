@@ -6,7 +6,7 @@ import lzma
 import os
 import shutil
 
-from tests.elves import Load, carveout, devmem, elf, other, resource_table, trace
+from tests.elf_builder import Load, carveout, devmem, elf, other, resource_table, trace
 
 # Vectors, then wfi and a branch to it: a Cortex-M that stays alive and costs nothing.
 CODE = bytes.fromhex("00100020 09000000 30bf fde7") + bytes(52)

@@ -9,7 +9,7 @@ import shutil
 import time
 
 from tests.kernel_table.calls import answer
-from tests.kernel_table.happenings import Happenings
+from tests.kernel_table.events import Happenings
 
 
 class Processor(Happenings):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.kernel_table import attached, mishaps
+from tests.kernel_table import attached, fault_cases
 from tests.kernel_table.attributes import firmware, path, starts, words
 from tests.kernel_table.life import debug, life
 
@@ -15,11 +15,11 @@ ROWS = [
     *debug(),
     *attached.detached(),
     *attached.attached(),
-    *mishaps.signals(),
-    *mishaps.recoveries(),
-    *mishaps.dumps(),
-    *mishaps.told(),
-    *mishaps.drivers(),
+    *fault_cases.signals(),
+    *fault_cases.recoveries(),
+    *fault_cases.dumps(),
+    *fault_cases.told(),
+    *fault_cases.drivers(),
 ]
 
 NOT_TRIED = {

@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.annotations import Wishes, read_annotations, without_ours
+from domain.annotations import ProcessorOptions, drop_remoteproc_annotations, read_annotations
 from domain.errors import InvalidRequest
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 
 
 def test_nothing_asked_for():
-    assert read_annotations({}) == Wishes("", "trace", "container", "disabled", "", "")
+    assert read_annotations({}) == ProcessorOptions("", "trace", "container", "disabled", "", "")
 
 
 def test_foreign_annotations_are_ignored():
@@ -24,7 +24,7 @@ def test_foreign_annotations_are_ignored():
         "": "",
         "Remoteproc.": "",
     }
-    assert read_annotations(foreign) == Wishes()
+    assert read_annotations(foreign) == ProcessorOptions()
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_foreign_annotations_are_ignored():
     ],
 )
 def test_good_values(key, field, value):
-    assert read_annotations({f"remoteproc.{key}": value}) == Wishes(**{field: value})
+    assert read_annotations({f"remoteproc.{key}": value}) == ProcessorOptions(**{field: value})
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ KEYS = ["name", "console", "recovery", "coredump", "firmware-digest", "attached"
 )
 def test_anything_is_read_or_refused_on_one_line(annotations):
     try:
-        assert isinstance(read_annotations(annotations), Wishes)
+        assert isinstance(read_annotations(annotations), ProcessorOptions)
     except InvalidRequest as refusal:
         assert str(refusal).isprintable()
 
@@ -106,7 +106,9 @@ NAME = "io.kubernetes.cri.container-name"
 @pytest.mark.parametrize(("container", "name"), [("left", "m4"), ("right", "dsp"), ("other", "")])
 def test_each_container_of_a_pod_finds_its_own_processor(container, name):
     for key in (NAME, "io.kubernetes.container.name"):  # containerd's, CRI-O's
-        assert read_annotations({**POD, key: container}) == Wishes(name=name, console="none")
+        assert read_annotations({**POD, key: container}) == ProcessorOptions(
+            name=name, console="none"
+        )
     everybody = {**POD, NAME: container, "remoteproc.name": "common"}
     assert read_annotations(everybody).name == (name or "common")
 
@@ -119,7 +121,7 @@ def test_processors_by_container_are_for_pods_only():
 
 
 def test_ours_can_be_left_out():
-    assert without_ours({**POD, NAME: "left", "remoteproc": "x"}) == {
+    assert drop_remoteproc_annotations({**POD, NAME: "left", "remoteproc": "x"}) == {
         NAME: "left",
         "remoteproc": "x",
     }

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.host.cgroups import _v2, directory_of
+from adapters.isolation.cgroups import _v2, directory_of
 from domain.errors import InvalidRequest
 
 

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from adapters import digest
+from adapters.images import digest
 
 
 @pytest.mark.parametrize("own", [digest._OWN, ("no_such_module", "errno"), ()])
@@ -23,7 +23,7 @@ def test_every_way_is_sha256(monkeypatch, own, size):
 
 @pytest.mark.parametrize(("size", "loaded"), [(100_000, False), (1 << 20, True)])
 def test_openssl_is_loaded_for_large_files_only(size, loaded):
-    code = "import sys; from adapters.digest import sha256; sha256(int(sys.argv[1]));"
+    code = "import sys; from adapters.images.digest import sha256; sha256(int(sys.argv[1]));"
     code += "print('_hashlib' in sys.modules)"
     words = [sys.executable, "-c", code, str(size)]
     done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=30)

@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.arm import ArmArchitecture, read_attributes
+from domain.compatibility import Core, Region, check_core, check_memory
 from domain.elf import EM_ARM, EM_RISCV, Segment, machine_name, read_elf
 from domain.errors import FirmwareUnfit
-from domain.fit import Core, Region, check_core, check_memory
-from tests.elves import (
+from tests.elf_builder import (
     FLASH,
     VECTORS,
     Load,

@@ -62,12 +62,12 @@ def test_reason_of_an_error_without_a_number():
 
 
 def test_a_failed_system_call_keeps_its_errno_and_says_what_to_do():
-    error = errors.fault("cannot write x", OSError(errno.ENOSPC, "whatever"))
+    error = errors.host_fault("cannot write x", OSError(errno.ENOSPC, "whatever"))
     assert (type(error), error.errno) == (HostFault, errno.ENOSPC)
     assert error.message == "cannot write x: No space left on device (ENOSPC)"
     assert error.hint == "free some space and try again"
-    assert errors.fault("", OSError(errno.ENOSPC, ""), hint="buy a disk").hint == "buy a disk"
-    assert errors.fault("cannot write x", OSError(errno.EIO, "")).hint == ""
+    assert errors.host_fault("", OSError(errno.ENOSPC, ""), hint="buy a disk").hint == "buy a disk"
+    assert errors.host_fault("cannot write x", OSError(errno.EIO, "")).hint == ""
 
 
 def test_a_refused_order_names_the_processor_the_errno_and_what_else_was_said():

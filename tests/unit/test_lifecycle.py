@@ -23,20 +23,27 @@ from domain.errors import (
 from domain.hooks import Hook
 from domain.lifecycle import CreateRequest, Lifecycle
 from domain.ports import Stdio
-from domain.processor import OFFLINE, RUNNING, SUSPENDED, Ending, ProcessorInfo, ProcessorState
+from domain.processor import (
+    OFFLINE,
+    RUNNING,
+    SUSPENDED,
+    FirmwareExit,
+    ProcessorInfo,
+    ProcessorState,
+)
 from domain.selection import choose
 from tests.fakes.board import FakeBoard, Program, RigidProcessor
 from tests.fakes.faulty import Fuse
 from tests.fakes.hooks import MemoryHooks
-from tests.fakes.ownership import MemoryOwnership
+from tests.fakes.leases import MemoryLeases
 from tests.fakes.source import MemorySource
 from tests.fakes.store import MemoryStore
 from tests.fakes.supervisors import MemorySupervisors
 
 PROGRAMS = {
     "hello.elf": Program(b"hello\n"),
-    "exit.elf": Program(b"", Ending(False, 7, "exit code 7")),
-    "crash.elf": Program(b"", Ending(True, None, "lockup")),
+    "exit.elf": Program(b"", FirmwareExit(False, 7, "exit code 7")),
+    "crash.elf": Program(b"", FirmwareExit(True, None, "lockup")),
 }
 NOW = 1700000000.0
 
@@ -48,8 +55,8 @@ class World:
         fuse = fuse or Fuse()
         self.board = FakeBoard(*(names or ("m4",)), programs=PROGRAMS, **board)
         self.store = MemoryStore()
-        self.ownership = MemoryOwnership()
-        self.supervisors = MemorySupervisors(self.board, self.store, self.ownership)
+        self.leases = MemoryLeases()
+        self.supervisors = MemorySupervisors(self.board, self.store, self.leases)
         self.source = MemorySource(dict.fromkeys(PROGRAMS, b"\x7fELF"))
         self.hooks = MemoryHooks()
         self.warnings = []
@@ -65,7 +72,7 @@ class World:
             board=make_board,
             source=fuse.wrap("source", self.source),
             supervisors=fuse.wrap("supervisors", self.supervisors, "abandon"),
-            ownership=fuse.wrap("ownership", self.ownership),
+            leases=fuse.wrap("leases", self.leases),
             hooks=self.hooks,
             warn=self.warnings.append,
             clock=lambda: NOW,
@@ -109,7 +116,7 @@ class World:
         shelf = self.store.shelf
         assert shelf.containers == {} and shelf.drafts == set()
         assert [s for s in self.supervisors.all.values() if s.alive] == []
-        assert self.ownership.held == {} and self.ownership.left == {}
+        assert self.leases.held == {} and self.leases.left == {}
         assert [(c.power, c.loaded) for c in self.board.cores] == [(OFFLINE, "")] * len(
             self.board.cores
         )
@@ -152,7 +159,7 @@ STEPS = steps()
 
 def test_create_asks_every_port():
     ports = {step.partition(".")[0] for step in STEPS}
-    assert ports >= {"store", "board", "source", "supervisors", "ownership", "draft", "processor"}
+    assert ports >= {"store", "board", "source", "supervisors", "leases", "draft", "processor"}
 
 
 @pytest.mark.parametrize("error", [HostFault("no", errno=28), KeyboardInterrupt(), OSError(5, "x")])
@@ -345,7 +352,7 @@ def test_a_start_that_fails_tells_why_and_can_be_tried_again(world, step):
         world.lifecycle.start("c1")
     assert raised.value is fault
     assert world.status() is Status.CREATED
-    assert world.ownership.held == {} and world.core.power == OFFLINE
+    assert world.leases.held == {} and world.core.power == OFFLINE
     world.core.faults.clear()
     world.lifecycle.start("c1")
     assert world.status() is Status.RUNNING
@@ -431,7 +438,7 @@ def test_killing_one_whose_supervisor_dies_at_this_moment(world):
 
     world.supervisors.ask = ask
     world.lifecycle.kill("c1", 15)
-    assert world.core.power == OFFLINE and world.ownership.left == {}
+    assert world.core.power == OFFLINE and world.leases.left == {}
     assert world.lifecycle.state("c1").exit.status == 137
 
 
@@ -538,7 +545,7 @@ TOUCHES = {
     "all": lambda lifecycle: lifecycle.all(),
     "processors": lambda lifecycle: lifecycle.processors(),
     "wait": lambda lifecycle: lifecycle.wait("c1"),
-    "settle": lambda lifecycle: lifecycle.settle(),
+    "reap_stale": lambda lifecycle: lifecycle.reap_stale(),
     "delete": lambda lifecycle: lifecycle.delete("c1"),
     "delete --force": lambda lifecycle: lifecycle.delete("c1", force=True),
     "start": lambda lifecycle: refused(lifecycle.start, "c1"),
@@ -553,7 +560,7 @@ def test_after_a_killed_supervisor_the_next_touch_stops_the_processor(world, tou
     assert world.core.power == RUNNING
     TOUCHES[touch](world.lifecycle)
     assert world.core.power == OFFLINE and world.core.loaded == ""
-    assert world.ownership.left == {}
+    assert world.leases.left == {}
     if touch.startswith("delete"):
         assert world.nothing_left()
     else:
@@ -591,52 +598,52 @@ def test_an_exit_recorded_between_our_look_and_our_record(world):
     assert not alive(container)
 
 
-def abandoned(world, claim):
-    lease = world.ownership.take("remoteproc0", Owner("dead", "memory:"))
-    lease.remember(claim)
-    world.ownership.die("remoteproc0")
+def stale(world, claim):
+    lease = world.leases.take("remoteproc0", Owner("dead", "memory:"))
+    lease.record_claim(claim)
+    world.leases.die("remoteproc0")
 
 
 def test_what_cannot_be_cleaned_up_is_said_and_tried_again(world):
-    abandoned(world, {"firmware": "x"})
+    stale(world, {"firmware": "x"})
     world.core.faults["release"] = ProcessorFault("busy", errno=16)
-    world.lifecycle.settle()
-    world.lifecycle.settle()
+    world.lifecycle.reap_stale()
+    world.lifecycle.reap_stale()
     assert world.warnings == ["cannot clean up after dead: busy"] * 2
-    assert set(world.ownership.left) == {"remoteproc0"}
+    assert set(world.leases.left) == {"remoteproc0"}
     world.core.faults.clear()
-    world.lifecycle.settle()
-    assert world.ownership.left == {} and len(world.warnings) == 2
+    world.lifecycle.reap_stale()
+    assert world.leases.left == {} and len(world.warnings) == 2
 
 
 def test_what_cannot_be_cleaned_up_does_not_keep_others_from_it():
     world = World("m4", "m7")
     world.core.faults["release"] = ProcessorFault("busy", errno=16)
     for device in ("remoteproc0", "remoteproc1"):
-        world.ownership.take(device, Owner("dead", "")).remember({"firmware": "x"})
-        world.ownership.die(device)
-    world.lifecycle.settle()
-    assert set(world.ownership.left) == {"remoteproc0"}
+        world.leases.take(device, Owner("dead", "")).record_claim({"firmware": "x"})
+        world.leases.die(device)
+    world.lifecycle.reap_stale()
+    assert set(world.leases.left) == {"remoteproc0"}
 
 
 def test_a_dead_owner_of_a_processor_that_is_gone(world):
-    world.ownership.take("remoteproc9", Owner("dead", "")).remember({"firmware": "x"})
-    world.ownership.die("remoteproc9")
-    world.lifecycle.settle()
-    assert world.ownership.left == {} and world.warnings == []
+    world.leases.take("remoteproc9", Owner("dead", "")).record_claim({"firmware": "x"})
+    world.leases.die("remoteproc9")
+    world.lifecycle.reap_stale()
+    assert world.leases.left == {} and world.warnings == []
 
 
 def test_an_owner_that_died_before_it_had_done_anything(world):
     """Its claim is empty: nothing is to be undone, and no board is needed for that."""
-    abandoned(world, {})
-    world.lifecycle.settle()
-    assert world.ownership.left == {} and world.warnings == []
+    stale(world, {})
+    world.lifecycle.reap_stale()
+    assert world.leases.left == {} and world.warnings == []
     assert world.boards_made == 0 and "release" not in world.core.done
 
 
 def test_a_running_container_of_somebody_else_is_not_touched(world):
     world.running()
-    world.lifecycle.settle()
+    world.lifecycle.reap_stale()
     assert world.core.power == RUNNING and "release" not in world.core.done
 
 
@@ -650,7 +657,7 @@ def test_a_sandbox_has_a_life_without_a_processor():
     world.lifecycle.start("pod")
     world.supervisors.all[container.pid].look()
     assert world.status("pod") is Status.RUNNING
-    assert world.ownership.held == {} and world.boards_made == 0
+    assert world.leases.held == {} and world.boards_made == 0
     world.lifecycle.kill("pod", 15)
     assert world.lifecycle.wait("pod").status == 0
     world.lifecycle.delete("pod")

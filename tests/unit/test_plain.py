@@ -10,12 +10,12 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from adapters import plain
-from adapters.sim.board import SHIPPED
+from adapters.config import plain
+from adapters.sim.board_file import SHIPPED
 
 
 def shape(node):
-    """Return all that adapters.marked looks at."""
+    """Return all that adapters.config.yaml_node looks at."""
     value = node.value
     if node.id == "mapping":
         value = [(shape(key), shape(each)) for key, each in value]

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from domain.compatibility import check_resources
 from domain.errors import FirmwareUnfit
-from domain.fit import check_resources
 from domain.resource_summary import describe
 from domain.resource_table import (
     ANY_ADDRESS,
@@ -24,7 +24,7 @@ from domain.resource_table import (
     parse,
     traces,
 )
-from tests.elves import carveout, devmem, other, resource_table, trace, vdev
+from tests.elf_builder import carveout, devmem, other, resource_table, trace, vdev
 
 RINGS = ((ANY_ADDRESS, 16, 8), (0x4000, 4096, 256))
 EVERYTHING = resource_table(

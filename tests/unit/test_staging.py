@@ -17,8 +17,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.host.rootfs import open_in_root
-from adapters.host.staging import FirmwareStaging
+from adapters.images.rootfs import open_in_root
+from adapters.images.staging import FirmwareStaging
 from domain.errors import HostFault, InvalidRequest, NotFound, RemoteprocError
 from tests.sandbox import chroot, in_child, small_tmpfs
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.errors import ProcessorFault, WrongState
-from domain.processor import Ending, ProcessorState
+from domain.processor import FirmwareExit, ProcessorState
 from domain.supervision import (
     Abandoned,
     Act,
@@ -52,20 +52,20 @@ def machine_in(phase):
 
 
 def seen(word, *ending):
-    return Seen(ProcessorState(word), Ending(*ending) if ending else None)
+    return Seen(ProcessorState(word), FirmwareExit(*ending) if ending else None)
 
 
-STOPPED, KILLED = Finish(0, "stopped on request"), Finish(137, "killed")
+STOPPED, EXIT_KILLED = Finish(0, "stopped on request"), Finish(137, "killed")
 C, R, P, E = Phase.CREATED, Phase.RUNNING, Phase.PAUSED, Phase.ENDED
 LEGAL = {
     (C, "start"): ([Act("start"), Answer()], R),
     (C, "stop"): ([STOPPED], E),
-    (C, "kill"): ([KILLED], E),
+    (C, "kill"): ([EXIT_KILLED], E),
     (R, "stop"): ([Act("stop"), STOPPED], E),
-    (R, "kill"): ([Act("stop"), KILLED], E),
+    (R, "kill"): ([Act("stop"), EXIT_KILLED], E),
     (R, "pause"): ([Act("pause"), Answer()], P),
     (P, "stop"): ([Act("stop"), STOPPED], E),
-    (P, "kill"): ([Act("stop"), KILLED], E),
+    (P, "kill"): ([Act("stop"), EXIT_KILLED], E),
     (P, "resume"): ([Act("resume"), Answer()], R),
 }
 
@@ -119,7 +119,7 @@ def test_a_stop_signal_that_fails_is_said_and_nobody_is_answered(phase):
     machine = machine_in(phase)
     assert perform(machine, Signalled("TERM", True), FAULT) == [Act("stop"), Say("cannot do it")]
     assert machine.phase is phase
-    assert perform(machine, Asked("kill")) == [Act("stop"), KILLED]
+    assert perform(machine, Asked("kill")) == [Act("stop"), EXIT_KILLED]
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_abandoned(phase):
 errors = st.sampled_from([None, None, FAULT])
 words = ["offline", "running", "crashed", "attached", "suspended", "deleted", "weird", "weirder"]
 endings = st.none() | st.builds(
-    Ending, st.booleans(), st.none() | st.integers(0, 255), st.sampled_from(["", "watchdog"])
+    FirmwareExit, st.booleans(), st.none() | st.integers(0, 255), st.sampled_from(["", "watchdog"])
 )
 events = st.one_of(
     st.builds(Asked, st.sampled_from([*VERBS, "dance"])),

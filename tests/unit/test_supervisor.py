@@ -8,13 +8,14 @@ import socket
 
 import pytest
 
-from adapters.host import records, wire
-from adapters.host.input import Input
-from adapters.host.output import Output
-from adapters.host.ownership import FileOwnership
-from adapters.host.supervisor import Supervisor
-from adapters.host.tenure import Tenure
-from domain.annotations import Wishes
+from adapters.state import container_dir
+from adapters.state.leases import FileLeases
+from adapters.supervisor import control_protocol
+from adapters.supervisor.console_input import Input
+from adapters.supervisor.output import Output
+from adapters.supervisor.session import ProcessorSession
+from adapters.supervisor.supervisor import Supervisor
+from domain.annotations import ProcessorOptions
 from domain.container import Owner
 from domain.firmware import FirmwareImage
 from tests.contract.children import kill, spawn, status_of
@@ -41,16 +42,16 @@ class Place:
         os.dup2(log, 1)
         os.dup2(log, 2)
         board = FakeBoard("m4", programs={"hello.elf": Program(b"hello\n")})
-        processor = board.open("remoteproc0", Wishes())
+        processor = board.open("remoteproc0", ProcessorOptions())
         for method in self.broken.split():
             setattr(processor, method, self._break)
         directory = os.open(self.path, os.O_RDONLY)
-        ownership = FileOwnership(self.locks, "fake")
+        ownership = FileLeases(self.locks, "fake")
         supervisor = Supervisor(
             firmware=FIRMWARE,
             stops=frozenset({15}),
             processor=processor,
-            tenure=Tenure(processor, ownership, Owner("c1", "/")),
+            session=ProcessorSession(processor, ownership, Owner("c1", "/")),
             directory=directory,
             creator=self._theirs,
             stdin=Input(-1, terminal=False),
@@ -71,7 +72,7 @@ class Place:
             control.settimeout(10)
             control.connect(f"{self.path}/control")
             control.send(verb.encode())
-            return wire.decode(control.recv(wire.LIMIT))
+            return control_protocol.decode(control.recv(control_protocol.LIMIT))
 
 
 @pytest.fixture
@@ -97,7 +98,7 @@ def test_an_adapter_that_raises_what_it_must_not(make, broken):
     assert status_of(place.pid) == 137
     directory = os.open(place.path, os.O_RDONLY)
     try:
-        exit_ = records.read_exit(directory)
+        exit_ = container_dir.read_exit(directory)
     finally:
         os.close(directory)
     assert exit_.status == 137

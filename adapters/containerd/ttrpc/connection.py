@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable
 
 from . import messages
-from .context import Context
+from .context import CallContext
 from .errors import Code, RpcError
 from .session import Incoming, Refused, ServerSession
 
@@ -30,7 +30,7 @@ class Connection:
         self._wake = wake
         self._session = ServerSession()
         self._lock = threading.Lock()
-        self._calls: dict[int, Context] = {}
+        self._calls: dict[int, CallContext] = {}
         self._out = bytearray()
         self._draining = False
         self._closed = False
@@ -55,7 +55,7 @@ class Connection:
             raise EOFError
         return self._session.receive(chunk)
 
-    def open(self, stream_id: int, context: Context) -> None:
+    def open(self, stream_id: int, context: CallContext) -> None:
         """Note a call that is to be answered."""
         with self._lock:
             self._calls[stream_id] = context
@@ -76,7 +76,7 @@ class Connection:
 
     def expire(self, now: float) -> float:
         """Answer the calls whose deadline has passed; give the next deadline, or infinity."""
-        late: list[tuple[int, Context]] = []
+        late: list[tuple[int, CallContext]] = []
         following = math.inf
         with self._lock:
             for stream_id, context in self._calls.items():

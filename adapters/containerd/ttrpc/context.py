@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 
-class Context:
+class CallContext:
     """One call, as its handler sees it.
 
     Attributes:

@@ -33,14 +33,14 @@ class Oversized(NamedTuple):
     length: int
 
 
-class TooLarge(Exception):
+class FrameTooLarge(Exception):
     """Data that does not fit a frame."""
 
 
 def encode(stream_id: int, kind: int, data: bytes, flags: int = 0) -> bytes:
-    """Bytes of a frame. Raises TooLarge above MAX_DATA."""
+    """Bytes of a frame. Raises FrameTooLarge above MAX_DATA."""
     if len(data) > MAX_DATA:
-        raise TooLarge(too_large(len(data)))
+        raise FrameTooLarge(too_large(len(data)))
     return HEADER.pack(len(data), stream_id, kind, flags) + data
 
 

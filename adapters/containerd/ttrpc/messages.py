@@ -90,5 +90,5 @@ def metadata_of(pairs: Iterable[KeyValue]) -> dict[str, list[str]]:
 def _frame(stream_id: int, kind: int, data: bytes) -> bytes:
     try:
         return frames.encode(stream_id, kind, data)
-    except frames.TooLarge as error:
+    except frames.FrameTooLarge as error:
         raise RpcError(Code.RESOURCE_EXHAUSTED, str(error)) from error

@@ -18,7 +18,7 @@ from google.protobuf.message import Message
 
 from . import messages, threads
 from .connection import Connection
-from .context import Context
+from .context import CallContext
 from .credentials import same_user
 from .errors import Code, RpcError
 from .listeners import Listeners
@@ -187,7 +187,7 @@ class Server:
             connection.refuse(incoming.stream_id, error)
             return
         metadata = messages.metadata_of(request.metadata)
-        context = Context(request.service, request.method, metadata, deadline)
+        context = CallContext(request.service, request.method, metadata, deadline)
         connection.open(incoming.stream_id, context)
         if deadline is not None:
             self._next_deadline = min(self._next_deadline, deadline)
@@ -209,7 +209,7 @@ class Server:
         connection: Connection,
         stream_id: int,
         method: Method,
-        context: Context,
+        context: CallContext,
         payload: bytes,
     ) -> None:
         try:

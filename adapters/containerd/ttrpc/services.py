@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 from google.protobuf.message import DecodeError, Message
 
-from .context import Context
+from .context import CallContext
 from .errors import Code, RpcError
 
-Handler = Callable[[Context, Any], Message | None]
+Handler = Callable[[CallContext, Any], Message | None]
 ErrorMap = Callable[[Exception], RpcError | None]
 
 
@@ -47,7 +47,7 @@ class Services:
             raise RpcError(Code.UNIMPLEMENTED, f"method {method}")
         return methods[method]
 
-    def run(self, method: Method, context: Context, payload: bytes) -> bytes:
+    def run(self, method: Method, context: CallContext, payload: bytes) -> bytes:
         """Carry out a call, give the answer's bytes. Raises RpcError, nothing else."""
         try:
             request = method.request_type.FromString(payload)

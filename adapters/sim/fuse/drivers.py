@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from errno import EBUSY, ENODEV
 
-from adapters.sim.fuse.keeper import Keeper
 from adapters.sim.fuse.nodes import Attribute, Binding, Directory, Link, Node
-from adapters.sim.fuse.processor import attributes, debug_files
+from adapters.sim.fuse.processor_files import attributes, debug_files
+from adapters.sim.fuse.worker import ProcessorWorker
 
 DRIVER = "bus/platform/drivers/remoteproc-sim"
 
@@ -22,11 +22,11 @@ DRIVER = "bus/platform/drivers/remoteproc-sim"
 class Device:
     """One platform device, and the processor that it is while the driver has it."""
 
-    def __init__(self, number: int, keeper: Keeper) -> None:
+    def __init__(self, number: int, worker: ProcessorWorker) -> None:
         self.name = f"remoteproc-sim.{number}"
         self.processor = f"remoteproc{number}"
         self.place = f"devices/platform/{self.name}/remoteproc/{self.processor}"
-        self.keeper = keeper
+        self.worker = worker
         self._binding: Binding | None = None
         self._attributes: Mapping[str, Node] = {}
         self._begin()
@@ -38,23 +38,23 @@ class Device:
 
     def bind(self) -> None:
         """Give it back, as new. Raises EBUSY."""
-        self.keeper.do(self._bind)
+        self.worker.do(self._bind)
 
     def unbind(self) -> None:
         """Take the driver from it. Raises ENODEV."""
-        self.keeper.do(self._unbind)
+        self.worker.do(self._unbind)
 
     def _bind(self) -> None:
         if self._binding:
             raise OSError(EBUSY, "the driver has it")
-        self.keeper.rproc.reset()
+        self.worker.rproc.reset()
         self._begin()
 
     def _begin(self) -> None:
         binding = Binding()
         up = "../" * (self.place.count("/") + 1)
         self._attributes = {
-            **_held(binding, attributes(self.keeper)),
+            **_held(binding, attributes(self.worker)),
             "device": Link(f"../../../{self.name}"),
             "subsystem": Link(f"{up}class/remoteproc"),
         }
@@ -65,7 +65,7 @@ class Device:
             raise OSError(ENODEV, "no driver has it")
         self._binding.over = True
         self._binding = None
-        self.keeper.rproc.remove()
+        self.worker.rproc.remove()
 
     def children(self) -> Mapping[str, Node]:
         """Return what its own directory has."""
@@ -78,7 +78,7 @@ class Device:
     def debug_files(self) -> Mapping[str, Node]:
         """Return what its processor has in debugfs."""
         binding = self._binding
-        return _held(binding, debug_files(self.keeper)) if binding else {}
+        return _held(binding, debug_files(self.worker)) if binding else {}
 
 
 def _held(binding: Binding, nodes: Mapping[str, Node]) -> Mapping[str, Node]:

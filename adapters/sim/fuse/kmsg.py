@@ -28,7 +28,7 @@ _PAUSE = 0.1  # seconds between two looks at whether a reader that waits has bee
 _WAITING = 4
 
 
-class KernelLog(Node):
+class KmsgFile(Node):
     """The log and its file. Its records hold the bytes from `first` to `size`.
 
     `interrupted` tells whether the caller of a request, in whose thread it is asked, got a signal.
@@ -81,7 +81,7 @@ class KernelLog(Node):
 class _Reader(Handle):
     """One reader. FUSE tells no seeks, but they show: the offset is not where the last read led."""
 
-    def __init__(self, log: KernelLog, *, patient: bool) -> None:
+    def __init__(self, log: KmsgFile, *, patient: bool) -> None:
         self._log = log
         self._patient = patient
         self._offset = 0  # what the reader's next read has if it has not sought

@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from adapters.sim.board import BoardSpec
-from adapters.sim.fuse.faults import LONGEST_DELAY
+from adapters.sim.board_file import BoardSpec
+from adapters.sim.fuse.fault_injection import LONGEST_DELAY
+from adapters.sim.fuse.mountpoint import SOURCE, Mountpoint
 from adapters.sim.fuse.operations import KernelTree
-from adapters.sim.fuse.root import SOURCE, Root
 from adapters.sim.fuse.search import FirmwareSearch
 from adapters.sim.fuse.tree import make_tree
 from domain.errors import HostFault, InvalidRequest
@@ -35,7 +35,7 @@ def serve(board: BoardSpec, path: str, ready: Callable[[], None]) -> None:
     _check(board)
     fuse = _load_fuse()
     signal.pthread_sigmask(signal.SIG_BLOCK, _STOP)  # every thread inherits it, but one
-    root = Root(path)
+    root = Mountpoint(path)
     try:
         _mount(fuse, board, root, ready)
     finally:
@@ -75,7 +75,7 @@ def _load_fuse() -> ModuleType:
     return mfusepy
 
 
-def _mount(fuse: ModuleType, board: BoardSpec, root: Root, ready: Callable[[], None]) -> None:
+def _mount(fuse: ModuleType, board: BoardSpec, root: Mountpoint, ready: Callable[[], None]) -> None:
     mounted = threading.Event()
     problem: list[str] = []
     library = fuse._libfuse

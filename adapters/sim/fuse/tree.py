@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from adapters.sim.board import BoardSpec
+from adapters.sim.board_file import BoardSpec
 from adapters.sim.fuse.coredumps import Dumps
 from adapters.sim.fuse.drivers import DRIVER, Device, driver_files
-from adapters.sim.fuse.faults import control_files
-from adapters.sim.fuse.keeper import Keeper
-from adapters.sim.fuse.kmsg import KernelLog
+from adapters.sim.fuse.fault_injection import control_files
+from adapters.sim.fuse.kmsg import KmsgFile
 from adapters.sim.fuse.nodes import Attribute, Children, Directory, Link, Node
 from adapters.sim.fuse.search import FirmwareSearch
+from adapters.sim.fuse.worker import ProcessorWorker
 from adapters.sim.remoteproc import RemoteProc
 
 
@@ -24,17 +24,17 @@ def make_tree(
     `interrupted` tells a thread of FUSE whether the caller of its request has got a signal.
     """
     dumps = Dumps()
-    log = KernelLog(interrupted)
+    log = KmsgFile(interrupted)
     devices: list[Device] = []
     control: dict[str, Node] = {"kmsg": log}
     for number, spec in enumerate(board.processors):
         rproc = RemoteProc(spec, search.find, partial(log.tell, f"remoteproc{number}"))
-        keeper = Keeper(rproc, interrupted)
-        rproc.find = partial(search.find, abandoned=keeper.abandoned)
-        device = Device(number, keeper)
+        worker = ProcessorWorker(rproc, interrupted)
+        rproc.find = partial(search.find, abandoned=worker.abandoned)
+        device = Device(number, worker)
         rproc.before_recovery = partial(dumps.take, rproc, device.place)
         devices.append(device)
-        control[device.processor] = Directory(control_files(keeper))
+        control[device.processor] = Directory(control_files(worker))
     platform = {device.name: Directory(device.children) for device in devices}
     path = Attribute(search.show, search.store)
     return Directory(

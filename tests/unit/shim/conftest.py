@@ -26,12 +26,13 @@ from tests.engines.process import wait_until
 FIRMWARE = os.path.join(os.path.dirname(__file__), "../../../firmware/build/cortex-m3")
 SERVE = """
 import sys
-from adapters.containerd import invocation, serving
+from adapters.containerd import flags
+from adapters.containerd import shim_server
 from bootstrap import direct
 from bootstrap.settings import Settings
 settings = Settings(root=sys.argv[1], run_directory=sys.argv[2], backend="sim", board="quad")
-call = invocation.parse(sys.argv[3:])
-serving.serve(call, lambda warn: direct.lifecycle(settings, warn))
+call = flags.parse(sys.argv[3:])
+shim_server.serve(call, lambda warn: direct.lifecycle(settings, warn))
 """
 PUT_AT_3 = "import os, sys; os.dup2(int(sys.argv[1]), 3); os.execv(sys.argv[2], sys.argv[2:])"
 RESPONSES = {

@@ -12,13 +12,13 @@ import sys
 import pytest
 from google.protobuf.any_pb2 import Any
 
-from adapters.containerd import fields, launch, sockets
+from adapters.containerd import protobuf_wire, sockets, start
 from adapters.containerd.api.bootstrap_pb2 import BootstrapParams, BootstrapResult
 from adapters.containerd.api.runc_options_pb2 import Options
 from adapters.containerd.api.task_pb2 import ConnectRequest, ConnectResponse
 from adapters.containerd.api.types_pb2 import RuntimeInfo
-from adapters.containerd.invocation import parse
-from adapters.containerd.replies import read_bootstrap, reply
+from adapters.containerd.bootstrap_reply import read_bootstrap, reply
+from adapters.containerd.flags import parse
 from adapters.containerd.ttrpc.client import Client
 from domain.errors import InvalidRequest, NotFound
 from tests.engines.process import wait_until
@@ -134,9 +134,9 @@ class TestReplies:
 
 def test_fields_are_those_of_protobuf():
     text = "\N{SNOWMAN}" * 100
-    encoded = fields.number_field(1, 3000) + fields.text_field(2, text)
+    encoded = protobuf_wire.number_field(1, 3000) + protobuf_wire.text_field(2, text)
     assert encoded == BootstrapResult(version=3000, address=text).SerializeToString()
-    assert list(fields.read_fields(encoded)) == [(1, 3000), (2, text.encode())]
+    assert list(protobuf_wire.read_fields(encoded)) == [(1, 3000), (2, text.encode())]
 
 
 class TestSockets:
@@ -188,7 +188,7 @@ def test_what_is_no_bundle(tmp_path, monkeypatch, text):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "config.json").write_text(text)
     with pytest.raises((InvalidRequest, NotFound)):
-        launch.group("one")
+        start.group("one")
 
 
 def test_command_lines():

@@ -7,9 +7,9 @@ import subprocess
 
 import pytest
 
-from adapters.sim.backend import SimBoard
-from adapters.sim.board import load_board, parse_board
-from domain.annotations import Wishes
+from adapters.sim.board_file import load_board, parse_board
+from adapters.sim.sim_board import SimBoard
+from domain.annotations import ProcessorOptions
 from domain.firmware import FirmwareImage
 
 FIRMWARE = os.path.join(os.path.dirname(__file__), "..", "..", "..", "firmware")
@@ -62,7 +62,7 @@ def opened(make_board):
 
         def opened(board="cortex-m3", extra="", device="remoteproc0"):
             made = board if isinstance(board, SimBoard) else make_board(board, extra)
-            processor = made.open(device, Wishes())
+            processor = made.open(device, ProcessorOptions())
             stack.callback(lambda: processor._rproc.machine and processor._rproc.machine.close())
             stack.callback(lambda: processor._presence.drop())
             return processor

@@ -68,7 +68,7 @@ def test_semihosting_gives_an_exit_code_but_touches_no_file(opened, image, burgl
     processor = opened()
     run(processor, image(burglar))
     output, state = follow(processor, ended)
-    assert (output, state, processor.ending().status) == (b"", OFFLINE, 5)
+    assert (output, state, processor.firmware_exit().status) == (b"", OFFLINE, 5)
     assert (tmp_path / "old").read_text() == "precious"
     assert not (tmp_path / "new").exists()
     assert not (tmp_path / "command").exists()

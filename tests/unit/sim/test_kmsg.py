@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from adapters.sim.fuse.kmsg import KernelLog
+from adapters.sim.fuse.kmsg import KmsgFile
 
 NOWAIT = os.O_RDONLY | os.O_NONBLOCK
 SIZE = 8192
@@ -42,7 +42,7 @@ class Reader:
 
 @pytest.fixture
 def log():
-    return KernelLog(lambda: False)
+    return KmsgFile(lambda: False)
 
 
 def tell(log, *texts):
@@ -52,9 +52,9 @@ def tell(log, *texts):
 
 def small():
     """Return a log that holds three records of this length, and forgets what is older."""
-    log = KernelLog(lambda: False)
+    log = KmsgFile(lambda: False)
     tell(log, "0 fills")
-    return KernelLog(lambda: False, ring=3 * log.size + 10)
+    return KmsgFile(lambda: False, ring=3 * log.size + 10)
 
 
 def fails(number, call, *arguments):
@@ -180,14 +180,14 @@ def test_who_may_wait_gets_the_next_record(log):
 
 def test_a_signal_ends_the_wait():
     signals = iter([False, False, True])
-    reader = Reader(KernelLog(lambda: next(signals)), os.O_RDONLY)
+    reader = Reader(KmsgFile(lambda: next(signals)), os.O_RDONLY)
     fails(errno.EINTR, reader.read)
     assert reader.log.waiting == 0
 
 
 def test_not_all_threads_can_be_made_to_wait():
     ended = threading.Event()
-    log = KernelLog(ended.is_set)
+    log = KmsgFile(ended.is_set)
     refused = threading.Semaphore(0)
 
     def read():

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from domain.annotations import Wishes
+from domain.annotations import ProcessorOptions
 from tests.unit.sim.helpers import alive
 
 OWNER = """
@@ -52,7 +52,7 @@ def gone_within(mark, seconds):
 
 @pytest.fixture
 def owner(make_board, image):
-    description = json.dumps(make_board().describe("remoteproc0", Wishes()))
+    description = json.dumps(make_board().open_args("remoteproc0", ProcessorOptions()))
 
     def owner(mark, program="hello"):
         return subprocess.Popen(

@@ -10,12 +10,12 @@ import time
 
 import pytest
 
-from adapters.sim.backend import SimBoard
-from adapters.sim.board import BoardSpec, load_board
-from domain.annotations import Wishes
+from adapters.sim.board_file import BoardSpec, load_board
+from adapters.sim.sim_board import SimBoard
+from domain.annotations import ProcessorOptions
 from domain.errors import FirmwareUnfit, HostFault, NotFound, ProcessorFault
 from domain.processor import OFFLINE, RUNNING, SUSPENDED
-from tests.elves import Load, carveout, devmem, elf, resource_table
+from tests.elf_builder import Load, carveout, devmem, elf, resource_table
 from tests.unit.sim.helpers import alive, follow, run
 
 
@@ -56,7 +56,7 @@ def test_release_stops_what_runs(opened, image, tmp_path):
 
 def test_unknown_devices_are_not_found(make_board):
     with pytest.raises(NotFound, match=r"no processor remoteproc1; it has remoteproc0 \(m3\)"):
-        make_board().open("remoteproc1", Wishes())
+        make_board().open("remoteproc1", ProcessorOptions())
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_pause_and_resume(opened, image):
 def test_a_simulator_that_hangs_is_told_and_still_ended(opened, image, monkeypatch):
     processor = opened()
     claim = run(processor, image("hello"))
-    monkeypatch.setattr("adapters.sim.machine._PATIENCE", 0.3)
+    monkeypatch.setattr("adapters.sim.qemu._PATIENCE", 0.3)
     pid = processor._rproc.machine.pid
     os.kill(pid, signal.SIGSTOP)
     with pytest.raises(HostFault, match="does not answer"):
@@ -147,7 +147,7 @@ def test_stop_of_what_has_just_ended_is_no_error(opened, image):
     time.sleep(0.3)  # nobody has looked: it counts as running
     processor.stop()
     assert processor.state() == OFFLINE
-    assert processor.ending().status == 7
+    assert processor.firmware_exit().status == 7
 
 
 def test_a_second_start_is_refused(opened, image):
@@ -213,7 +213,7 @@ def elsewhere(make_board, image):
             sys.executable,
             "-c",
             OTHER,
-            json.dumps(board.describe("remoteproc0", Wishes())),
+            json.dumps(board.open_args("remoteproc0", ProcessorOptions())),
             image("hello").path,
         ],
         stdin=subprocess.PIPE,

@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from adapters.sim.board import load_board
+from adapters.sim.board_file import load_board
 from adapters.sim.remoteproc import RemoteProc
-from adapters.sim.spec import Faults
+from adapters.sim.spec import InjectedFaults
 from domain.processor import CRASHED, OFFLINE, RUNNING
 
 
@@ -22,7 +22,7 @@ def make(samples):
             return file.read()
 
     def make(firmware="echo", **faults):
-        spec = load_board("cortex-m3").processors[0]._replace(faults=Faults(**faults))
+        spec = load_board("cortex-m3").processors[0]._replace(faults=InjectedFaults(**faults))
         rproc = RemoteProc(spec, find)
         made.append(rproc)
         if firmware:

@@ -7,7 +7,7 @@ import hashlib
 import pytest
 
 from domain.firmware import FirmwareImage
-from tests.elves import elf, resource_table, trace
+from tests.elf_builder import elf, resource_table, trace
 
 PLAIN = elf(table=resource_table(trace(0x2000_1000, 0x100)))
 

@@ -9,7 +9,7 @@ import pytest
 from adapters.sysfs.board import SysfsBoard
 from adapters.sysfs.policy import Policy
 from adapters.sysfs.processor import open_processor
-from domain.annotations import Wishes
+from domain.annotations import ProcessorOptions
 from domain.errors import HostFault, InvalidRequest, NotFound
 
 
@@ -56,7 +56,7 @@ def test_garbage_is_shown_escaped(tree, garbage):
     for text in (info.name, info.state, info.firmware):
         assert text.isprintable() and len(text) <= 16_400
     assert not info.state.startable
-    processor = board(tree).open("remoteproc0", Wishes())
+    processor = board(tree).open("remoteproc0", ProcessorOptions())
     assert processor.state() == info.state
 
 
@@ -64,14 +64,14 @@ def test_garbage_is_shown_escaped(tree, garbage):
 def test_unknown_device(tree, device):
     tree.processor("remoteproc0", name="m4", state="offline")
     with pytest.raises(NotFound):
-        board(tree).open(device, Wishes())
+        board(tree).open(device, ProcessorOptions())
 
 
 def test_description_is_json_and_opens_the_same(tree):
     tree.processor("remoteproc0", name="m4", state="offline")
     policy = Policy(consoles={"/dev/ttyS7": 115200}, poll_seconds=0.25)
     known = board(tree, policies={"m4": policy})
-    description = known.describe("remoteproc0", Wishes(console="/dev/ttyS7"))
+    description = known.open_args("remoteproc0", ProcessorOptions(console="/dev/ttyS7"))
     processor = open_processor(json.loads(json.dumps(description)))
     assert (processor.name, processor.device) == ("m4", "remoteproc0")
     assert processor.poll_seconds == 0.25
@@ -81,12 +81,12 @@ def test_console_must_be_allowed(tree):
     tree.processor("remoteproc0", name="m4", state="offline")
     policies = {"remoteproc0": Policy(consoles={"/dev/ttyS7": 0})}
     with pytest.raises(InvalidRequest, match=r"/dev/ttyS1 is not allowed.*allows /dev/ttyS7"):
-        board(tree, policies=policies).open("remoteproc0", Wishes(console="/dev/ttyS1"))
+        board(tree, policies=policies).open("remoteproc0", ProcessorOptions(console="/dev/ttyS1"))
 
 
 def test_processor_that_went_away(tree):
     place = tree.processor("remoteproc0", name="m4", state="offline")
-    processor = board(tree).open("remoteproc0", Wishes())
+    processor = board(tree).open("remoteproc0", ProcessorOptions())
     for child in place.iterdir():
         child.unlink()
     place.rmdir()

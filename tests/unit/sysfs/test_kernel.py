@@ -16,11 +16,11 @@ import pytest
 from adapters.sysfs.board import SysfsBoard
 from adapters.sysfs.policy import Policy
 from adapters.sysfs.processor import open_processor
-from domain.annotations import Wishes
+from domain.annotations import ProcessorOptions
 from domain.errors import ProcessorFault, WrongState
 from domain.firmware import FirmwareImage
 from tests.contract.children import kill
-from tests.elves import FLASH, Load, elf, resource_table, trace
+from tests.elf_builder import FLASH, Load, elf, resource_table, trace
 
 if not os.path.isdir("/sys/bus/platform/drivers/rproc_test"):
     pytest.skip("needs the processors of tests/board", allow_module_level=True)
@@ -45,8 +45,8 @@ class Bench:
         self.info = next(p for p in self.board.processors() if p.name == self.name)
         self.sys = f"/sys/class/remoteproc/{self.info.device}"
 
-    def open(self, **wishes):
-        return open_processor(self.board.describe(self.info.device, Wishes(**wishes)))
+    def open(self, **options):
+        return open_processor(self.board.describe(self.info.device, ProcessorOptions(**options)))
 
     def image(self, data=PLAIN):
         path = f"{self.place}/firmware"
@@ -55,8 +55,8 @@ class Bench:
         digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
         return FirmwareImage("fw.elf", len(data), digest, path)
 
-    def running(self, data=PLAIN, **wishes):
-        processor = self.open(**wishes)
+    def running(self, data=PLAIN, **options):
+        processor = self.open(**options)
         image = self.image(data)
         claim = processor.prepare("box", image)
         processor.load(claim, image)
@@ -174,7 +174,7 @@ def test_crash_is_told_with_its_type(m4):
     m4.set("device/crash", "watchdog")
     wait_for(lambda: processor.state() == "crashed")
     assert processor.read_output() == b"last words\n"
-    ending = processor.ending()
+    ending = processor.firmware_exit()
     assert (ending.crashed, ending.reason) == (True, "watchdog")
     processor.release(claim)
     assert (m4.get("state"), m4.get("recovery")) == ("offline", "enabled")
@@ -187,7 +187,7 @@ def test_core_dump_is_saved(m4):
     m4.set("device/trace", "before\n")
     m4.set("device/crash", "fatal")
     wait_for(lambda: processor.state() == "crashed")
-    ending = processor.ending()
+    ending = processor.firmware_exit()
     assert ending.crashed and "fatal error; core dump of " in ending.reason
     path = ending.reason.rpartition(" ")[2]
     assert os.path.dirname(path) == f"{m4.place}/dumps" and "/box-" in path
@@ -255,7 +255,7 @@ def test_kernel_recovery_that_fails_ends_it(m4):
     m4.set("device/start_errno", "5")
     m4.set("device/crash", "watchdog")
     wait_for(lambda: processor.state().ended, seconds=15)
-    ending = processor.ending()
+    ending = processor.firmware_exit()
     assert ending.crashed and ending.reason == "the kernel has not recovered it"
     m4.set("device/start_errno", "0")
     processor.release(claim)
@@ -336,7 +336,7 @@ def test_stopped_by_somebody_else(m4):
     processor, claim = m4.running()
     m4.set("state", "stop")
     assert processor.state().ended
-    ending = processor.ending()
+    ending = processor.firmware_exit()
     assert (ending.crashed, ending.reason) == (
         False,
         "it ended by itself, or somebody else stopped it",
@@ -378,18 +378,18 @@ def kill_before(number):
     sys.addaudithook(hook)
 
 
-@pytest.mark.parametrize("wishes", [{}, {"coredump": "enabled", "recovery": "kernel"}])
+@pytest.mark.parametrize("options", [{}, {"coredump": "enabled", "recovery": "kernel"}])
 @pytest.mark.parametrize("when", ["starting", "ending"])
-def test_killed_anywhere_and_released_by_another(m4, when, wishes):
+def test_killed_anywhere_and_released_by_another(m4, when, options):
     image = m4.image()
     before = {name: m4.get(name) for name in ("firmware", "recovery", "coredump", "state")}
     number, survived = 0, False
     while not survived:
         number += 1
-        claim = m4.open(**wishes).prepare("box", image)
+        claim = m4.open(**options).prepare("box", image)
         child = os.fork()
         if child == 0:
-            processor = m4.open(**wishes)
+            processor = m4.open(**options)
             if when == "starting":
                 kill_before(number)
             processor.load(processor.prepare("box", image), image)
@@ -452,7 +452,7 @@ def test_driver_removed_while_running(m4):
         file.write(device)
     try:
         assert processor.state() == "deleted"
-        assert processor.ending().crashed
+        assert processor.firmware_exit().crashed
         processor.read_output()
         processor.release(claim)
         assert published() == []
@@ -464,15 +464,15 @@ def test_driver_removed_while_running(m4):
 
 def test_boot_loaded_core_is_refused_kept_and_taken(boot_loaded):
     bench = boot_loaded
-    assert not bench.open().vacant()
+    assert not bench.open().available()
     kept = bench.open(attached="keep")
-    assert kept.vacant() and bench.open(attached="take").vacant()
+    assert kept.available() and bench.open(attached="take").available()
     image = bench.image()
     claim = kept.prepare("box", image)
     kept.load(claim, image)
     kept.start()
     assert kept.state() == "attached" == bench.get("state") and not published()
-    assert not bench.open().vacant()
+    assert not bench.open().available()
     bench.set("device/trace", "alive\n")
     assert kept.read_output() == b"alive\n"
     kept.stop()

@@ -7,7 +7,7 @@ import pytest
 from adapters.sysfs.policy import Policy
 from adapters.sysfs.preflight import judge
 from domain.errors import FirmwareUnfit
-from tests.elves import elf, resource_table
+from tests.elf_builder import elf, resource_table
 
 SIGNED = b"\x68\xa4\x43\x35" + bytes(100)
 

@@ -12,7 +12,7 @@ import time
 import pytest
 
 from adapters.sysfs.console import rpmsg_tty
-from tests.elves import FLASH, elf, resource_table, vdev
+from tests.elf_builder import FLASH, elf, resource_table, vdev
 
 if not os.path.isdir("/sys/bus/rpmsg/drivers/rpmsg_tty"):
     pytest.skip("needs a kernel with rpmsg_tty", allow_module_level=True)
@@ -157,7 +157,7 @@ def test_last_words_before_a_core_dump(m4):
     time.sleep(0.1)
     m4.set("device/crash", "fatal")
     wait_for(lambda: m4.get("state") == "crashed")
-    assert "core dump" in processor.ending().reason
+    assert "core dump" in processor.firmware_exit().reason
     assert b"you said: farewell" in processor.read_output()
     processor.release(claim)
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 
-from adapters.containerd.ttrpc.context import Context
+from adapters.containerd.ttrpc.context import CallContext
 
 
 def context(deadline=None):
-    return Context("s", "m", {}, deadline)
+    return CallContext("s", "m", {}, deadline)
 
 
 def test_callbacks_are_called_once_in_their_order():

@@ -16,8 +16,8 @@ from adapters.containerd.ttrpc.frames import (
     RESPONSE,
     Frame,
     FrameReader,
+    FrameTooLarge,
     Oversized,
-    TooLarge,
     encode,
 )
 
@@ -60,7 +60,7 @@ def test_any_bytes_are_frames_or_the_beginning_of_one(data, places):
 def test_the_largest_frame_passes_and_one_byte_more_does_not():
     data = bytes(MAX_DATA)
     assert FrameReader().feed(encode(1, REQUEST, data))[0].data == data
-    with pytest.raises(TooLarge, match="4194305 exceed maximum message size of 4194304"):
+    with pytest.raises(FrameTooLarge, match="4194305 exceed maximum message size of 4194304"):
         encode(1, REQUEST, data + b"x")
 
 

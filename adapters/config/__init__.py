@@ -1,0 +1,1 @@
+"""YAML files of operators: read by PyYAML, with the line of each mistake."""

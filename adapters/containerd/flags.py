@@ -1,0 +1,60 @@
+"""How containerd calls the shim's program: Go's flags, then an action.
+
+Source: containerd pkg/shim/shim.go, and its callers in core/runtime/v2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from domain.errors import InvalidRequest
+
+_TEXTS = ("namespace", "id", "address", "publish-binary", "bundle", "socket")
+_SWITCHES = ("debug", "info", "v", "version")
+_ACTIONS = ("start", "delete")
+
+
+class ShimFlags:
+    """What is asked for. `action` is `start`, `delete`, `info` or `version`."""
+
+    __slots__ = ("action", "address", "bundle", "debug", "id", "namespace", "socket")
+
+    def __init__(self, action: str, texts: Mapping[str, str], *, debug: bool) -> None:
+        self.action = action
+        self.namespace = texts.get("namespace", "")
+        self.id = texts.get("id", "")
+        self.address = texts.get("address", "")
+        self.bundle = texts.get("bundle", "")
+        self.socket = texts.get("socket", "")
+        self.debug = debug
+
+
+def parse(arguments: Sequence[str]) -> ShimFlags:
+    """Read the command line. Raises InvalidRequest."""
+    texts: dict[str, str] = {}
+    switches: set[str] = set()
+    rest = list(arguments)
+    while rest and rest[0].startswith("-"):
+        name, given, value = rest.pop(0).lstrip("-").partition("=")
+        if name in _SWITCHES:
+            if value not in ("false", "0"):
+                switches.add(name)
+        elif name in _TEXTS:
+            if not given and not rest:
+                raise InvalidRequest(f"flag -{name} needs a value")
+            texts[name] = value if given else rest.pop(0)
+        else:
+            raise InvalidRequest(f"flag -{name} is unknown")
+    return ShimFlags(_action(rest, switches), texts, debug="debug" in switches)
+
+
+def _action(rest: list[str], switches: set[str]) -> str:
+    if switches & {"v", "version"}:
+        return "version"
+    if "info" in switches:
+        return "info"
+    if len(rest) == 1 and rest[0] in _ACTIONS:
+        return rest[0]
+    raise InvalidRequest(
+        f"action {' '.join(rest)!r} is unknown", hint="containerd calls this with start or delete"
+    )

@@ -1,0 +1,126 @@
+"""What the task service tells of tasks without changing them, and what it refuses."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from google.protobuf.message import Message
+
+from adapters.containerd.api import task_pb2 as api
+from adapters.containerd.api.anys import pack
+from adapters.containerd.api.process_pb2 import ProcessInfo
+from adapters.containerd.processes import tree
+from adapters.containerd.task import Tasks
+from adapters.containerd.task_process import TaskProcess
+from adapters.containerd.times import timestamp
+from adapters.containerd.ttrpc.context import CallContext
+from adapters.containerd.ttrpc.errors import Code, RpcError
+from domain.errors import NotFound, Unsupported
+
+Handler = Callable[[CallContext, Any], Message | None]
+Handlers = Mapping[str, tuple[type[Message], Handler]]
+
+
+class TaskQueries:
+    """Methods on the tasks of one shim."""
+
+    def __init__(self, tasks: Tasks) -> None:
+        self._tasks = tasks
+
+    def handlers(self) -> Handlers:
+        """Return the methods, by name, as ttrpc's server takes them."""
+        return {
+            "State": (api.StateRequest, self.state),
+            "Wait": (api.WaitRequest, self.wait),
+            "Pids": (api.PidsRequest, self.pids),
+            "Stats": (api.StatsRequest, self.stats),
+            "Connect": (api.ConnectRequest, self.connect),
+            "CloseIO": (api.CloseIORequest, self.close_io),
+            "ResizePty": (api.ResizePtyRequest, self.resize_pty),
+            "Update": (api.UpdateTaskRequest, self.update),
+            "Checkpoint": (api.CheckpointTaskRequest, self.checkpoint),
+        }
+
+    def state(self, _: CallContext, request: api.StateRequest) -> Message:
+        """Tell what is known of a task."""
+        task = self._tasks.get(request.id)
+        return state_of(task, task.bundle, task.status)
+
+    def wait(self, context: CallContext, request: api.WaitRequest) -> Message:
+        """Wait for the end, however long it takes."""
+        return wait_for(context, self._tasks.get(request.id))
+
+    def pids(self, _: CallContext, request: api.PidsRequest) -> Message:
+        """List the supervisor and what runs below it, such as a simulator.
+
+        Of a task that has ended the supervisor is still named: containerd takes an empty list, at
+        its restart, for a sign to kill the shim, and the exit would be lost.
+        """
+        task = self._tasks.get(request.id)
+        pids = tree(task.pid) if task.exit is None else [task.pid]
+        return api.PidsResponse(processes=[ProcessInfo(pid=pid) for pid in pids])
+
+    def stats(self, _: CallContext, request: api.StatsRequest) -> Message:
+        """Measure the supervisor and what runs below it."""
+        task = self._tasks.get(request.id)
+        if task.exit is not None:
+            raise NotFound(f"task {task.id} has ended")
+        from adapters.containerd.stats import measure  # whose messages few ask for
+
+        return api.StatsResponse(stats=pack(measure(tree(task.pid))))
+
+    def connect(self, _: CallContext, request: api.ConnectRequest) -> Message:
+        """Tell the pids; containerd asks this to see whether the shim is well."""
+        try:
+            pid = self._tasks.get(request.id).pid
+        except NotFound:
+            pid = 0
+        return api.ConnectResponse(shim_pid=os.getpid(), task_pid=pid)
+
+    def close_io(self, _: CallContext, request: api.CloseIORequest) -> None:
+        """Close the firmware's stdin."""
+        task = self._tasks.get(request.id)
+        if request.stdin:
+            task.io.close_stdin()
+
+    def resize_pty(self, _: CallContext, request: api.ResizePtyRequest) -> None:
+        """Do nothing: firmware does not know of a terminal's size."""
+        self._tasks.get(request.id)
+
+    def update(self, _: CallContext, request: api.UpdateTaskRequest) -> None:
+        """Refuse."""
+        self._tasks.get(request.id)
+        raise Unsupported(f"cannot change the resources of container {request.id}: it is firmware")
+
+    def checkpoint(self, _: CallContext, request: api.CheckpointTaskRequest) -> None:
+        """Refuse."""
+        self._tasks.get(request.id)
+        raise Unsupported(f"cannot checkpoint container {request.id}: it is firmware")
+
+
+def state_of(process: TaskProcess, bundle: str, status: int) -> api.StateResponse:
+    """Return what State answers of a task, or of a command inside it."""
+    stdin, stdout, stderr = process.io.names
+    exit_ = process.exit
+    return api.StateResponse(
+        id=process.container,
+        bundle=bundle,
+        pid=process.pid,
+        status=status,  # type: ignore[arg-type]
+        stdin=stdin,
+        stdout=stdout,
+        stderr=stderr,
+        terminal=process.io.terminal,
+        exit_status=exit_.status if exit_ else 0,
+        exited_at=timestamp(exit_.at) if exit_ else None,
+    )
+
+
+def wait_for(context: CallContext, process: TaskProcess) -> api.WaitResponse:
+    """Return what Wait answers, once it has ended. Raises RpcError if the caller gives up."""
+    exit_ = process.wait(on_cancel=context.on_cancel)
+    if exit_ is None:
+        raise RpcError(Code.CANCELED, "context canceled")
+    return api.WaitResponse(exit_status=exit_.status, exited_at=timestamp(exit_.at))

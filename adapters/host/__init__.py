@@ -1,1 +1,0 @@
-"""This Linux host: state, supervisor processes, locks, firmware taken out of images."""

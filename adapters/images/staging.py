@@ -1,0 +1,194 @@
+"""Takes firmware out of images: a private copy of one regular file inside the root.
+
+The image is hostile: its links point where they like, its file may be a FIFO, a device, endless,
+or be replaced at any moment. So the path is resolved to a descriptor once, everything is asked of
+and read from that descriptor, and what counts from then on is the copy and its digest.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+from adapters.images.digest import sha256
+from adapters.images.rootfs import open_in_root
+from domain.errors import HostFault, InvalidRequest, NotFound, host_fault, reason
+from domain.firmware import FirmwareImage
+
+_CHUNK = 1 << 18
+_STORAGE = "check the image's storage"
+
+
+class FirmwareStaging:
+    """A `domain.ports.FirmwareSource`. `limit`: the largest firmware taken, in bytes."""
+
+    __slots__ = ("_limit",)
+
+    def __init__(self, limit: int = 64 << 20) -> None:
+        self._limit = limit
+
+    def stage(self, rootfs: str, cwd: str, name: str, destination: str) -> FirmwareImage:
+        """Copy the file `name` of the image at `rootfs` to `destination`, mode 0600.
+
+        A relative name is taken from `cwd`; no search path is tried. On an error nothing is left
+        at `destination`. Raises as FirmwareSource says.
+        """
+        path = _path_in_image(cwd, name)
+        try:
+            size, digest = self._stage(rootfs, path, destination)
+        except OSError as error:  # what has no better words: a stale or broken filesystem
+            raise host_fault(f"cannot copy firmware {path}", error, hint=_STORAGE) from error
+        return FirmwareImage(name, size, digest, destination)
+
+    def _stage(self, rootfs: str, path: str, destination: str) -> tuple[int, str]:
+        root = _open_root(rootfs)
+        try:
+            found = open_in_root(root, path)
+        finally:
+            os.close(root)
+        try:
+            source = self._open_regular(found, path)
+        finally:
+            os.close(found)
+        try:
+            return self._copy(source, path, destination)
+        finally:
+            os.close(source)
+
+    def _open_regular(self, found: int, path: str) -> int:
+        status = os.fstat(found)
+        if not stat.S_ISREG(status.st_mode):
+            raise InvalidRequest(
+                f"firmware {path} is {_kind(status.st_mode)}, not a regular file",
+                hint="give the path of the firmware's ELF file as the entry point",
+            )
+        if status.st_size == 0:
+            raise InvalidRequest(f"firmware {path} is empty", hint="build the image again")
+        if status.st_size > self._limit:
+            raise self._too_large(path, status.st_size)
+        try:
+            # By descriptor, so that it is the file just examined, whatever its name means now.
+            return os.open(f"/proc/self/fd/{found}", os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as error:
+            raise host_fault(
+                f"cannot open firmware {path}",
+                error,
+                hint="check who may read the file in the image",
+            ) from error
+
+    def _copy(self, source: int, path: str, destination: str) -> tuple[int, str]:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            target = os.open(destination, flags, 0o600)
+        except OSError as error:
+            raise _cannot_write(destination, error) from error
+        try:
+            try:
+                return self._transfer(source, path, target, destination)
+            finally:
+                os.close(target)
+        except BaseException:
+            try:
+                os.unlink(destination)
+            except OSError:
+                pass  # the first error says more
+            raise
+
+    def _transfer(self, source: int, path: str, target: int, destination: str) -> tuple[int, str]:
+        digest = sha256(os.fstat(source).st_size)
+        size = 0
+        while chunk := _read(source, path):
+            size += len(chunk)
+            if size > self._limit:  # it grew while it was read
+                raise self._too_large(path, size)
+            digest.update(chunk)
+            _write(target, chunk, destination)
+        if size == 0:
+            raise InvalidRequest(f"firmware {path} was emptied while it was copied")
+        try:
+            os.fsync(target)
+        except OSError as error:
+            raise _cannot_write(destination, error) from error
+        return size, f"sha256:{digest.hexdigest()}"
+
+    def _too_large(self, path: str, size: int) -> InvalidRequest:
+        return InvalidRequest(
+            f"firmware {path} has {size} bytes or more, over the limit of {self._limit}",
+            hint="strip it of debug sections, or raise the limit",
+        )
+
+
+def _path_in_image(cwd: str, name: str) -> str:
+    """Return the entry point as a path from the root; `..` inside it is kept, for links' sake."""
+    if not name:
+        raise InvalidRequest("no entry point", hint="name the firmware file in the image")
+    path = name if name.startswith("/") else f"{cwd.rstrip('/')}/{name}"
+    if not path.startswith("/"):
+        path = f"/{path}"
+    if "\0" in path:
+        raise InvalidRequest(f"the entry point {name!r} has a NUL byte", hint="correct its name")
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError as error:
+        raise InvalidRequest(
+            f"the entry point {name!r} cannot be a file name", hint="correct its name"
+        ) from error
+    depth = 0
+    for part in path.split("/"):
+        depth += -1 if part == ".." else part not in ("", ".")
+        if depth < 0:
+            raise InvalidRequest(
+                f"the entry point {name} climbs out of the image's root (from {cwd or '/'})",
+                hint="give a path inside the image",
+            )
+    return path
+
+
+def _open_root(rootfs: str) -> int:
+    try:
+        return os.open(rootfs, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    except ValueError as error:
+        raise InvalidRequest(f"the root filesystem's path {rootfs!r} is no file name") from error
+    except OSError as error:
+        what = f"cannot open the root filesystem {rootfs}"
+        hint = "check root.path in config.json"
+        if error.errno in (errno.ENOENT, errno.ENOTDIR):
+            raise NotFound(f"{what}: {reason(error)}", hint=hint) from error
+        raise host_fault(what, error, hint) from error
+
+
+def _read(source: int, path: str) -> bytes:
+    try:
+        return os.read(source, _CHUNK)
+    except OSError as error:
+        raise host_fault(f"cannot read firmware {path}", error, hint=_STORAGE) from error
+
+
+def _write(target: int, data: bytes, destination: str) -> None:
+    try:
+        written = os.write(target, data)
+        while written < len(data):
+            written += os.write(target, data[written:])
+    except OSError as error:
+        raise _cannot_write(destination, error) from error
+
+
+def _cannot_write(destination: str, error: OSError) -> HostFault:
+    hint = "make room there" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
+    return host_fault(
+        f"cannot copy firmware to {destination}",
+        error,
+        hint=hint or "check the directory and who may write there",
+    )
+
+
+def _kind(mode: int) -> str:
+    kinds = (
+        (stat.S_ISDIR, "a directory"),
+        (stat.S_ISFIFO, "a FIFO"),
+        (stat.S_ISSOCK, "a socket"),
+        (stat.S_ISCHR, "a character device"),
+        (stat.S_ISBLK, "a block device"),
+    )
+    return next((word for is_kind, word in kinds if is_kind(mode)), "something else")

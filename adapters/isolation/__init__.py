@@ -1,0 +1,1 @@
+"""What separates a supervisor from the host: namespaces, control groups, limits, hooks."""

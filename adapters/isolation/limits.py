@@ -1,0 +1,46 @@
+"""Limits that a process gets from outside: resource limits, and how soon the kernel kills it."""
+
+from __future__ import annotations
+
+from adapters.linux.process import privileged
+from domain.errors import InvalidRequest, host_fault, reason
+from domain.linux_config import LinuxConfig
+
+_HINT = "root needs CAP_SYS_RESOURCE to raise limits and to lower scores"
+
+
+def restrain(pid: int, linux_config: LinuxConfig) -> list[str]:
+    """Set the limits of a process. For root a refusal is an error, else a returned warning."""
+    warnings: list[str] = []
+
+    def refused(what: str, error: OSError) -> None:
+        if privileged():
+            raise host_fault(f"cannot {what}", error, hint=_HINT) from error
+        warnings.append(f"cannot {what}: {reason(error)}")
+
+    if linux_config.rlimits:
+        import resource
+
+        for limit in linux_config.rlimits:
+            number = getattr(resource, limit.kind, None)
+            if number is None or not limit.kind.startswith("RLIMIT_"):
+                raise InvalidRequest(f"process.rlimits: {limit.kind} is unknown")
+            pair = (_signed(limit.soft), _signed(limit.hard))
+            try:
+                resource.prlimit(pid, number, pair)
+            except ValueError as error:
+                raise InvalidRequest(f"process.rlimits: {limit.kind}: {error}") from error
+            except OSError as error:
+                refused(f"set {limit.kind} to {limit.soft} of {limit.hard}", error)
+    if linux_config.oom_score_adj is not None:
+        try:
+            with open(f"/proc/{pid}/oom_score_adj", "w", encoding="ascii") as file:
+                file.write(str(linux_config.oom_score_adj))
+        except OSError as error:
+            refused(f"set process.oomScoreAdj to {linux_config.oom_score_adj}", error)
+    return warnings
+
+
+def _signed(value: int) -> int:
+    """Return the number as Python's `resource` takes it: -1 for no limit (all bits set)."""
+    return value - (1 << 64) if value >= 1 << 63 else value

@@ -1,0 +1,105 @@
+"""How the command line ends: the one place that maps errors to words and exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import NamedTuple
+
+from domain.errors import RemoteprocError
+
+PROGRAM = "remoteproc-runtime"
+FAILED, MISUSED, INTERRUPTED = 1, 2, 130
+
+
+class LogTarget:
+    """Where errors are written besides stderr: engines read them there (runc's --log)."""
+
+    def __init__(self) -> None:
+        self.file = ""
+        self.json = False
+        self.debug = False
+
+    def write(self, level: str, message: str) -> None:
+        """Append one entry; raises click.ClickException if the file cannot be written."""
+        if not self.file:
+            return
+        from json import dumps
+        from time import gmtime, strftime
+
+        now = strftime("%Y-%m-%dT%H:%M:%SZ", gmtime())
+        if self.json:
+            line = dumps({"level": level, "msg": message, "time": now})
+        else:
+            line = f"time={dumps(now)} level={level} msg={dumps(message)}"
+        try:
+            with open(self.file, "a", encoding="utf-8") as file:
+                file.write(line + "\n")
+        except OSError as error:
+            print(f"{PROGRAM}: cannot write log {self.file}: {error.strerror}", file=sys.stderr)
+
+
+class Outcome(NamedTuple):
+    """How a run of the program ends: exit code and, unless all went well, one line."""
+
+    code: int
+    message: str = ""
+
+
+def outcome_of(error: BaseException) -> Outcome:
+    """Return how a run that met this error ends."""
+    match error:
+        case RemoteprocError():
+            return Outcome(FAILED, str(error))
+        case KeyboardInterrupt():
+            return Outcome(INTERRUPTED, "interrupted")
+        case SystemExit():  # click's, after it has answered a shell's completion
+            return Outcome(error.code if isinstance(error.code, int) else FAILED)
+        case BrokenPipeError():
+            return Outcome(FAILED)
+        case OSError():
+            return Outcome(FAILED, f"{error.filename or 'system'}: {error.strerror or error}")
+    return _of_click(error) or Outcome(
+        FAILED,
+        f"internal error: {type(error).__name__}: {error}; please report it with --debug's output",
+    )
+
+
+def _of_click(error: BaseException) -> Outcome | None:
+    click = sys.modules.get("click")  # it has raised nothing where it was not needed
+    if click is None:
+        return None
+    if isinstance(error, click.exceptions.Exit):
+        return Outcome(error.exit_code)
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        sys.stderr.write(f"{error.format_message()}\n")
+        return Outcome(error.exit_code)
+    if isinstance(error, click.ClickException):
+        return Outcome(error.exit_code, error.format_message())
+    return Outcome(INTERRUPTED, "interrupted") if isinstance(error, click.Abort) else None
+
+
+def run(command: Callable[[], object], log: LogTarget) -> int:
+    """Run the command line; return the exit code, having told the user what went wrong.
+
+    `command` may return an exit code of its own, as click does for `CommandContext.exit`.
+    """
+    try:
+        code = command()
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except BaseException as error:
+        code, message = outcome_of(error)
+        if isinstance(error, BrokenPipeError):
+            # Nobody reads: keep the interpreter from complaining when it flushes at the end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        if message:
+            line = " ".join(message.split())
+            print(f"{PROGRAM}: {line}", file=sys.stderr)
+            log.write("error", line)
+        if log.debug and code == FAILED:
+            import traceback
+
+            traceback.print_exception(error)
+        return code

@@ -1,0 +1,119 @@
+"""Board files: the YAML that says which processors a simulated board has.
+
+    processors:
+      - name: m4                  # what the kernel would call it
+        core: cortex-m4           # a key of spec.CORES
+        machine: mps2-an386       # QEMU's -M
+        memory:                   # where firmware may be loaded, as the core sees it
+          - {name: code, address: 0x0, size: 4M}
+        console: uart             # or none
+        options: []               # further arguments for QEMU
+        boot: off                 # or detached, attached: a boot loader has started the core
+        faults: {start-delay: 0.5, start-error: EIO, stop-error: EBUSY, crash-after: 2}
+
+Whatever is not understood is an error that names file, line and key.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from adapters.config.yaml_node import ADDRESS_END, YamlNode, compose
+from adapters.sim.spec import CORES, InjectedFaults, ProcessorSpec
+from domain.compatibility import Region
+from domain.errors import InvalidRequest, NotFound
+
+SHIPPED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "boards")
+
+
+class BoardSpec(NamedTuple):
+    """A board: its name, the real path of its file, its processors in the kernel's order."""
+
+    name: str
+    path: str
+    processors: Sequence[ProcessorSpec]
+
+
+def load_board(reference: str, directory: str = "") -> BoardSpec:
+    """Read a board: a shipped one by its bare name, else a file, relative to `directory`.
+
+    Raises NotFound, and InvalidRequest with file, line and key of a mistake.
+    """
+    shipped = "/" not in reference and not reference.endswith((".yaml", ".yml"))
+    path = os.path.join(*((SHIPPED, f"{reference}.yaml") if shipped else (directory, reference)))
+    try:
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+    except OSError as error:
+        if shipped:
+            names = sorted(name.removesuffix(".yaml") for name in os.listdir(SHIPPED))
+            known = f"shipped are {', '.join(names)}; a path has a slash or ends in .yaml"
+            raise NotFound(f"no board is called {reference!r}", hint=known) from None
+        raise NotFound(f"cannot read board file {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise InvalidRequest(f"{path}: is not UTF-8 text") from error
+    return parse_board(text, os.path.realpath(path))
+
+
+def parse_board(text: str, path: str) -> BoardSpec:
+    """Parse a board file's text; `path` names it in errors. Raises InvalidRequest."""
+    root = compose(text, path, "the board")
+    if root is None:
+        raise InvalidRequest(f"{path}:1: is empty", hint="list the board's `processors`")
+    board = root.mapping(("processors",), ("processors",))
+    processors = tuple(_processor(item) for item in board["processors"].items())
+    seen: dict[str, int] = {}
+    for item, spec in zip(board["processors"].items(), processors, strict=True):
+        if spec.name in seen:
+            item.fail(f"processor {spec.name!r} is there already, in line {seen[spec.name]}")
+        seen[spec.name] = item.line
+    name = os.path.basename(path).removesuffix(".yaml").removesuffix(".yml")
+    return BoardSpec(name, path, processors)
+
+
+def _processor(item: YamlNode) -> ProcessorSpec:
+    keys = item.mapping(
+        ("name", "core", "machine", "memory", "console", "options", "faults", "boot"),
+        ("name", "core", "machine", "memory"),
+    )
+    return ProcessorSpec(
+        name=keys["name"].name(),
+        core=keys["core"].choice(tuple(CORES)),
+        machine=keys["machine"].name(),
+        memory=_memory(keys["memory"]),
+        console=keys["console"].choice(("uart", "none")) if "console" in keys else "uart",
+        options=tuple(o.text() for o in keys["options"].items()) if "options" in keys else (),
+        faults=_faults(keys["faults"]) if "faults" in keys else InjectedFaults(),
+        boot=keys["boot"].choice(("off", "detached", "attached")) if "boot" in keys else "off",
+    )
+
+
+def _memory(value: YamlNode) -> tuple[Region, ...]:
+    regions: list[Region] = []
+    for item in value.items():
+        keys = item.mapping(("name", "address", "size"), ("name", "address", "size"))
+        region = Region(
+            keys["name"].name(), keys["address"].number(), keys["size"].number(units=True)
+        )
+        if not region.size or region.address + region.size > ADDRESS_END:
+            keys["size"].fail(f"size of memory {region.name!r} is out of range")
+        for other in regions:
+            if (
+                region.address < other.address + other.size
+                and other.address < region.address + region.size
+            ):
+                item.fail(f"memory {region.name!r} overlaps memory {other.name!r}")
+        regions.append(region)
+    return tuple(regions)
+
+
+def _faults(value: YamlNode) -> InjectedFaults:
+    keys = value.mapping(("start-delay", "start-error", "stop-error", "crash-after"), ())
+    return InjectedFaults(
+        start_delay=keys["start-delay"].seconds() if "start-delay" in keys else 0.0,
+        start_error=keys["start-error"].errno() if "start-error" in keys else "",
+        stop_error=keys["stop-error"].errno() if "stop-error" in keys else "",
+        crash_after=keys["crash-after"].seconds() if "crash-after" in keys else 0.0,
+    )

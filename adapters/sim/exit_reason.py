@@ -1,0 +1,68 @@
+"""What QEMU's behaviour says about the end of the firmware."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from domain.processor import FirmwareExit
+
+_REGISTER_PC = re.compile(r"\bR15=([0-9a-f]{8})| pc +([0-9a-f]{8,16})")
+_LONGEST = 160
+
+
+def of_event(name: str, data: dict[str, object]) -> FirmwareExit | None:
+    """Return the ending that a QMP event tells of; the machine stands still then."""
+    if name == "WATCHDOG":
+        return FirmwareExit(True, None, "watchdog")
+    if name == "GUEST_PANICKED":
+        return FirmwareExit(True, None, "the firmware panicked")
+    if name != "SHUTDOWN":
+        return None
+    if not data.get("guest"):
+        return FirmwareExit(True, None, "the simulator (QEMU) was told to quit")
+    if data.get("reason") == "guest-reset":
+        return FirmwareExit(True, None, "the firmware reset the processor")
+    return FirmwareExit(False, 0, "the firmware switched itself off")
+
+
+def of_exit(status: int, stderr: str, crash_code: int = 0) -> FirmwareExit:
+    """Return the ending that QEMU's own tells of; `status` is waitpid's.
+
+    `crash_code` is the exit code that stands for a crash, 0 for none.
+    """
+    if os.WIFSIGNALED(status):
+        fatal = _line(stderr, "qemu: fatal: ")
+        if fatal:
+            pc = _REGISTER_PC.search(stderr)
+            where = f" at 0x{pc[1] or pc[2]}" if pc else ""
+            return FirmwareExit(
+                True, None, f"{'lockup' if fatal.startswith('Lockup') else fatal}{where}"
+            )
+        return FirmwareExit(
+            True, None, f"the simulator (QEMU) was killed by signal {os.WTERMSIG(status)}"
+        )
+    code = os.WEXITSTATUS(status)
+    trouble = complaint(stderr)
+    if code == 1 and trouble:
+        return FirmwareExit(True, None, f"the simulator (QEMU) failed: {trouble}")
+    if code and code == crash_code:
+        return FirmwareExit(True, None, f"the firmware gave up with code {code}")
+    return FirmwareExit(False, code, f"exit code {code}")
+
+
+def complaint(stderr: str) -> str:
+    """Return what QEMU found fault with, or an empty string."""
+    for line in stderr.splitlines():
+        program, colon, text = line.partition(": ")
+        ours = colon and program.startswith(("qemu", "setpriv", "sh"))
+        if ours and not text.startswith(("warning:", "info:")):
+            return text[:_LONGEST]
+    return ""
+
+
+def _line(text: str, start: str) -> str:
+    for line in text.splitlines():
+        if line.startswith(start):
+            return line[len(start) :][:_LONGEST]
+    return ""

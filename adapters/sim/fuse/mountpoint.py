@@ -1,0 +1,171 @@
+"""The directory that stands for `/`: made ready, kept for one program, cleared of what it made.
+
+ROOT/.remoteproc-sim   who uses it, locked for life, and which directories were made for that
+ROOT/sys               the mount
+ROOT/dev/kmsg          a link to the kernel's log, which is in the mount
+ROOT/lib/firmware      an ordinary directory, for firmware
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import subprocess
+from errno import ENOTCONN
+from typing import NoReturn
+
+from adapters.sim.spawn import find_program
+from domain.errors import Busy, HostFault, InvalidRequest, reason
+
+SOURCE = "remoteproc-sim"
+"""What the mount is called in /proc/mounts."""
+
+KERNEL_LOG = "../sys/kernel/debug/remoteproc-sim/kmsg"
+"""Where ROOT/dev/kmsg leads: one mount is enough, and users may make links, but not all mounts."""
+
+_MARKER = ".remoteproc-sim"
+_PARTS = ("", "sys", "dev", "lib", "lib/firmware")
+_LINK = "dev/kmsg"
+
+
+class Mountpoint:
+    """One root in our hands; `close` gives it back."""
+
+    def __init__(self, path: str) -> None:
+        """Take the root. Raises InvalidRequest, Busy, HostFault."""
+        self.path = os.path.realpath(path)
+        self.sys = os.path.join(self.path, "sys")
+        self._marker = os.path.join(self.path, _MARKER)
+        self._link = os.path.join(self.path, _LINK)
+        self._made = [p for p in _PARTS if not os.path.lexists(os.path.join(self.path, p))]
+        self._fd = -1
+        try:
+            os.makedirs(self.path, exist_ok=True)
+            if not os.path.lexists(self._marker):
+                self._check_foreign()
+            self._take()
+            self._make()
+        except OSError as error:
+            self._fail(f"cannot use {self.path} as root", error)
+
+    def _check_foreign(self) -> None:
+        found = set(os.listdir(self.path)) - {"lib"}
+        if found and not (found == {"sys"} and not os.listdir(self.sys)):
+            shown = ", ".join(sorted(found - {"sys"})[:3]) or "a sys that is not empty"
+            raise InvalidRequest(
+                f"{self.path} is not empty: it has {shown}",
+                hint="choose a new or empty directory; there may be a lib/firmware in it",
+            )
+
+    def _take(self) -> None:
+        """Lock the marker; one that is removed meanwhile was its owner's last."""
+        while self._fd < 0:
+            fd = os.open(self._marker, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                owner = os.pread(fd, 4096, 0)
+                os.close(fd)
+                raise Busy(
+                    f"{self.path} is in use by {_owner(owner)}",
+                    hint="choose another directory, or end that process",
+                ) from None
+            if os.path.lexists(self._marker) and os.path.samestat(
+                os.fstat(fd), os.lstat(self._marker)
+            ):
+                self._fd = fd
+            else:
+                os.close(fd)
+
+    def _make(self) -> None:
+        predecessors = _record(os.pread(self._fd, 4096, 0)).get("made", [])
+        self._made = [p for p in _PARTS if p in self._made or p in predecessors]
+        text = json.dumps({"pid": os.getpid(), "made": self._made}).encode()
+        os.pwrite(self._fd, text.ljust(4096), 0)
+        self.unmount()
+        for part in _PARTS:
+            os.makedirs(os.path.join(self.path, part), exist_ok=True)
+        if os.listdir(self.sys):
+            raise InvalidRequest(
+                f"{self.sys} is not empty", hint="empty it, or choose another root"
+            )
+        if not self._linked():
+            os.symlink(KERNEL_LOG, self._link)
+
+    def _linked(self) -> bool:
+        """Whether the link is there, of a predecessor perhaps."""
+        return os.path.islink(self._link) and os.readlink(self._link) == KERNEL_LOG
+
+    def unmount(self) -> None:
+        """Unmount, if that is needed, though it be in use. Raises HostFault."""
+        for _ in range(8):  # predecessors' mounts, one upon another
+            if not _mounted(self.sys):
+                return
+            fusermount = find_program("fusermount3")
+            command = [fusermount, "-u", "-z"] if fusermount else ["umount", "-l"]
+            done = subprocess.run([*command, "--", self.sys], capture_output=True, text=True)
+            if done.returncode:
+                problem = " ".join(done.stderr.split())
+                raise HostFault(f"cannot unmount {self.sys}: {problem}", hint="unmount it by hand")
+
+    def close(self) -> None:
+        """Unmount, and remove what was made, as far as nobody has put anything there."""
+        self.unmount()
+        if self._linked():
+            os.unlink(self._link)
+        for part in ("lib/firmware", "lib", "dev", "sys"):
+            if part in self._made:
+                _remove(os.path.join(self.path, part))
+        left = set(os.listdir(self.path)) - {_MARKER}
+        # With foreign files in there, the marker says that this root may be used again.
+        if not left or left <= {"lib", "dev", "sys"} - set(self._made):
+            os.unlink(self._marker)
+        if "" in self._made:
+            _remove(self.path)
+        os.close(self._fd)
+
+    def _fail(self, what: str, error: OSError) -> NoReturn:
+        raise HostFault(f"{what}: {reason(error)}", errno=error.errno or 0) from error
+
+
+def _remove(path: str) -> None:
+    try:
+        os.rmdir(path)
+    except OSError:
+        pass  # somebody's files are in there
+
+
+def _record(text: bytes) -> dict[str, list[str]]:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _owner(text: bytes) -> str:
+    pid = _record(text).get("pid")
+    return f"process {pid}" if pid else "another process"
+
+
+def _mounted(path: str) -> bool:
+    """Whether a mount of ours is there, dead or alive."""
+    try:
+        os.lstat(os.path.join(path, "class"))
+    except OSError as error:
+        if error.errno == ENOTCONN:
+            return True
+    wanted = os.fsencode(path)
+    with open("/proc/self/mountinfo", "rb") as mounts:
+        for line in mounts:
+            fields, _, source = line.partition(b" - ")
+            if source.split()[1] == SOURCE.encode() and _unescape(fields.split()[4]) == wanted:
+                return True
+    return False
+
+
+def _unescape(field: bytes) -> bytes:
+    for code in (b"\\040", b"\\011", b"\\012", b"\\134"):
+        field = field.replace(code, bytes((int(code[1:], 8),)))
+    return field

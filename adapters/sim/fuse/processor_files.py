@@ -1,0 +1,191 @@
+"""The files of one processor, in sysfs and in debugfs.
+
+Source: Linux 6.1 drivers/remoteproc/remoteproc_sysfs.c, remoteproc_debugfs.c.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from errno import EBUSY, EINVAL, ERANGE
+
+from adapters.sim.fuse.nodes import Attribute, DebugFile, Handle, Node
+from adapters.sim.fuse.worker import ProcessorWorker
+from adapters.sim.loader import readable
+from adapters.sim.remoteproc import RemoteProc
+from domain.processor import ATTACHED, CRASHED
+from domain.resource_table import Trace
+
+_COREDUMP = ("disabled", "enabled", "inline")
+_TYPES = ("mmufault", "watchdog", "fatal error")
+
+
+def attributes(worker: ProcessorWorker) -> dict[str, Node]:
+    """Return the attributes of /sys/class/remoteproc/remoteprocN."""
+    rproc = worker.rproc
+    return {
+        "name": Attribute(lambda: _line(rproc.spec.name)),
+        "state": Attribute(lambda: _line(rproc.state), _ordered(worker, rproc.write_state)),
+        "firmware": Attribute(lambda: _line(_firmware(rproc)), _firmware_store(worker)),
+        "recovery": Attribute(lambda: _line(_recovery(rproc)), _recovery_store(worker)),
+        "coredump": Attribute(lambda: _line(rproc.coredump), _coredump_store(rproc)),
+    }
+
+
+def debug_files(worker: ProcessorWorker) -> Mapping[str, Node]:
+    """Return what /sys/kernel/debug/remoteproc/remoteprocN has now."""
+    rproc = worker.rproc
+    files: dict[str, Node] = {
+        "name": DebugFile(0o400, lambda: _line(rproc.spec.name)),
+        "recovery": DebugFile(
+            0o600, lambda: _line(_recovery(rproc)), _prefix(_recovery_store(worker), 10, _RECOVERY)
+        ),
+        "crash": DebugFile(0o200, None, _crash_store(worker)),
+        "coredump": DebugFile(0o600, lambda: _line(rproc.coredump), _debug_coredump_store(worker)),
+    }
+    for number, trace in enumerate(rproc.traces):
+        files[f"trace{number}"] = TraceFile(worker, rproc.traces, number, trace)
+    return files
+
+
+_RECOVERY = ("enabled", "disabled", "recover")
+
+
+def _line(text: str) -> bytes:
+    return os.fsencode(text) + b"\n"
+
+
+def _firmware(rproc: RemoteProc) -> str:
+    return "unknown" if rproc.state == ATTACHED else rproc.firmware
+
+
+def _recovery(rproc: RemoteProc) -> str:
+    return "enabled" if rproc.recovery else "disabled"
+
+
+def _word(data: bytes) -> str:
+    """Read a C string less one newline at its end (sysfs_streq)."""
+    return os.fsdecode(data.partition(b"\0")[0].removesuffix(b"\n"))
+
+
+def _ordered(worker: ProcessorWorker, write: Callable[[str], None]) -> Callable[[bytes], None]:
+    def store(data: bytes) -> None:
+        if data:
+            worker.do(lambda: write(_word(data)))
+
+    return store
+
+
+def _firmware_store(worker: ProcessorWorker) -> Callable[[bytes], None]:
+    def store(data: bytes) -> None:
+        if data:
+            try:
+                worker.do(lambda: worker.rproc.write_firmware(os.fsdecode(data)))
+            except InterruptedError as error:
+                raise OSError(EINVAL, "interrupted") from error  # rproc_set_firmware has it so
+
+    return store
+
+
+def _recovery_store(worker: ProcessorWorker) -> Callable[[bytes], None]:
+    ordered = _ordered(worker, worker.rproc.write_recovery)
+
+    def store(data: bytes) -> None:
+        # What needs no lock in the kernel does not wait for a slow start here either.
+        word = _word(data)
+        if word in ("enabled", "disabled"):
+            worker.rproc.recovery = word == "enabled"
+        if word != "disabled":
+            with suppress(InterruptedError):  # nobody is told, nor of a recovery that fails
+                ordered(data)
+
+    return store
+
+
+def _coredump_store(rproc: RemoteProc) -> Callable[[bytes], None]:
+    def store(data: bytes) -> None:
+        if data:
+            rproc.write_coredump(_word(data))
+
+    return store
+
+
+def _prefix(
+    store: Callable[[bytes], None], longest: int, words: tuple[str, ...]
+) -> Callable[[bytes], None]:
+    """Wrap a store for debugfs, which compares as many bytes as were written."""
+
+    def shortened(data: bytes) -> None:
+        if not 1 <= len(data) <= longest:
+            raise OSError(EINVAL, "")
+        start = os.fsdecode(data.removesuffix(b"\n"))
+        word = next((word for word in words if word.startswith(start)), "")
+        store(word.encode() or b"?")
+
+    return shortened
+
+
+def _debug_coredump_store(worker: ProcessorWorker) -> Callable[[bytes], None]:
+    store = _prefix(_coredump_store(worker.rproc), 20, _COREDUMP)
+
+    def checked(data: bytes) -> None:
+        if worker.rproc.state == CRASHED:
+            raise OSError(EBUSY, "")
+        store(data)
+
+    return checked
+
+
+def _crash_store(worker: ProcessorWorker) -> Callable[[bytes], None]:
+    """Take the number of a kind of crash; as in the kernel, it comes a bit later."""
+
+    def store(data: bytes) -> None:
+        number = unsigned(data)
+        kind = _TYPES[number] if number < len(_TYPES) else "unknown"
+        worker.post(lambda: worker.rproc.crash(f"{kind}, injected"))
+
+    return store
+
+
+def unsigned(data: bytes) -> int:
+    """Read a number as kstrtouint does with base 0. Raises EINVAL, ERANGE."""
+    text = data.removesuffix(b"\n").removeprefix(b"+").decode("latin-1").lower()
+    base = 16 if text.startswith("0x") else 8 if text.startswith("0") else 10
+    if not text.isalnum() or not text.isascii():
+        raise OSError(EINVAL, "no number")
+    try:
+        number = int(text.removeprefix("0x"), base)
+    except ValueError:
+        raise OSError(EINVAL, "no number") from None
+    if number >= 1 << 32:
+        raise OSError(ERANGE, "")
+    return number
+
+
+class TraceFile(DebugFile):
+    """One trace buffer, up to its first NUL."""
+
+    def __init__(
+        self, worker: ProcessorWorker, held: tuple[Trace, ...], number: int, trace: Trace
+    ) -> None:
+        super().__init__(0o400)
+        self.arguments = (worker, held, number, trace)
+
+    def open(self, _flags: int, /) -> Handle:
+        """Open it; the descriptor is good until the firmware's resources are given up."""
+        return _OpenTrace(*self.arguments)
+
+
+class _OpenTrace(Handle):
+    def __init__(
+        self, worker: ProcessorWorker, held: tuple[Trace, ...], number: int, trace: Trace
+    ) -> None:
+        self._keeper, self._held, self._number, self._trace = worker, held, number, trace
+
+    def read(self, size: int, offset: int) -> bytes:
+        if not readable(self._trace, self._keeper.rproc.spec):
+            text = b"Trace  not available\n"
+        else:
+            text = self._keeper.trace(self._held, self._number)
+        return text[offset : offset + size]

@@ -1,0 +1,142 @@
+"""What the kernel's log says of firmware that it refuses, in the kernel's words and order.
+
+Only what the kernel itself finds fault with: firmware for another core it would load.
+Source: Linux 6.1 drivers/remoteproc/remoteproc_elf_loader.c (rproc_elf_sanity_check,
+rproc_elf_load_segments), remoteproc_core.c (rproc_fw_boot, rproc_handle_resources).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from struct import Struct
+
+from domain import resource_table
+from domain.compatibility import Region
+from domain.elf import read_elf
+from domain.errors import FirmwareUnfit
+from domain.resource_table import Carveout, UnusableTable
+
+_HEADER = {1: Struct("<16sHHIIIIIHHHHHH"), 2: Struct("<16sHHIQQQIHHHHHH")}  # by ELF class
+_PROGRAM = {1: Struct("<8I"), 2: Struct("<2I6Q")}
+_SECTION_SIZE = {1: 40, 2: 64}
+_PT_LOAD = 1
+_MEMORY = Struct("<5I32s")  # struct fw_rsc_carveout
+_TRACE = Struct("<3I32s")
+_VDEV = Struct("<5I4B")
+_VRING = Struct("<5I")
+
+
+def sanity(data: bytes) -> str:
+    """Return what the first check says, before `Booting fw image`; `` if it is content."""
+    if len(data) < _HEADER[1].size:
+        return "Image is too small"
+    if data[:4] != b"\x7fELF":
+        return "Image is corrupted (bad magic)"
+    kind = data[4]
+    if kind not in _HEADER:
+        return f"Unsupported class: {kind}"
+    if len(data) < _HEADER[kind].size:
+        return "elf64 header is too small"
+    if data[5] != 1:
+        return "Unsupported firmware endianness"
+    programs, sections, count = _places(data)
+    if len(data) < sections + _SECTION_SIZE[kind]:
+        return "Image is too small"
+    if count == 0:
+        return "No loadable segments"
+    return "Firmware size is too small" if programs > len(data) else ""
+
+
+def later(data: bytes, memory: Sequence[Region]) -> list[str]:
+    """Return what is said after `Booting fw image` of a sane file; nothing where nobody knows."""
+    table = b""
+    try:
+        table = read_elf(data).resource_table or b""
+        entries = resource_table.parse(table).entries
+    except UnusableTable:
+        entries = ()
+    except FirmwareUnfit:
+        entries = ()
+        if words := _entry(table):
+            return [words, "Failed to process resources: -22"]
+    for entry in entries:
+        if isinstance(entry, resource_table.Devmem):
+            return ["Failed to process resources: -22"]
+    total = sum(region.size for region in memory)
+    for entry in entries:
+        if isinstance(entry, Carveout) and entry.size > total:
+            return [
+                f"Unable to allocate carveout {entry.name}: -12",
+                "Failed to allocate associated carveouts: -12",
+            ]
+    words = _segment(data, memory)
+    return [words, "Failed to load program segments: -22"] if words else []
+
+
+def _places(data: bytes) -> tuple[int, int, int]:
+    """Return the offsets of program and section headers, and how many of the first there are."""
+    fields = _HEADER[data[4]].unpack_from(data)
+    return fields[5], fields[6], fields[10]
+
+
+def _segment(data: bytes, memory: Sequence[Region]) -> str:
+    """Return what rproc_elf_load_segments says; it gives up at the first bad one."""
+    layout = _PROGRAM[data[4]]
+    offset, _, count = _places(data)
+    for at in range(offset, offset + count * layout.size, layout.size):
+        if at + layout.size > len(data):
+            break  # the kernel reads on there, in what is no longer the file
+        fields = layout.unpack_from(data, at)
+        start, _, address, stored, size = fields[1:6] if data[4] == 1 else fields[2:7]
+        if fields[0] != _PT_LOAD:
+            continue
+        if stored > size:
+            return f"bad phdr filesz {stored:#x} memsz {size:#x}"
+        if start + stored > len(data):
+            return f"truncated fw: need {start + stored:#x} avail {len(data):#x}"
+        if size and not any(region.holds(address, size) for region in memory):
+            return f"bad phdr da {address:#x} mem {size:#x}"
+    return ""
+
+
+def _entry(table: bytes) -> str:
+    """Return what rproc_handle_resources says of a table's first bad entry."""
+    count = int.from_bytes(table[4:8], "little")
+    for number in range(min(count, (len(table) - 16) // 4)):
+        at = int.from_bytes(table[16 + 4 * number : 20 + 4 * number], "little")
+        if at + 4 > len(table):
+            return "rsc table is truncated"
+        kind = int.from_bytes(table[at : at + 4], "little")
+        check = {0: _carveout, 2: _trace, 3: _vdev}.get(kind)
+        if words := check(table[at + 4 :]) if check else "":
+            return words
+    return ""
+
+
+def _carveout(rest: bytes) -> str:
+    if len(rest) < _MEMORY.size:
+        return "carveout rsc is truncated"
+    return "carveout rsc has non zero reserved bytes" if _MEMORY.unpack_from(rest)[4] else ""
+
+
+def _trace(rest: bytes) -> str:
+    if len(rest) < _TRACE.size:
+        return "trace rsc is truncated"
+    return "trace rsc has non zero reserved bytes" if _TRACE.unpack_from(rest)[2] else ""
+
+
+def _vdev(rest: bytes) -> str:
+    if len(rest) < _VDEV.size:
+        return "vdev rsc is truncated"
+    *_, config, _, count, first, second = _VDEV.unpack_from(rest)
+    if _VDEV.size + count * _VRING.size + config > len(rest):
+        return "vdev rsc is truncated"
+    if first or second:
+        return "vdev rsc has non zero reserved bytes"
+    if count > 2:
+        return f"too many vrings: {count}"
+    for number in range(count):
+        _, align, buffers, *_ = _VRING.unpack_from(rest, _VDEV.size + number * _VRING.size)
+        if not (align and buffers):
+            return f"invalid qsz ({buffers}) or alignment ({align})"
+    return ""

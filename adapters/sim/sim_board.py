@@ -1,0 +1,66 @@
+"""A simulated board as the domain's port: seen alike by every process of this machine."""
+
+from __future__ import annotations
+
+import os
+from binascii import crc32
+from collections.abc import Mapping
+from typing import Any
+
+from adapters.sim.board_file import BoardSpec
+from adapters.sim.processor import SimProcessor, first_state, open_processor
+from adapters.sim.processor_lock import look
+from domain.annotations import ProcessorOptions
+from domain.errors import NotFound, Unsupported
+from domain.processor import ProcessorInfo, ProcessorState
+
+_USUAL = ProcessorOptions()
+
+
+class SimBoard:
+    """Implements domain.ports.Board. Users of one board file and `run_directory` meet."""
+
+    def __init__(self, spec: BoardSpec, run_directory: str) -> None:
+        self._processors = {f"remoteproc{i}": p for i, p in enumerate(spec.processors)}
+        file = crc32(os.fsencode(spec.path))
+        self._directory = os.path.join(run_directory, f"{spec.name}-{file:08x}")
+
+    def processors(self) -> list[ProcessorInfo]:
+        """List them as the board file does, each with the state it has in its owner's hands."""
+        found = []
+        for device, spec in self._processors.items():
+            record = look(os.path.join(self._directory, device))
+            state = ProcessorState(record.get("state", first_state(spec)))
+            firmware = str(record.get("firmware", f"rproc-{spec.name}-fw"))
+            note = f"simulated: {spec.core} on {spec.machine}"
+            found.append(ProcessorInfo(spec.name, device, state, firmware, note))
+        return found
+
+    def open(self, device: str, options: ProcessorOptions) -> SimProcessor:
+        """Open one by `remoteprocN`. Raises NotFound."""
+        return open_processor(self.open_args(device, options))
+
+    def open_args(self, device: str, options: ProcessorOptions) -> dict[str, Any]:
+        """Return what `open_processor` takes, JSON-able. Raises NotFound, Unsupported."""
+        if device not in self._processors:
+            known = ", ".join(f"{d} ({s.name})" for d, s in self._processors.items())
+            raise NotFound(f"the board has no processor {device}", hint=f"it has {known}")
+        spec = self._processors[device]
+        if options.attached:
+            raise Unsupported(
+                f"there is nothing to {options.attached} on processor {spec.name}: behind a boot "
+                "loader's core of backend sim there is no firmware",
+                hint="leave out remoteproc.attached, or use remoteproc-sim and backend sysfs",
+            )
+        idle = [
+            f"{spec.name} is simulated: remoteproc.{name} = {value} has no effect"
+            for name, value in options._asdict().items()
+            if name in ("console", "recovery", "coredump") and value != getattr(_USUAL, name)
+        ]
+        place = {"device": device, "directory": self._directory}
+        return {"spec": spec.to_json(), **place, "remarks": idle}
+
+    def reclaim(self, device: str, claim: Mapping[str, str]) -> None:
+        """Undo what a dead owner claimed: of a processor that is no more, nothing is left."""
+        if device in self._processors:
+            self.open(device, ProcessorOptions()).release(claim)

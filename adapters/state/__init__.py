@@ -1,0 +1,1 @@
+"""What is remembered on disk: containers and their directories, and who holds which processor."""

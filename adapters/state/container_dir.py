@@ -1,0 +1,133 @@
+"""A container's directory: which files are in it and what they say.
+
+container.json  what was decided at creation; never changed
+firmware        the private copy of the firmware
+control         the supervisor's socket
+started         the time at which the processor ran
+paused          there while it is frozen
+exit.json       how it ended; the first writer wins
+cgroups         the control groups that were made for it
+log, log.1      what the firmware printed lately
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+from adapters.linux.files import read_all, write_once, write_whole
+from domain.container import Exit, FirmwareContainer
+from domain.errors import HostFault
+from domain.firmware import FirmwareImage
+from domain.hooks import Hook
+from domain.linux_config import IdMapping, LinuxConfig, Namespace, Rlimit
+
+VERSION = 1
+
+
+def to_json(container: FirmwareContainer) -> dict[str, Any]:
+    """Return what was decided at creation, in JSON's types."""
+    fields: dict[str, Any] = container._asdict()
+    for later in ("started", "paused", "exit"):
+        del fields[later]
+    fields["annotations"] = dict(container.annotations)
+    fields["hooks"] = {k: [h._asdict() for h in hooks] for k, hooks in container.hooks.items()}
+    fields["linux_config"] = container.linux_config._asdict()
+    fields["firmware"] = container.firmware._asdict() if container.firmware else None
+    return fields
+
+
+def from_json(fields: dict[str, Any]) -> FirmwareContainer:
+    """Undo `to_json`."""
+    firmware = fields["firmware"]
+    return FirmwareContainer(
+        **{
+            **fields,
+            "firmware": FirmwareImage(**firmware) if firmware else None,
+            "hooks": {k: tuple(map(_hook, hooks)) for k, hooks in fields["hooks"].items()},
+            "linux_config": _enclosure(fields["linux_config"]),
+        }
+    )
+
+
+def _hook(fields: dict[str, Any]) -> Hook:
+    return Hook(**{**fields, "args": tuple(fields["args"]), "env": tuple(fields["env"])})
+
+
+def _enclosure(fields: dict[str, Any]) -> LinuxConfig:
+    kinds = {"namespaces": Namespace, "users": IdMapping, "groups": IdMapping, "rlimits": Rlimit}
+    lists = {name: tuple(kind(*each) for each in fields[name]) for name, kind in kinds.items()}
+    return LinuxConfig(**{**fields, **lists})
+
+
+def write_container(container: FirmwareContainer, directory: int) -> None:
+    """Record a container at its creation."""
+    text = json.dumps({"version": VERSION, **to_json(container)})
+    write_whole("container.json", text.encode(), directory)
+
+
+def read_container(container_id: str, directory: int) -> FirmwareContainer:
+    """Return the container with all that has happened to it. Raises HostFault, OSError."""
+    try:
+        fields = json.loads(read_all("container.json", directory))
+        version = fields.pop("version", None)
+        if version == VERSION:
+            container = from_json(fields)
+            return container._replace(
+                started=_time("started", directory),
+                paused=_exists("paused", directory),
+                exit=read_exit(directory),
+            )
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise HostFault(
+            f"the state of container {container_id} is damaged", hint="remove its directory"
+        ) from error
+    raise HostFault(
+        f"the state of container {container_id} has version {version}, not {VERSION}",
+        hint="use the version of remoteproc-runtime that created it",
+    )
+
+
+def write_started(at: float, directory: int) -> None:
+    """Record that the processor runs."""
+    write_whole("started", repr(at).encode(), directory)
+
+
+def write_paused(paused: bool, directory: int) -> None:
+    """Record that the firmware is frozen, or no longer."""
+    if paused:
+        write_whole("paused", b"", directory)
+    elif _exists("paused", directory):
+        os.unlink("paused", dir_fd=directory)
+
+
+def write_exit(exit_: Exit, directory: int) -> Exit:
+    """Record the end unless one is on record; return the one that is."""
+    if write_once("exit.json", json.dumps(exit_._asdict()).encode(), directory):
+        return exit_
+    recorded = read_exit(directory)
+    return recorded or exit_
+
+
+def read_exit(directory: int) -> Exit | None:
+    """Return the recorded end, if any."""
+    try:
+        return Exit(**json.loads(read_all("exit.json", directory)))
+    except FileNotFoundError:
+        return None
+
+
+def _time(name: str, directory: int) -> float | None:
+    try:
+        return float(read_all(name, directory))
+    except FileNotFoundError:
+        return None
+
+
+def _exists(name: str, directory: int) -> bool:
+    try:
+        os.stat(name, dir_fd=directory, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True

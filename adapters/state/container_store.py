@@ -1,0 +1,194 @@
+"""Containers as directories under the state root; the directory itself carries the flock.
+
+A container becomes visible by one rename of a finished directory, and disappears by another.
+Directories of a name that no id can have (`@...`) are drafts or rubbish.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from _thread import get_native_id
+from collections.abc import Iterator
+
+from adapters.linux.files import lock, private_directory, remove_flat, try_lock
+from adapters.linux.locks import still_at
+from adapters.state.container_dir import read_container, write_container, write_exit
+from domain.container import Exit, FirmwareContainer, check_id
+from domain.errors import AlreadyExists, HostFault, NotFound, host_fault
+
+_GROUP_GONE_WITHIN = 1.0  # seconds from a process's end until its control group is free
+
+
+def _exists(container_id: str) -> AlreadyExists:
+    return AlreadyExists(
+        f"container {container_id} exists", hint="choose another id, or delete it first"
+    )
+
+
+def _free(path: str, seconds: float = 0.0) -> None:
+    """Remove what was made on the host for the container of this directory. Raises HostFault."""
+    if os.path.exists(f"{path}/cgroups"):
+        from adapters.isolation.cgroups import remove_recorded
+
+        remove_recorded(path, seconds)
+
+
+class DirectoryDraft:
+    """A directory that is not a container yet; implements domain.ports.Draft."""
+
+    def __init__(self, root: str, container_id: str) -> None:
+        self._id = container_id
+        self._final = f"{root}/{container_id}"
+        self._hidden = self.path = f"{root}/@new-{container_id}-{get_native_id()}"
+        try:
+            self._descriptor = self._make()
+        except OSError as error:
+            raise host_fault(f"cannot make the directory {self.path}", error) from error
+
+    def _make(self) -> int:
+        while True:
+            _free(self.path)
+            remove_flat(self.path)  # of a namesake with our thread id, before these wrapped around
+            os.mkdir(self.path, 0o700)
+            try:
+                descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            except FileNotFoundError:
+                continue  # swept before it was locked
+            lock(descriptor)
+            if still_at(self.path, descriptor):
+                return descriptor
+            os.close(descriptor)
+
+    def commit(self, container: FirmwareContainer) -> None:
+        """Rename the finished directory into place."""
+        write_container(container, self._descriptor)
+        try:
+            os.rename(self.path, self._final)
+        except OSError as error:
+            if error.errno in (errno.EEXIST, errno.ENOTEMPTY):
+                raise _exists(self._id) from error
+            raise host_fault(f"cannot rename {self.path} to {self._final}", error) from error
+        self.path = self._final
+
+    def discard(self) -> None:
+        """Remove the directory, out of sight before the first of its files."""
+        if self._descriptor < 0:
+            return
+        with contextlib.suppress(OSError, HostFault):  # the next sweep tries again
+            if self.path == self._final:
+                os.rename(self._final, self._hidden)
+            _free(self._hidden, _GROUP_GONE_WITHIN)
+            remove_flat(self._hidden)
+        self.close()
+
+    def close(self) -> None:
+        """Release the lock."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+class DirectoryStore:
+    """Implements domain.ports.ContainerStore under one state root."""
+
+    def __init__(self, root: str) -> None:
+        self.root = os.path.abspath(root)
+
+    def directory(self, container_id: str) -> str:
+        """Return where the container's files are."""
+        return f"{self.root}/{container_id}"
+
+    def draft(self, container_id: str) -> DirectoryDraft:
+        """Begin a container."""
+        private_directory(self.root)
+        if os.path.lexists(self.directory(container_id)):
+            raise _exists(container_id)
+        return DirectoryDraft(self.root, container_id)
+
+    def ids(self) -> list[str]:
+        """Return the ids of all containers."""
+        return sorted(name for name in self._names() if not name.startswith("@"))
+
+    def _names(self) -> list[str]:
+        try:
+            return os.listdir(self.root)
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise host_fault(f"cannot read the state directory {self.root}", error) from error
+
+    def load(self, container_id: str) -> FirmwareContainer:
+        """Return the container as recorded."""
+        with self._open(container_id) as descriptor:
+            return self._read(container_id, descriptor)
+
+    @contextlib.contextmanager
+    def locked(self, container_id: str) -> Iterator[FirmwareContainer]:
+        """Return the container, keeping operations of other processes out."""
+        with self._open(container_id) as descriptor:
+            lock(descriptor)
+            if not still_at(self.directory(container_id), descriptor):
+                raise self._unknown(container_id)
+            yield self._read(container_id, descriptor)
+
+    @contextlib.contextmanager
+    def _open(self, container_id: str) -> Iterator[int]:
+        path = self.directory(check_id(container_id))
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except (FileNotFoundError, NotADirectoryError):
+            raise self._unknown(container_id) from None
+        except OSError as error:
+            raise host_fault(f"cannot open {path}", error) from error
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    def _read(self, container_id: str, descriptor: int) -> FirmwareContainer:
+        try:
+            return read_container(container_id, descriptor)
+        except FileNotFoundError:
+            raise self._unknown(container_id) from None
+        except OSError as error:
+            raise host_fault(f"cannot read the state of container {container_id}", error) from error
+
+    def _unknown(self, container_id: str) -> NotFound:
+        return NotFound(
+            f"container {container_id} does not exist", hint=f"`list` shows those in {self.root}"
+        )
+
+    def record_exit(self, container_id: str, exit_: Exit) -> Exit:
+        """Record the end unless one is on record; return the one that is."""
+        with self._open(container_id) as descriptor:
+            return write_exit(exit_, descriptor)
+
+    def remove(self, container_id: str) -> None:
+        """Rename the directory out of the way, then remove it."""
+        rubbish = f"{self.root}/@gone-{container_id}-{get_native_id()}"
+        _free(self.directory(container_id), _GROUP_GONE_WITHIN)
+        try:
+            remove_flat(rubbish)
+            os.rename(self.directory(container_id), rubbish)
+            remove_flat(rubbish)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise host_fault(f"cannot remove container {container_id}", error) from error
+
+    def sweep(self) -> None:
+        """Remove drafts and rubbish of processes that are gone."""
+        for name in self._names():
+            if not name.startswith("@"):
+                continue
+            path = f"{self.root}/{name}"
+            with contextlib.suppress(OSError, HostFault):
+                descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                try:
+                    if try_lock(descriptor) and still_at(path, descriptor):
+                        _free(path)
+                        remove_flat(path)
+                finally:
+                    os.close(descriptor)

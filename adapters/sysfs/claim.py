@@ -1,0 +1,138 @@
+"""What an owner changes of a processor, and how that is undone by whoever finds the claim.
+
+A claim: `firmware` our name for the published file, `name` the processor's; `previous`,
+`recovery` and `coredump` the attributes' old values, `` for those left alone; `attached` as
+wished. The attribute `firmware` is restored last: while it shows our name, what runs is ours and
+all is still to be undone.
+"""
+
+from __future__ import annotations
+
+import errno
+
+from adapters.sysfs.attributes import Attributes
+from adapters.sysfs.driver_errors import refused, unchanged
+from adapters.sysfs.firmware_files import is_ours, kernel_name, publish, withdraw
+from adapters.sysfs.power import Power, is_off
+from adapters.sysfs.search_path import SearchPath
+from domain.annotations import ProcessorOptions
+from domain.errors import ProcessorFault
+from domain.firmware import FirmwareImage
+from domain.ports import Claim
+
+_OWN = {"recovery": "disabled", "coredump": "enabled"}  # while the processor is owned
+_VALUES = {"recovery": ("enabled", "disabled"), "coredump": ("disabled", "enabled", "inline")}
+_GONE = (errno.ENODEV, errno.ENOENT, errno.ENXIO)
+_NAME_MAX = 255
+
+
+class ProcessorChanges:
+    """The changes to one processor."""
+
+    __slots__ = ("_attributes", "_device", "_name", "_power", "_search")
+
+    def __init__(
+        self, device: str, name: str, attributes: Attributes, power: Power, search: SearchPath
+    ) -> None:
+        self._device = device
+        self._name = name
+        self._attributes = attributes
+        self._power = power
+        self._search = search
+
+    def plan(
+        self, container: str, firmware: FirmwareImage, options: ProcessorOptions
+    ) -> dict[str, str]:
+        """Return the claim. Raises HostFault where no file can be published."""
+        claim = {"name": self._name, "attached": options.attached, "firmware": "", "previous": ""}
+        claim["recovery"] = self._old("recovery") if options.recovery == "container" else ""
+        claim["coredump"] = self._old("coredump") if options.coredump == "enabled" else ""
+        if options.attached != "keep":
+            place = self._search.choose()
+            claim["firmware"] = kernel_name(place, self._device, container, firmware)
+            previous = self._attributes.exact("firmware") or ""
+            if previous != "unknown" and not is_ours(previous, self._device):
+                claim["previous"] = previous
+        return claim
+
+    def _old(self, attribute: str) -> str:
+        value = self._attributes.exact(attribute)
+        return value if value in _VALUES[attribute] and value != _OWN[attribute] else ""
+
+    def apply(self, claim: Claim, firmware: FirmwareImage) -> None:
+        """Publish and choose the firmware, and set the attributes.
+
+        Raises ProcessorFault, with EBUSY where anything runs; HostFault, FirmwareUnfit.
+        """
+        if claim["attached"] != "keep":
+            if claim["attached"] == "take":
+                self._take_over()
+            if (state := self._attributes.state()) != "offline":
+                raise ProcessorFault.cannot(
+                    "load",
+                    self._name,
+                    f"it is {state}, not offline",
+                    errno=errno.EBUSY,
+                    hint="whoever else uses it must stop it first",
+                )
+            publish(self._search.choose(), claim["firmware"], self._device, firmware)
+            self._set("firmware", claim["firmware"])
+        for attribute, value in _OWN.items():
+            if claim[attribute]:
+                self._set(attribute, value)
+
+    def _take_over(self) -> None:
+        # There is no way from `detached` to `offline` but through `attached`.
+        if self._attributes.state() == "detached":
+            self._power.attach()
+        if self._attributes.state() == "attached":
+            self._power.stop()
+
+    def undo(self, claim: Claim) -> None:
+        """Stop what is ours, restore the attributes, remove the file; any number of times."""
+        if claim.get("attached") == "keep":
+            if claim.get("name") == self._name:
+                self._power.detach()
+                self._restore(claim)
+        elif self._ours(claim):
+            if not is_off(self._attributes.state()):
+                self._power.stop()
+            self._restore(claim)
+            withdraw(self._search, claim["firmware"], self._device)
+            self._forget(claim.get("previous", ""))
+        else:
+            withdraw(self._search, claim.get("firmware", ""), self._device)
+
+    def _ours(self, claim: Claim) -> bool:
+        name = claim.get("firmware", "")
+        return (
+            is_ours(name, self._device)
+            and claim.get("name") == self._name
+            and self._attributes.exact("firmware") == name
+        )
+
+    def _restore(self, claim: Claim) -> None:
+        for attribute, values in _VALUES.items():
+            old = claim.get(attribute, "")
+            if old in values and self._attributes.exact(attribute) not in (None, old):
+                try:
+                    self._attributes.write(attribute, old)
+                except OSError as error:
+                    if error.errno not in _GONE:
+                        raise refused(f"restore {attribute} of", self._name, error) from error
+
+    def _forget(self, previous: str) -> None:
+        if previous and previous.isprintable() and len(previous) <= _NAME_MAX:
+            try:
+                self._attributes.write("firmware", previous)
+            except OSError:
+                pass  # somebody has started it meanwhile, and what it is called is theirs to say
+
+    def _set(self, attribute: str, value: str) -> None:
+        try:
+            self._attributes.write(attribute, value)
+        except OSError as error:
+            raise refused("load", self._name, error) from error
+        found = self._attributes.exact(attribute)
+        if found not in (None, value):
+            raise unchanged(f"set {attribute} of", self._name, self._attributes.shown(attribute))

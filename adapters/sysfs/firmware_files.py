@@ -1,0 +1,156 @@
+"""Firmware files where the kernel finds them: complete when visible, never changed, ours alone.
+
+All are in the subdirectory `remoteproc-runtime`, which belongs to us; a name begins with the
+processor's device, whose owner is one at a time. So whoever owns a processor that is off may
+replace and remove all files of that device, and nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+
+from adapters.images.digest import sha256
+from adapters.sysfs.search_path import Place, SearchPath
+from domain.errors import FirmwareUnfit, HostFault, host_fault, reason
+from domain.firmware import FirmwareImage
+
+DIRECTORY = "remoteproc-runtime"
+
+_LEAF = re.compile(r"(remoteproc[0-9]+)-[0-9A-Za-z_+.-]+-[0-9a-f]{16}")
+_ID_SHOWN = 120  # characters; a name has 255 bytes, and the kernel appends .zst to try that
+_CHUNK = 1 << 18
+_HINTS = {
+    13: "run as root, or let this user write there",
+    28: "make room there",
+    30: "mount it writable, or set firmware_class.path to a writable directory",
+    122: "raise the disk quota",
+}
+_REPLACED = "delete the container and create it anew"
+
+
+def kernel_name(place: Place, device: str, container: str, firmware: FirmwareImage) -> str:
+    """Return how the kernel will call the file."""
+    digest = firmware.digest.removeprefix("sha256:")[:16]
+    # Nothing depends on the id in the name: the device's owner is one, the digest is the file's.
+    return f"{place.prefix}{DIRECTORY}/{device}-{container[:_ID_SHOWN]}-{digest}"
+
+
+def is_ours(name: str, device: str) -> bool:
+    """Whether the kernel's name is one that we gave to a file for this device."""
+    head, _, leaf = name.rpartition("/")
+    found = _LEAF.fullmatch(leaf)
+    return found is not None and found[1] == device and f"/{head}".endswith(f"/{DIRECTORY}")
+
+
+def publish(place: Place, name: str, device: str, firmware: FirmwareImage) -> None:
+    """Make the file visible, whole and on disk. The caller owns the device, which is off.
+
+    What dead owners of the device left is removed.
+
+    Raises FirmwareUnfit if the staged copy is not what it was, HostFault.
+    """
+    leaf = name.rpartition("/")[2]
+    directory = _open_ours(place.directory, create=True)
+    try:
+        _sweep(directory, device)
+        _copy(firmware, directory, f".{leaf}")
+        os.rename(f".{leaf}", leaf, src_dir_fd=directory, dst_dir_fd=directory)
+        os.fsync(directory)
+    except OSError as error:
+        _sweep(directory, device)
+        raise _fault(f"cannot publish firmware in {place.directory}/{DIRECTORY}", error) from error
+    except BaseException:
+        _sweep(directory, device)
+        raise
+    finally:
+        os.close(directory)
+
+
+def withdraw(search: SearchPath, name: str, device: str) -> None:
+    """Remove what was published under this name, if that is one of ours for the device.
+
+    The directory stays: to remove it would race with who publishes for another device.
+    Raises HostFault.
+    """
+    if not is_ours(name, device):
+        return
+    leaf = name.rpartition("/")[2]
+    for place in search.places():
+        try:
+            directory = _open_ours(place.directory, create=False)
+        except HostFault:
+            continue  # nothing of ours can be there
+        try:
+            _remove(directory, leaf)
+            _remove(directory, f".{leaf}")
+        except OSError as error:
+            where = f"{place.directory}/{DIRECTORY}"
+            raise _fault(f"cannot remove firmware from {where}", error) from error
+        finally:
+            os.close(directory)
+
+
+def _remove(directory: int, name: str) -> None:
+    try:
+        os.unlink(name, dir_fd=directory)
+    except FileNotFoundError:
+        pass
+
+
+def _open_ours(parent: str, *, create: bool) -> int:
+    path = f"{parent}/{DIRECTORY}"
+    try:
+        if create:
+            try:
+                os.mkdir(path, 0o700)
+            except FileExistsError:
+                pass
+        directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as error:
+        what = "is a symbolic link" if os.path.islink(path) else reason(error)
+        hint = "remove it" if os.path.islink(path) else _HINTS.get(error.errno or 0, "")
+        raise HostFault(
+            f"cannot use firmware directory {path}: {what}", errno=error.errno or 0, hint=hint
+        ) from error
+    status = os.fstat(directory)
+    if status.st_uid != os.geteuid() or stat.S_IMODE(status.st_mode) & 0o022:
+        os.close(directory)
+        raise HostFault(
+            f"firmware directory {path} can be written by others", hint="remove it, with care"
+        )
+    return directory
+
+
+def _sweep(directory: int, device: str) -> None:
+    for name in os.listdir(directory):
+        found = _LEAF.fullmatch(name.removeprefix("."))
+        if found and found[1] == device:
+            _remove(directory, name)
+
+
+def _copy(firmware: FirmwareImage, directory: int, name: str) -> None:
+    digest = sha256(firmware.size)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    source = os.open(firmware.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        target = os.open(name, flags, 0o600, dir_fd=directory)
+        try:
+            while chunk := os.read(source, _CHUNK):
+                digest.update(chunk)
+                while chunk:
+                    chunk = chunk[os.write(target, chunk) :]
+            os.fsync(target)
+        finally:
+            os.close(target)
+    finally:
+        os.close(source)
+    if f"sha256:{digest.hexdigest()}" != firmware.digest:
+        raise FirmwareUnfit(
+            f"the copy of {firmware.name} at {firmware.path} was changed", hint=_REPLACED
+        )
+
+
+def _fault(what: str, error: OSError) -> HostFault:
+    return host_fault(what, error, _HINTS.get(error.errno or 0, ""))

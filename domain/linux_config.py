@@ -1,0 +1,47 @@
+"""What a bundle asks to put around the process that stands for the firmware."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+
+class Namespace(NamedTuple):
+    """A Linux namespace: a new one, or the one that `path` names (config-linux.md#namespaces)."""
+
+    kind: str
+    path: str = ""
+
+
+class IdMapping(NamedTuple):
+    """A range of user or group ids: as seen inside, as seen outside, and how many."""
+
+    inside: int
+    outside: int
+    size: int
+
+
+class Rlimit(NamedTuple):
+    """A resource limit of the process (setrlimit(2)), `RLIMIT_NOFILE` and so on."""
+
+    kind: str
+    soft: int
+    hard: int
+
+
+class LinuxConfig(NamedTuple):
+    """Namespaces, control group and limits. Empty values ask for nothing.
+
+    `cgroup` is linux.cgroupsPath: below the mount point of each hierarchy, or systemd's
+    `slice:prefix:name`. `limits` are the control group's, by the names that config-linux.md
+    gives them, as in `memory.limit`; `-1` is no limit. `oom_score_adj`: proc(5).
+    """
+
+    namespaces: tuple[Namespace, ...] = ()
+    users: tuple[IdMapping, ...] = ()
+    groups: tuple[IdMapping, ...] = ()
+    hostname: str = ""
+    cgroup: str = ""
+    limits: Mapping[str, int | str] = {}
+    oom_score_adj: int | None = None
+    rlimits: tuple[Rlimit, ...] = ()

@@ -1,0 +1,31 @@
+"""Uses a simulated processor without the runtime, as a program of somebody else's would.
+
+    stranger.py BOARD-FILE RUN-DIRECTORY DEVICE FIRMWARE
+
+Prints `running`, and holds the processor until its stdin ends.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from adapters.sim.board_file import load_board
+from adapters.sim.sim_board import SimBoard
+from domain.annotations import ProcessorOptions
+from domain.firmware import FirmwareImage
+
+
+def main(board: str, run_directory: str, device: str, path: str) -> None:
+    image = FirmwareImage("theirs.elf", os.path.getsize(path), "", path)
+    processor = SimBoard(load_board(board), run_directory).open(device, ProcessorOptions())
+    claim = processor.prepare("stranger", image)
+    processor.load(claim, image)
+    processor.start()
+    print("running", flush=True)
+    sys.stdin.read()
+    processor.release(claim)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,101 @@
+"""Board files: shipped boards are right, and every mistake is told with file, line and key."""
+
+import json
+import re
+
+import pytest
+
+from adapters.sim.board_file import load_board, parse_board
+from adapters.sim.spec import InjectedFaults, ProcessorSpec
+from domain.compatibility import Region
+from domain.errors import InvalidRequest, NotFound
+
+GOOD = """\
+processors:
+  - name: a
+    core: cortex-m3
+    machine: mps2-an385
+    memory:
+      - {name: code, address: 0x0, size: 4M}
+"""
+
+
+def test_all_of_a_processor_is_read():
+    text = GOOD + (
+        "    console: none\n    options: [-icount, shift=0]\n"
+        "    faults: {start-delay: 0.5, start-error: EIO, stop-error: EBUSY, crash-after: 2}\n"
+    )
+    board = parse_board(text, "/etc/boards/x.yaml")
+    assert (board.name, board.path) == ("x", "/etc/boards/x.yaml")
+    assert board.processors == (
+        ProcessorSpec(
+            "a", "cortex-m3", "mps2-an385", (Region("code", 0, 4 << 20),), "none",
+            ("-icount", "shift=0"), InjectedFaults(0.5, "EIO", "EBUSY", 2.0),
+        ),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("board", "names"),
+    [
+        ("cortex-m3", ["m3"]),
+        ("cortex-m33", ["m33"]),
+        ("riscv32", ["rv"]),
+        ("quad", ["m3-0", "m3-1", "m3-2", "m3-3"]),
+    ],
+)
+def test_a_bare_name_is_a_shipped_board_and_survives_json(board, names):
+    processors = load_board(board).processors
+    assert [p.name for p in processors] == names
+    for processor in processors:
+        again = ProcessorSpec.from_json(json.loads(json.dumps(processor.to_json())))
+        assert again._replace(options=()) == processor._replace(options=())
+        assert list(again.options) == list(processor.options)
+
+
+def test_a_path_is_relative_to_the_directory_given(tmp_path):
+    (tmp_path / "mine.yaml").write_text(GOOD)
+    assert load_board("mine.yaml", str(tmp_path)).path == str(tmp_path / "mine.yaml")
+
+
+@pytest.mark.parametrize("reference", ["cortex-m5", "./none.yaml", "none.yaml"])
+def test_a_missing_board_is_not_found(reference, tmp_path):
+    with pytest.raises(NotFound, match=r"no board is called|cannot read"):
+        load_board(reference, str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "says"),
+    [
+        ("", 1, "is empty"),
+        ("a: [", 1, "is not YAML"),
+        ("- a", 1, "the board must be a mapping"),
+        ("procesors: []", 1, "'procesors' in the board; did you mean 'processors'"),
+        ("processors: []", 1, "at least one"),
+        ("processors: [1]", 1, "a processor must be a mapping"),
+        ("\n\nprocessors: {}", 3, "must be a list"),
+        (GOOD.replace("core:", "cor:"), 3, "'cor' in a processor; did you mean 'core'"),
+        (GOOD.replace("cortex-m3", "cortex-m73"), 3, "did you mean 'cortex-m[37]'"),
+        (GOOD.replace("    machine: mps2-an385\n", ""), 2, "lacks the key 'machine'"),
+        (GOOD.replace("name: a", "name: [1]"), 2, "name must be a text"),
+        (GOOD.replace("name: a", "name: a/b"), 2, "no slash"),
+        (GOOD.replace("name: a", "name: a b"), 2, "no spaces"),
+        (GOOD.replace("name: a", "name:"), 2, "name must be a text"),
+        (GOOD.replace("0x0", "here"), 6, "address 'here' is no number"),
+        (GOOD.replace("0x0", "-1"), 6, "out of range"),
+        (GOOD.replace("4M", "4X"), 6, "size '4X' is no number"),
+        (GOOD.replace("4M", "0"), 6, "size of memory 'code' is out of range"),
+        (GOOD + "      - {name: d, address: 0x100, size: 4}\n", 7, "'d' overlaps memory 'code'"),
+        (GOOD + "    core: cortex-m3\n", 7, "'core' is given twice"),
+        (GOOD + "    console: tty\n", 7, "console 'tty' is unknown; known are uart, none"),
+        (GOOD + "    faults: {start-error: EFOO}\n", 7, "'EFOO' is no errno name"),
+        (GOOD + "    faults: {crash-after: soon}\n", 7, "'soon' is no number of seconds"),
+        (GOOD + "    faults: {crash_after: 1}\n", 7, "did you mean 'crash-after'"),
+        (GOOD + GOOD[12:], 7, "'a' is there already, in line 2"),
+    ],
+)
+def test_a_mistake_is_told_with_file_line_and_key(text, line, says):
+    with pytest.raises(InvalidRequest) as caught:
+        parse_board(text, "boards/mine.yaml")
+    assert str(caught.value).startswith(f"boards/mine.yaml:{line}: ")
+    assert re.search(says, str(caught.value)), caught.value

@@ -1,0 +1,110 @@
+"""Every way in which firmware can end is told from the others, and nothing it printed is lost."""
+
+import os
+import signal
+
+import pytest
+
+from domain.processor import CRASHED, OFFLINE, RUNNING, FirmwareExit
+from tests.unit.sim.helpers import ended, follow, run
+
+LOCKUP = "lockup at 0x"
+
+
+def end_of(processor, image, program, target="cortex-m3"):
+    run(processor, image(program, target))
+    output, state = follow(processor, ended)
+    return output, state, processor.firmware_exit()
+
+
+@pytest.mark.parametrize("target", ["cortex-m3", "cortex-m33"])
+def test_a_lockup_is_a_crash_with_its_place(opened, image, target):
+    output, state, ending = end_of(opened(target), image, "crash", target)
+    assert (output, state) == (b"about to crash\n", CRASHED)
+    assert (ending.crashed, ending.status) == (True, None)
+    assert ending.reason.startswith(LOCKUP)
+
+
+@pytest.mark.parametrize("target", ["cortex-m3", "cortex-m33", "riscv32"])
+@pytest.mark.parametrize(("program", "code"), [("exit", 7), ("exit0", 0)])
+def test_a_semihosting_exit_gives_its_code(opened, image, target, program, code):
+    output, state, ending = end_of(opened(target), image, program, target)
+    assert (output, state) == (f"exiting with code {code}\n".encode(), OFFLINE)
+    assert ending == FirmwareExit(False, code, f"exit code {code}")
+
+
+@pytest.mark.parametrize("target", ["cortex-m3", "cortex-m33", "riscv32"])
+def test_a_reset_by_the_firmware_is_a_crash(opened, image, target):
+    output, state, ending = end_of(opened(target), image, "reset", target)
+    assert (output, state) == (b"about to reset\n", CRASHED)
+    assert ending == FirmwareExit(True, None, "the firmware reset the processor")
+
+
+@pytest.mark.parametrize("target", ["cortex-m3", "cortex-m33"])
+def test_a_watchdog_is_a_crash(opened, image, target):
+    _, state, ending = end_of(opened(target), image, "watchdog", target)
+    assert state == CRASHED
+    assert ending == FirmwareExit(True, None, "watchdog")
+
+
+def test_a_crash_on_riscv_is_told_to_the_test_device(opened, image):
+    output, state, ending = end_of(opened("riscv32"), image, "crash", "riscv32")
+    assert (output, state) == (b"about to crash\n", CRASHED)
+    assert ending == FirmwareExit(True, None, "the firmware gave up with code 139")
+
+
+@pytest.mark.parametrize(
+    ("number", "reason"),
+    [
+        (signal.SIGKILL, "the simulator (QEMU) was killed by signal 9"),
+        (signal.SIGSEGV, "the simulator (QEMU) was killed by signal 11"),
+        (signal.SIGTERM, "the simulator (QEMU) was told to quit"),
+    ],
+)
+def test_the_simulators_own_end_is_a_crash(opened, image, number, reason):
+    processor = opened()
+    run(processor, image("echo"))
+    follow(processor, lambda output, _: output == b"> ")
+    os.kill(processor._rproc.machine.pid, number)
+    assert follow(processor, ended)[1] == CRASHED
+    assert processor.firmware_exit() == FirmwareExit(True, None, reason)
+
+
+def test_an_injected_crash_comes_in_time_and_by_watching_alone(opened, image):
+    processor = opened(extra="faults: {crash-after: 0.3}")
+    run(processor, image("hello"))
+    output, state = follow(processor, ended, seconds=10)
+    assert b"hello from cortex-m3" in output
+    assert (state, processor.firmware_exit().reason) == (
+        CRASHED,
+        "fault injected by the board file",
+    )
+
+
+def test_a_spinning_fault_handler_shows_nothing_until_it_is_stopped(opened, image):
+    processor = opened()
+    run(processor, image("fault_spin"))
+    follow(processor, lambda output, _: b"spinning" in output)
+    assert processor.state() == RUNNING
+    processor.stop()
+    assert processor.state() == OFFLINE
+    assert not processor.firmware_exit().crashed
+    assert processor.firmware_exit().status is None
+
+
+@pytest.mark.parametrize("program", ["crash", "reset", "exit", "hello"])
+def test_it_runs_again_after_any_ending(opened, image, program):
+    processor = opened()
+    claim = run(processor, image(program))
+    if program == "hello":
+        processor.stop()
+    else:
+        follow(processor, ended)
+    if processor.state() == CRASHED:
+        processor.stop()
+    processor.release(claim)
+    claim = run(processor, image("hello"))
+    output, state = follow(processor, lambda output, _: b"tick 1\n" in output)
+    assert output.endswith(b"hello from cortex-m3\ntick 1\n")
+    assert state == RUNNING
+    processor.release(claim)

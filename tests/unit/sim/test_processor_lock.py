@@ -1,0 +1,96 @@
+"""Processes agree on who runs a processor; the dead run nothing; looking disturbs nobody."""
+
+import os
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from adapters.sim.processor_lock import ProcessorLock, look
+from domain.errors import HostFault
+
+HOLDER = """
+import sys
+from adapters.sim.processor_lock import ProcessorLock
+presence = ProcessorLock(sys.argv[1])
+assert presence.take({"state": "running"})
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+RACER = """
+import sys
+from adapters.sim.processor_lock import ProcessorLock
+for turn in range(300):
+    presence = ProcessorLock(sys.argv[1])
+    if presence.take({"turn": turn}):
+        with open(sys.argv[2], "x"):  # fails if anybody else is inside
+            pass
+        import os
+        os.unlink(sys.argv[2])
+        presence.drop()
+"""
+
+
+def test_one_holder_until_it_lets_go(tmp_path):
+    path = str(tmp_path / "run" / "board" / "remoteproc0")
+    first, second = ProcessorLock(path), ProcessorLock(path)
+    assert look(path) == {}
+    assert first.take({"state": "offline"})
+    assert not second.take({})
+    first.record({"state": "running"})
+    assert look(path) == {"state": "running"}
+    first.drop()
+    first.drop()
+    assert second.take({})
+    second.drop()
+    assert os.listdir(tmp_path) == []
+
+
+def test_the_dead_hold_nothing(tmp_path):
+    path = str(tmp_path / "run" / "board" / "remoteproc0")
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as holder:
+        assert holder.stdout.readline() == b"held\n"
+        assert look(path) == {"state": "running"}
+        assert not ProcessorLock(path).take({})
+        holder.kill()
+    assert look(path) == {}
+    mine = ProcessorLock(path)
+    assert mine.take({})
+    mine.drop()
+    assert os.listdir(tmp_path) == []
+
+
+def test_many_at_once_are_never_two_inside_and_leave_nothing(tmp_path):
+    path, inside = str(tmp_path / "run" / "board" / "remoteproc0"), str(tmp_path / "inside")
+    racers = [subprocess.Popen([sys.executable, "-c", RACER, path, inside]) for _ in range(4)]
+    assert [racer.wait() for racer in racers] == [0] * 4
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_reader_sees_one_record_or_the_next(tmp_path):
+    path = str(tmp_path / "run" / "board" / "remoteproc0")
+    presence = ProcessorLock(path)
+    assert presence.take({"state": "a" * 200})
+    done = threading.Event()
+
+    def write():
+        for number in range(3000):
+            presence.record({"state": "ab"[number % 2] * (1 + number % 200)})
+        done.set()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    while not done.is_set():
+        assert len(set(look(path)["state"])) == 1
+    writer.join()
+    presence.drop()
+
+
+def test_a_directory_that_cannot_be_made_is_told(tmp_path):
+    (tmp_path / "run").write_text("a file")
+    with pytest.raises(HostFault, match=r"run/board/remoteproc0: Not a directory \(ENOTDIR\)"):
+        ProcessorLock(str(tmp_path / "run" / "board" / "remoteproc0")).take({})
