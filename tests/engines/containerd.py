@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.engines.cri import Cri
 from tests.engines.daemon import Daemon
-from tests.engines.enclosure import LinuxConfig
+from tests.engines.enclosure import Enclosure
 from tests.engines.process import Process, Result, wait_until
 from tests.engines.releases import CONTAINERD, OLDEST, Releases
 
@@ -55,7 +55,7 @@ class Containerd:
         version: str,
         path: Sequence[str] = (),
         etc: Mapping[str, str] | None = None,
-        enclosure: LinuxConfig | None = None,
+        enclosure: Enclosure | None = None,
     ) -> None:
         self.releases = releases
         # Debian 12's runc serves every version; the shim for runc is found beside containerd.
@@ -162,9 +162,9 @@ class Containerd:
 
 def enclosure_for(
     releases: Releases, path: Sequence[str], etc: Mapping[str, str] | None
-) -> LinuxConfig:
+) -> Enclosure:
     """An open enclosure with runc at the end of PATH."""
-    enclosure = LinuxConfig(path, etc)
+    enclosure = Enclosure(path, etc)
     runc = f"{enclosure.base}/bin"
     os.mkdir(runc)
     os.symlink(releases.binary(OLDEST, "runc"), f"{runc}/runc")

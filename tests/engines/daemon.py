@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Mapping, Sequence
 
-from tests.engines.enclosure import LinuxConfig
+from tests.engines.enclosure import Enclosure
 from tests.engines.process import Process, wait_until
 
 
@@ -15,7 +15,7 @@ class Daemon:
     `ready` says whether it answers; it may raise OSError while it does not.
     """
 
-    def __init__(self, enclosure: LinuxConfig, name: str, ready: Callable[[], bool]) -> None:
+    def __init__(self, enclosure: Enclosure, name: str, ready: Callable[[], bool]) -> None:
         self.name = name
         self.log = f"{enclosure.base}/logs/{name}.log"
         self.process: Process | None = None

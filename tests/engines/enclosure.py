@@ -25,7 +25,7 @@ PROJECT = os.path.join(os.path.dirname(__file__), "../..")
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-class LinuxConfig:
+class Enclosure:
     """Namespaces, a scratch folder, and the processes in them.
 
     `path`: folders that go first in PATH. `etc`: texts of files to show below /etc, by their paths
@@ -58,7 +58,7 @@ class LinuxConfig:
                 file.write(text)
             self._overlays["/etc"] = [f"{self.base}/etc", "/etc"]
 
-    def open(self) -> LinuxConfig:
+    def open(self) -> Enclosure:
         """Make the namespaces; raises RuntimeError with the reason if the kernel refuses."""
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         config = json.dumps({"base": self.base, "overlays": self._overlays})

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tests.engines.containerd import close
-from tests.engines.enclosure import LinuxConfig
+from tests.engines.enclosure import Enclosure
 from tests.engines.process import Process, Result
 from tests.engines.releases import PODMAN, Releases
 
@@ -60,7 +60,7 @@ class Podman:
             for folder, layers in releases.library_overlay(PODMAN[each]).items():
                 overlays[folder] = [*layers, *overlays.get(folder, [])]
         policy = {"default": [{"type": "insecureAcceptAnything"}]}
-        self.enclosure = LinuxConfig(
+        self.enclosure = Enclosure(
             path,
             {"containers/policy.json": json.dumps(policy), **(etc or {})},
             {folder: list(dict.fromkeys(layers)) for folder, layers in overlays.items()},

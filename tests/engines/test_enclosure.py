@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from tests.engines.enclosure import LinuxConfig
+from tests.engines.enclosure import Enclosure
 from tests.engines.process import wait_until
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="an enclosure needs root")
@@ -19,7 +19,7 @@ ROOT = os.path.join(os.path.dirname(__file__), "../..")
 
 @pytest.fixture
 def enclosure():
-    enclosure = LinuxConfig(etc={"some/thing.conf": "text"}).open()
+    enclosure = Enclosure(etc={"some/thing.conf": "text"}).open()
     yield enclosure
     enclosure.close()
 
@@ -70,8 +70,8 @@ def test_leftovers_are_told(enclosure):
 def test_owner_killed(number):
     code = """if True:
         import time
-        from tests.engines.enclosure import LinuxConfig
-        e = LinuxConfig().open()
+        from tests.engines.enclosure import Enclosure
+        e = Enclosure().open()
         e.run("sh", "-c", "setsid sleep 1000 & mkdir /run/m; mount -t tmpfs x /run/m")
         print(e.base, *e.processes(), flush=True)
         time.sleep(1000)
