@@ -154,13 +154,18 @@ class Enclosure:
                 found[pid] = line
         return found
 
+    @property
+    def root(self) -> str:
+        """The root directory of the enclosure's processes, seen from outside."""
+        return f"/proc/{self._holder.pid}/root"
+
     def find(self, text: str) -> list[int]:
         """Pids of the processes whose command line has this text, such as a shim's name."""
         return [pid for pid, line in self.processes().items() if text in line]
 
     def cgroups(self) -> list[str]:
         """Container cgroups, hierarchy first: those below an engine's own, which it may keep."""
-        root = f"/proc/{self._holder.pid}/root/sys/fs/cgroup"
+        root = f"{self.root}/sys/fs/cgroup"
         depth = 1 if os.path.exists(f"{root}/cgroup.controllers") else 2
         found = [folder[len(root) + 1 :] for folder, _, _ in os.walk(root)]
         return [path for path in found if path.count("/") >= depth]

@@ -1,0 +1,194 @@
+"""Times containers under Docker, containerd and Podman: firmware by us, a program by runc or crun.
+
+Both run in alternating rounds under the same engine. What a simulated processor's own start takes
+is part of `run` and `start`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, HERE)
+
+from bench.measure import Budgets, Times  # noqa: E402
+from bench.usage import cpu_seconds, idle_cpu, memory, others  # noqa: E402
+from tests.engines.containerd import Containerd  # noqa: E402
+from tests.engines.docker import Docker  # noqa: E402
+from tests.engines.images import probe_image, write_docker, write_oci  # noqa: E402
+from tests.engines.ours import RUNTIME, sample  # noqa: E402
+from tests.engines.podman import Podman  # noqa: E402
+from tests.engines.process import Process, wait_until  # noqa: E402
+from tests.engines.releases import fetch  # noqa: E402
+
+BIN = f"{HERE}/.venv/bin"
+HELLO, EXIT, PROBE = "localhost/hello:1", "localhost/exit0:1", "localhost/probe:1"
+COUNT = 8
+_PROCESSOR = """\
+  - name: m3-{}
+    core: cortex-m3
+    machine: mps2-an385
+    memory:
+      - {{name: code, address: 0x0, size: 4M}}
+      - {{name: data, address: 0x20000000, size: 4M}}
+"""
+ETC = {
+    "remoteproc-runtime/config.yaml": "backend: sim\nboard: board.yaml\n",
+    "remoteproc-runtime/board.yaml": "processors:\n"
+    + "".join(_PROCESSOR.format(n) for n in range(COUNT)),
+}
+
+
+def on(number: int) -> list[str]:
+    """Return the option that chooses a processor."""
+    return ["--annotation", f"remoteproc.name=m3-{number}"]
+
+
+def load(engine: Docker | Containerd | Podman) -> None:
+    """Load all images that the benchmarks run."""
+    base = engine.enclosure.base
+    for image in (sample("hello"), sample("exit0"), probe_image(PROBE, base)):
+        write = write_docker if isinstance(engine, Docker) else write_oci
+        engine.load(write(image, f"{base}/{image.name.partition('/')[2].partition(':')[0]}.tar"))
+
+
+def docker_lives(docker: Docker, rounds: int, budgets: Budgets) -> None:
+    """Time a container's life under Docker."""
+    times = Times(lambda: cpu_seconds(docker.enclosure))
+    ours, runc = ["--runtime", RUNTIME, *on(0), HELLO], [PROBE]
+    for _ in range(rounds):
+        for who, words in (("remoteproc", ours), ("runc", runc)):
+            run = ["run", "-d", "--network", "none", "--name", "life", *words]
+            times.take(who, "docker run -d", lambda run=run: docker.docker(*run))
+            docker.docker("stop", "life")
+            times.take(who, "docker start", lambda: docker.docker("start", "life"))
+            times.take(who, "docker stop", lambda: docker.docker("stop", "life"))
+            times.take(who, "docker rm", lambda: docker.docker("rm", "life"))
+    times.report("remoteproc", "runc")
+    for step, most in (("run -d", 0.80), ("start", 0.80), ("stop", 0.95), ("rm", 0.95)):
+        ratio = times.ratio(f"docker {step}", "remoteproc", "runc")
+        budgets.most(f"docker {step}, times runc", ratio, most)
+
+
+def ctr_lives(containerd: Containerd, rounds: int, budgets: Budgets) -> None:
+    """Time a container's life under containerd."""
+    times = Times(lambda: cpu_seconds(containerd.enclosure))
+    ours = ["--runtime", RUNTIME, *on(0), HELLO]
+    for _ in range(rounds):
+        for who, words in (("remoteproc", ours), ("runc", [PROBE])):
+            run = ["run", "-d", *words, "life"]
+            times.take(who, "ctr run -d", lambda run=run: containerd.ctr(*run))
+            times.take(who, "ctr task kill", lambda: containerd.ctr("task", "kill", "life"))
+            wait_until(lambda: "STOPPED" in containerd.ctr("task", "ls").stdout)
+            times.take(who, "ctr task rm", lambda: containerd.ctr("task", "rm", "life"))
+            containerd.ctr("container", "rm", "life")
+    times.report("remoteproc", "runc")
+    for step, most in (("run -d", 0.85), ("task kill", 1.1), ("task rm", 1.0)):
+        ratio = times.ratio(f"ctr {step}", "remoteproc", "runc")
+        budgets.most(f"ctr {step}, times runc", ratio, most)
+
+
+def podman_lives(podman: Podman, rounds: int, budgets: Budgets) -> None:
+    """Time a container's life under Podman."""
+    times = Times(lambda: cpu_seconds(podman.enclosure))
+    ours = ["--runtime", f"{BIN}/remoteproc-runtime", *on(0), HELLO]
+    for _ in range(rounds):
+        for who, words in (("remoteproc", ours), ("crun", ["--runtime", "crun", PROBE])):
+            run = ["run", "-d", "--network", "none", "--name", "life", *words]
+            times.take(who, "podman run -d", lambda run=run: podman.podman(*run))
+            times.take(who, "podman stop", lambda: podman.podman("stop", "life"))
+            podman.podman("rm", "life")
+            podman.podman(*run)
+            times.take(who, "podman rm -f", lambda: podman.podman("rm", "-f", "life"))
+    times.report("remoteproc", "crun")
+    for step, most in (("run -d", 1.5), ("stop", 1.4), ("rm -f", 1.0)):
+        ratio = times.ratio(f"podman {step}", "remoteproc", "crun")
+        budgets.most(f"podman {step}, times crun", ratio, most)
+
+
+def docker_usage(docker: Docker, seconds: float, budgets: Budgets) -> None:
+    """Measure memory and idle CPU of running containers, all but the engine's and QEMU's own."""
+    before = set(docker.enclosure.processes())
+    for number in range(COUNT):
+        run = ["run", "-d", "--network", "none", "--name", f"m{number}", "--runtime", RUNTIME]
+        docker.docker(*run, *on(number), HELLO)
+        if number + 1 in (1, 4, 8):
+            time.sleep(1)  # what starting has allocated for a moment is free again
+            used = memory(others(docker.enclosure, before))
+            most = {1: 18, 4: 26, 8: 36}[number + 1]
+            budgets.most(f"memory of {number + 1} containers, MiB", used, most)
+        if number + 1 == 4:
+            idle = idle_cpu(others(docker.enclosure, before), seconds)
+            budgets.most("CPU of 4 idle containers, ms per s", idle, 4)
+    docker.docker("rm", "-f", *(f"m{number}" for number in range(COUNT)))
+
+
+def docker_crash(docker: Docker, rounds: int, budgets: Budgets) -> None:
+    """Time from the death of a processor's simulator to Docker's word of the container's end."""
+    times = Times(lambda: 0.0)
+    for _ in range(rounds):
+        run = ["run", "-d", "--network", "none", "--name", "crash", "--runtime", RUNTIME]
+        docker.docker(*run, *on(0), HELLO)
+        waiting = docker.background("wait", "crash")
+        time.sleep(0.3)  # until the client waits
+        (simulator,) = docker.enclosure.find("qemu-system-arm")
+
+        def crash(simulator: int = simulator, waiting: Process = waiting) -> None:
+            os.kill(simulator, signal.SIGKILL)
+            waiting.wait(20)
+
+        times.take("remoteproc", "crash", crash)
+        docker.docker("rm", "-f", "crash")
+    budgets.most("crash known to docker wait, ms", times.median("remoteproc", "crash"), 100)
+
+
+def docker_throughput(docker: Docker, seconds: float, budgets: Budgets) -> None:
+    """Count `docker run --rm` of programs that end at once, four at a time."""
+    counts: dict[str, float] = {}
+    for who in ("remoteproc", "runc"):
+        end = time.monotonic() + seconds
+
+        def work(number: int, who: str = who, end: float = end) -> int:
+            words = ["--runtime", RUNTIME, *on(number), EXIT]
+            words = words if who == "remoteproc" else [PROBE, "say", "x", "0"]
+            done = 0
+            while time.monotonic() < end:
+                docker.docker("run", "--rm", "--network", "none", *words)
+                done += 1
+            return done
+
+        with ThreadPoolExecutor(4) as pool:
+            counts[who] = sum(pool.map(work, range(4))) * 60 / seconds
+        print(f"docker run --rm, 4 at a time, {who}: {counts[who]:.0f} a minute")
+    ratio = counts["remoteproc"] / counts["runc"]
+    budgets.least("docker run --rm a minute, times runc", ratio, 0.9)
+
+
+def main() -> None:
+    """Measure and report."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=10)
+    rounds = parser.parse_args().rounds
+    budgets, releases = Budgets(), fetch()
+    with Docker(releases, "28", [BIN], etc=ETC) as docker:
+        load(docker)
+        docker_lives(docker, rounds, budgets)
+        docker_usage(docker, rounds, budgets)
+        docker_crash(docker, rounds, budgets)
+        docker_throughput(docker, 3.0 * rounds, budgets)
+    with Containerd(releases, "2", [BIN], etc=ETC) as containerd:
+        load(containerd)
+        ctr_lives(containerd, rounds, budgets)
+    with Podman(releases, "5", [BIN], etc=ETC) as podman:
+        load(podman)
+        podman_lives(podman, rounds, budgets)
+    budgets.report()
+
+
+if __name__ == "__main__":
+    main()

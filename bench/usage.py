@@ -1,0 +1,57 @@
+"""What the processes of an enclosure use: CPU time and memory."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.engines.enclosure import Enclosure
+
+
+def cpu_seconds(enclosure: Enclosure) -> float:
+    """Return the CPU seconds of all that has run in the enclosure, the engine included."""
+    groups = f"{enclosure.root}/sys/fs/cgroup"
+    for path in (f"{groups}/cpuacct/cpuacct.usage", f"{groups}/cpu,cpuacct/cpuacct.usage"):
+        with suppress(FileNotFoundError), open(path) as file:
+            return int(file.read()) / 1e9
+    with open(f"{groups}/cpu.stat") as file:
+        return int(dict(line.split() for line in file)["usage_usec"]) / 1e6
+
+
+def others(enclosure: Enclosure, before: Iterable[int]) -> list[int]:
+    """Return the processes that have come since, less those of QEMU."""
+    known = set(before)
+    found = enclosure.processes().items()
+    return [pid for pid, line in found if pid not in known and "qemu-system" not in line]
+
+
+def memory(pids: Iterable[int]) -> float:
+    """Return the MiB of the processes; what several share counts once (PSS, proc(5))."""
+    total = 0
+    for pid in pids:
+        with suppress(FileNotFoundError), open(f"/proc/{pid}/smaps_rollup") as file:
+            total += next(int(line.split()[1]) for line in file if line.startswith("Pss:"))
+    return total / 1024
+
+
+def idle_cpu(pids: Iterable[int], seconds: float) -> float:
+    """Return the CPU milliseconds a second that the processes use meanwhile."""
+    pids = list(pids)
+    before = _run_time(pids)
+    time.sleep(seconds)
+    return (_run_time(pids) - before) * 1000 / seconds
+
+
+def _run_time(pids: Iterable[int]) -> float:
+    """Return the seconds that all threads of the processes have run (proc(5), schedstat)."""
+    total = 0
+    for pid in pids:
+        with suppress(FileNotFoundError):
+            for thread in os.listdir(f"/proc/{pid}/task"):
+                with open(f"/proc/{pid}/task/{thread}/schedstat") as file:
+                    total += int(file.read().split()[0])
+    return total / 1e9
