@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
+from adapters import __version__
 from adapters.containerd.flags import ShimFlags
 
 RUNTIME = "io.containerd.remoteproc.v1"
 
 
-def version() -> str:
-    """Return this program's version."""
-    from importlib.metadata import version
-
-    return version("remoteproc-runtime")
-
-
 def show_version(name: str) -> str:
     """Return what `-v` prints."""
-    return f"{name}:\n  Version: {version()}\n"
+    return f"{name}:\n  Version: {__version__}\n"
 
 
 def info(_: ShimFlags) -> bytes:
     """Return the RuntimeInfo that `-info` prints."""
     from adapters.containerd.api.types_pb2 import RuntimeInfo, RuntimeVersion
 
-    return RuntimeInfo(name=RUNTIME, version=RuntimeVersion(version=version())).SerializeToString()
+    return RuntimeInfo(
+        name=RUNTIME, version=RuntimeVersion(version=__version__)
+    ).SerializeToString()

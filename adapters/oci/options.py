@@ -1,13 +1,33 @@
-"""Options and arguments that several commands share."""
+"""Makes click commands, and the options and arguments that several commands share."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
-Function = TypeVar("Function", bound=Callable[..., Any])
+
+def command(
+    name: str, run: Callable[..., object], *parameters: click.Parameter, **settings: Any
+) -> click.Command:
+    """Return the click command that calls `run`, whose docstring is the help.
+
+    `settings` are click's context settings.
+    """
+    return click.Command(
+        name,
+        params=list(parameters),
+        callback=click.pass_obj(run),
+        help=inspect.cleandoc(run.__doc__ or ""),
+        context_settings=settings,
+    )
+
+
+def ignored(*names: str, **settings: Any) -> click.Option:
+    """Return an option of runc that is accepted and has no effect here."""
+    return click.Option(names, expose_value=False, hidden=True, **settings)
 
 
 def _complete_ids(ctx: click.Context, _: click.Parameter, begun: str) -> list[str]:
@@ -18,38 +38,29 @@ def _complete_ids(ctx: click.Context, _: click.Parameter, begun: str) -> list[st
         lifecycle = context.make(options.get("config"), options.get("root"))
         return [each.id for each in lifecycle.all() if each.id.startswith(begun)]
     except Exception:
-        return []  # a shell wants no error here
+        return []  # a shell would show an error in the middle of what the user types
 
 
-ID = click.argument("container_id", metavar="ID", shell_complete=_complete_ids)
-bundle_option = click.option(
-    "--bundle", "-b", default=".", metavar="DIR", help="The bundle's directory (default: here)."
+CONTAINER_ID = click.Argument(["container_id"], metavar="ID", shell_complete=_complete_ids)
+BUNDLE = click.Option(
+    ["--bundle", "-b"], default=".", metavar="DIR", help="The bundle's directory (default: here)."
 )
-pid_file_option = click.option(
-    "--pid-file", metavar="FILE", help="Write the supervisor's pid there."
+PID_FILE = click.Option(["--pid-file"], metavar="FILE", help="Write the supervisor's pid there.")
+CONSOLE_SOCKET = click.Option(
+    ["--console-socket"], metavar="SOCKET", help="Send the terminal that process.terminal asks for."
 )
-console_option = click.option(
-    "--console-socket", metavar="SOCKET", help="Send the terminal that process.terminal asks for."
+FORMAT = click.Option(
+    ["--format", "-f", "form"],
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="A table for people, or JSON.",
 )
-format_option = click.option(
-    "--format", "-f", "form", type=click.Choice(["table", "json"]), default="table"
+PROCESS_OPTIONS = (  # what engines give to `create`
+    BUNDLE,
+    PID_FILE,
+    CONSOLE_SOCKET,
+    ignored("--preserve-fds", metavar="N"),
+    ignored("--no-new-keyring", is_flag=True),
+    ignored("--no-pivot", is_flag=True),
 )
-
-
-def ignored(*names: str, **settings: Any) -> Callable[[Function], Function]:
-    """Take an option of runc's that means nothing here."""
-    return click.option(*names, expose_value=False, hidden=True, **settings)
-
-
-def process_options(function: Function) -> Function:
-    """Take what engines pass to `create`, means it something here or not."""
-    for option in (
-        ignored("--no-pivot", is_flag=True),
-        ignored("--no-new-keyring", is_flag=True),
-        ignored("--preserve-fds", metavar="N"),
-        console_option,
-        pid_file_option,
-        bundle_option,
-    ):
-        function = option(function)
-    return function

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from importlib import import_module
 
 import click
 import pytest
@@ -10,19 +11,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.oci import commands, fast_args
+from adapters.oci.args_table import COMMANDS, GLOBAL_OPTIONS
 from adapters.oci.cli import cli
 from adapters.oci.commands import CommandContext
 from adapters.oci.exit_codes import LogTarget
 
-FUNCTIONS = {form.function for form in fast_args._COMMANDS.values()}
-CALLS = {name: inspect.signature(getattr(commands, name)) for name in FUNCTIONS}
+MODULES = {name: import_module(f"{commands.__name__}.{name}") for name in COMMANDS}
 
 # What engines, people and mistakes are made of.
-COMMANDS = [*fast_args._COMMANDS, "features", "run", "--help"]
+WORDS = [*COMMANDS, "features", "run", "--help"]
 FLAGS = [
-    *fast_args._GLOBAL_VALUED,
-    *fast_args._GLOBAL_FLAGS,
-    *(flag for form in fast_args._COMMANDS.values() for flag in (*form.valued, *form.flags)),
+    *(
+        flag
+        for grammar in (GLOBAL_OPTIONS, *COMMANDS.values())
+        for flag in (*grammar["values"], *grammar["flags"])
+    ),
     "--root=/r",
     "--log-format=json",
     "--log-level=loud",
@@ -38,16 +41,16 @@ words = st.sampled_from(FLAGS) | st.sampled_from(VALUES)
 junk = st.builds(
     lambda before, command, after: [*before, command, *after],
     st.lists(words, max_size=4),
-    st.sampled_from(COMMANDS),
+    st.sampled_from(WORDS),
     st.lists(words, max_size=6),
 )
 
 
-def pieces(valued, flags):
+def pieces(grammar):
     """Options as somebody would write them, each a list of words."""
-    options = st.tuples(st.sampled_from(list(valued)), st.sampled_from(VALUES)) if valued else None
-    kinds = [st.sampled_from([[flag] for flag in flags])] if flags else []
-    if options is not None:
+    kinds = [st.sampled_from([[flag] for flag in grammar["flags"]])] if grammar["flags"] else []
+    if grammar["values"]:
+        options = st.tuples(st.sampled_from(list(grammar["values"])), st.sampled_from(VALUES))
         kinds += [options.map(list), options.map(lambda pair: ["=".join(pair)])]
     return st.one_of(kinds) if kinds else st.nothing()
 
@@ -55,12 +58,12 @@ def pieces(valued, flags):
 @st.composite
 def sensible(draw):
     """A command with options of its own, in any order, now and then with a word too many."""
-    name = draw(st.sampled_from(list(fast_args._COMMANDS)))
-    form = fast_args._COMMANDS[name]
-    before = draw(st.lists(pieces(fast_args._GLOBAL_VALUED, fast_args._GLOBAL_FLAGS), max_size=2))
-    own = pieces(form.valued, form.flags)
-    after = draw(st.lists(own, max_size=3)) if form.valued or form.flags else []
-    count = draw(st.integers(form.needed, len(form.names)))
+    name = draw(st.sampled_from(list(COMMANDS)))
+    grammar = COMMANDS[name]
+    before = draw(st.lists(pieces(GLOBAL_OPTIONS), max_size=2))
+    has_options = grammar["values"] or grammar["flags"]
+    after = draw(st.lists(pieces(grammar), max_size=3)) if has_options else []
+    count = draw(st.integers(grammar["required"], len(grammar["arguments"])))
     after += [[draw(st.sampled_from(VALUES))] for _ in range(count)]
     if draw(st.integers(0, 4)) == 0:
         after.append([draw(words)])
@@ -79,11 +82,12 @@ class Recorded(Exception):
 def recording():
     """Let each command only say what it was called with."""
 
-    def stand_in(name):
+    def stand_in(name, run):
+        signature = inspect.signature(run)
+
         def record(context, *args, **kwargs):
-            call = CALLS[name].bind(context, *args, **kwargs)
-            call.apply_defaults()
-            arguments = {**call.arguments, "words": tuple(call.arguments.get("words", ()))}
+            arguments = signature.bind(context, *args, **kwargs).arguments
+            arguments["words"] = tuple(arguments.get("words", ()))
             del arguments["context"]
             where = (context.config, context.root, context.cgroups)
             log = (context.log.file, context.log.json, context.log.debug)
@@ -92,8 +96,8 @@ def recording():
         return record
 
     with pytest.MonkeyPatch.context() as patch:
-        for name in FUNCTIONS:
-            patch.setattr(commands, name, stand_in(name))
+        for name, module in MODULES.items():
+            patch.setattr(module, "run", stand_in(name, module.run))
         yield
 
 

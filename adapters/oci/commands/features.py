@@ -1,17 +1,26 @@
-"""The document that `features` prints (runtime-spec features.md and features-linux.md)."""
+"""`features`: prints the features document (runtime-spec features.md and features-linux.md)."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from adapters import __version__
+from adapters.oci.commands import CommandContext, show
 from adapters.oci.linux_section import NAMESPACES
-from adapters.oci.render import OCI_VERSION
+from adapters.oci.render import OCI_VERSION, as_json
 from domain.annotations import PREFIX, known
 from domain.hooks import KINDS
 
+if TYPE_CHECKING:
+    import click
 
-def features(version: str) -> dict[str, Any]:
-    """Say what this runtime recognises; `version` is its own."""
+
+def run(_: CommandContext) -> None:
+    """Print which parts of the runtime specification are recognised, as JSON."""
+    show(as_json(_features()))
+
+
+def _features() -> dict[str, Any]:
     return {
         "ociVersionMin": "1.0.0",
         "ociVersionMax": OCI_VERSION,
@@ -34,8 +43,15 @@ def features(version: str) -> dict[str, Any]:
             "mountExtensions": {"idmap": {"enabled": False}},
         },
         "annotations": {
-            "org.remoteproc.runtime.version": version,
+            "org.remoteproc.runtime.version": __version__,
             "org.remoteproc.runtime.annotations": ",".join(known()),
         },
         "potentiallyUnsafeConfigAnnotations": [PREFIX],
     }
+
+
+def command() -> click.Command:
+    """Return the grammar."""
+    from adapters.oci.options import command
+
+    return command("features", run)

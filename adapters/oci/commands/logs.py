@@ -1,26 +1,31 @@
-"""Shows the latest output of a container's firmware."""
+"""`logs`: shows the latest output of a container's firmware."""
 
 from __future__ import annotations
 
 import os
+import sys
 import time
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
+from adapters.oci.commands import CommandContext
 from domain.container import Status
-from domain.lifecycle import Lifecycle
+
+if TYPE_CHECKING:
+    import click
 
 _PERIOD = 0.1  # seconds
 
 
-def show(lifecycle: Lifecycle, container_id: str, *, follow: bool, out: BinaryIO) -> None:
-    """Copy the log to `out`; with `follow`, go on until the container has ended."""
+def run(context: CommandContext, container_id: str, follow: bool) -> None:
+    """Show what a container's firmware printed lately."""
+    lifecycle, out = context.lifecycle, sys.stdout.buffer
     directory = lifecycle.directory(container_id)
     _copy(f"{directory}/log.1", out)
     file: BinaryIO | None = None
     try:
         while True:
             ended = lifecycle.state(container_id).status is Status.STOPPED
-            file = _pour(f"{directory}/log", file, out)
+            file = _copy_new(f"{directory}/log", file, out)
             if ended or not follow:
                 return
             time.sleep(_PERIOD)
@@ -37,8 +42,8 @@ def _copy(path: str, out: BinaryIO) -> None:
         pass
 
 
-def _pour(path: str, file: BinaryIO | None, out: BinaryIO) -> BinaryIO | None:
-    """Copy what is new; move on to the file's successor when there is one."""
+def _copy_new(path: str, file: BinaryIO | None, out: BinaryIO) -> BinaryIO | None:
+    """Copy what the supervisor appended; return the open file, the successor after a rotation."""
     if file is not None:
         out.write(file.read())
         try:
@@ -51,9 +56,21 @@ def _pour(path: str, file: BinaryIO | None, out: BinaryIO) -> BinaryIO | None:
             file = None
     if file is None:
         try:
-            file = open(path, "rb")  # noqa: SIM115 -- it lives on over several calls
+            file = open(path, "rb")  # noqa: SIM115 -- stays open between calls
         except FileNotFoundError:
             return None
         out.write(file.read())
     out.flush()
     return file
+
+
+def command() -> click.Command:
+    """Return the grammar."""
+    import click
+
+    from adapters.oci.options import CONTAINER_ID, command
+
+    follow = click.Option(
+        ["--follow", "-f"], is_flag=True, help="Go on until the container has ended."
+    )
+    return command("logs", run, follow, CONTAINER_ID)

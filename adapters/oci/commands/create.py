@@ -1,0 +1,51 @@
+"""`create`: creates a container from a bundle."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from adapters.oci.commands import CommandContext, write_pid_file
+
+if TYPE_CHECKING:
+    import click
+
+
+def run(
+    context: CommandContext,
+    container_id: str,
+    bundle: str,
+    pid_file: str | None,
+    console_socket: str | None,
+) -> None:
+    """Create a container from a bundle; its firmware does not run yet.
+
+    Its stdin, if that is no terminal, feeds the firmware's console; the firmware's output goes to
+    its stdout.
+    """
+    from adapters.oci.bundle import read_bundle
+    from adapters.oci.terminal import new_terminal
+    from domain.ports import Stdio
+
+    lifecycle, request = context.lifecycle, read_bundle(container_id, bundle)
+    with new_terminal(request.terminal, console_socket, request.size) as terminal:
+        # The container must not read from the terminal of the shell that called.
+        stdio = Stdio(interactive=not os.isatty(0))
+        if terminal is not None:
+            at = terminal.slave
+            stdio = Stdio(at, at, at, interactive=True, terminal=True)
+        container = lifecycle.create(context.adapted(request), stdio)
+        try:
+            if terminal is not None and console_socket is not None:
+                terminal.send(console_socket)
+            write_pid_file(pid_file, container.pid)
+        except BaseException:
+            lifecycle.delete(container_id, force=True)
+            raise
+
+
+def command() -> click.Command:
+    """Return the grammar."""
+    from adapters.oci.options import CONTAINER_ID, PROCESS_OPTIONS, command
+
+    return command("create", run, *PROCESS_OPTIONS, CONTAINER_ID)

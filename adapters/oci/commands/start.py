@@ -1,0 +1,22 @@
+"""`start`: starts a created container."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from adapters.oci.commands import CommandContext
+
+if TYPE_CHECKING:
+    import click
+
+
+def run(context: CommandContext, container_id: str) -> None:
+    """Run a created container's firmware; returns when the processor runs it."""
+    context.lifecycle.start(container_id)
+
+
+def command() -> click.Command:
+    """Return the grammar."""
+    from adapters.oci.options import CONTAINER_ID, command
+
+    return command("start", run, CONTAINER_ID)
