@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -20,7 +19,7 @@ def command(
         name,
         params=list(parameters),
         callback=click.pass_obj(run),
-        help=inspect.cleandoc(run.__doc__ or ""),
+        help=run.__doc__,
         context_settings=settings,
     )
 
