@@ -1,7 +1,7 @@
-"""Reads config.json (runtime-spec config.md) into what the use cases take.
+"""Reads config.json (runtime-spec config.md) into the request that the use case `create` takes.
 
-Every value is untrusted: it is read through typed getters that name the property on error.
-Properties that mean nothing for firmware are ignored.
+Every value is untrusted: typed getters read it, and their errors name the property. Properties
+that have no meaning for firmware are ignored.
 """
 
 from __future__ import annotations
@@ -18,12 +18,11 @@ from domain.annotations import drop_remoteproc_annotations
 from domain.errors import InvalidRequest, NotFound
 from domain.lifecycle import CreateRequest
 
-_LIMIT = 8 << 20  # bytes; what engines write has some kilobytes
-# A pod's annotations are on its sandbox as well (containerd internal/cri/annotations).
+_LIMIT = 8 << 20  # bytes; engines write some kilobytes
 
 
 def read_bundle(container_id: str, bundle: str) -> CreateRequest:
-    """Read a bundle's config.json. Raises NotFound, InvalidRequest."""
+    """Read the config.json in the directory `bundle`. Raises NotFound, InvalidRequest."""
     bundle = os.path.abspath(bundle)
     path = f"{bundle}/config.json"
     config = Value(_load(path), "the document", path)
@@ -39,6 +38,7 @@ def read_bundle(container_id: str, bundle: str) -> CreateRequest:
         rootfs=os.path.normpath(os.path.join(bundle, root.text())),
         cwd=cwd.text() if cwd else "/",
         entry="" if sandbox else _entry(process),
+        # containerd copies a pod's annotations to the pod's sandbox (internal/cri/annotations).
         annotations=drop_remoteproc_annotations(annotations) if sandbox else annotations,
         hooks=read_hooks(config),
         linux_config=read_linux_config(config),
@@ -48,7 +48,10 @@ def read_bundle(container_id: str, bundle: str) -> CreateRequest:
 
 
 def read_process(path: str) -> tuple[list[str], bool]:
-    """Return the words, and whether a terminal is wanted, of a process file (runc exec -p)."""
+    """Read a process file (runc exec -p). Return `args`, and whether it asks for a terminal.
+
+    Raises NotFound, InvalidRequest.
+    """
     process = Value(_load(path), "the document", path)
     args = process.need("args", hint='add "args": ["status"]')
     terminal = process.get("terminal")
@@ -101,4 +104,4 @@ def _load(path: str) -> Any:
 
 
 def _open(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NONBLOCK)  # a FIFO without a writer must not hang us
+    return os.open(path, flags | os.O_NONBLOCK)  # a FIFO without a writer must not block

@@ -14,7 +14,7 @@ FAILED, MISUSED, INTERRUPTED = 1, 2, 130
 
 
 class LogTarget:
-    """Where errors are written besides stderr: engines read them there (runc's --log)."""
+    """The file where errors are written besides stderr: engines read it (runc's --log)."""
 
     def __init__(self) -> None:
         self.file = ""
@@ -22,7 +22,7 @@ class LogTarget:
         self.debug = False
 
     def write(self, level: str, message: str) -> None:
-        """Append one entry; raises click.ClickException if the file cannot be written."""
+        """Append one entry. A file that cannot be written is a complaint on stderr, no error."""
         if not self.file:
             return
         from json import dumps
@@ -54,7 +54,7 @@ def outcome_of(error: BaseException) -> Outcome:
             return Outcome(FAILED, str(error))
         case KeyboardInterrupt():
             return Outcome(INTERRUPTED, "interrupted")
-        case SystemExit():  # click's, after it has answered a shell's completion
+        case SystemExit():  # click raises SystemExit after it has answered a shell's completion
             return Outcome(error.code if isinstance(error.code, int) else FAILED)
         case BrokenPipeError():
             return Outcome(FAILED)
@@ -67,23 +67,24 @@ def outcome_of(error: BaseException) -> Outcome:
 
 
 def _of_click(error: BaseException) -> Outcome | None:
-    click = sys.modules.get("click")  # it has raised nothing where it was not needed
+    click = sys.modules.get("click")  # click has raised nothing if it was not imported
     if click is None:
         return None
     if isinstance(error, click.exceptions.Exit):
         return Outcome(error.exit_code)
-    if isinstance(error, click.exceptions.NoArgsIsHelpError):
-        sys.stderr.write(f"{error.format_message()}\n")
-        return Outcome(error.exit_code)
     if isinstance(error, click.ClickException):
-        return Outcome(error.exit_code, error.format_message())
+        message = error.format_message()
+        if type(error).__name__ == "NoArgsIsHelpError":  # since click 8.2; the message is the help
+            sys.stderr.write(f"{message}\n")
+            message = ""
+        return Outcome(error.exit_code, message)
     return Outcome(INTERRUPTED, "interrupted") if isinstance(error, click.Abort) else None
 
 
 def run(command: Callable[[], object], log: LogTarget) -> int:
-    """Run the command line; return the exit code, having told the user what went wrong.
+    """Run the command line, write an error to stderr and to the log; return the exit code.
 
-    `command` may return an exit code of its own, as click does for `CommandContext.exit`.
+    `command` may return an exit code.
     """
     try:
         code = command()
@@ -92,7 +93,7 @@ def run(command: Callable[[], object], log: LogTarget) -> int:
     except BaseException as error:
         code, message = outcome_of(error)
         if isinstance(error, BrokenPipeError):
-            # Nobody reads: keep the interpreter from complaining when it flushes at the end.
+            # The reader of stdout has closed it: the interpreter must not complain at its flush.
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         if message:
             line = " ".join(message.split())

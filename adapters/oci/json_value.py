@@ -16,7 +16,7 @@ _WORDS = {
 
 
 class Value:
-    """A JSON value and where it stands, `process.args[0]`."""
+    """A JSON value, and the name of its place in the file, as `process.args[0]`."""
 
     def __init__(self, value: Any, where: str, file: str) -> None:
         self._value = value
@@ -24,7 +24,7 @@ class Value:
         self._file = file
 
     def fail(self, problem: str, hint: str = "") -> InvalidRequest:
-        """Return the error about this value."""
+        """Return an error that names the file and this value's place."""
         return InvalidRequest(f"{self._file}: {self._where} {problem}", hint=hint)
 
     def _as(self, kind: type) -> Any:
@@ -33,7 +33,7 @@ class Value:
         return self._value
 
     def get(self, name: str) -> Value | None:
-        """Return a property of this object; None if it is absent or null."""
+        """Return a property of this object; None if it is absent or null. Raises InvalidRequest."""
         value = self._as(dict).get(name)
         return None if value is None else Value(value, self._at(name), self._file)
 
@@ -41,14 +41,14 @@ class Value:
         return f"{self._where}.{name}" if self._where != "the document" else name
 
     def need(self, name: str, hint: str = "") -> Value:
-        """Return a property that has to be there."""
+        """Return a property of this object. Raises InvalidRequest if it is absent or null."""
         found = self.get(name)
         if found is None:
             raise InvalidRequest(f"{self._file}: there is no {self._at(name)}", hint=hint)
         return found
 
     def text(self) -> str:
-        """Return the string; no NUL may be in it, nor half a character (an escaped surrogate)."""
+        """Return the string. Raises InvalidRequest if it holds a NUL or a lone surrogate."""
         text = self._as(str)
         if "\0" in text:
             raise self.fail("must not contain a NUL")
@@ -59,25 +59,25 @@ class Value:
         return str(text)
 
     def number(self, least: int = -(1 << 63), most: int = (1 << 64) - 1) -> int:
-        """Return the whole number, which has to be within the bounds."""
+        """Return the whole number. Raises InvalidRequest if it is outside of the bounds."""
         number = int(self._as(int))
         if not least <= number <= most:
             raise self.fail(f"is {number}: it must be from {least} to {most}")
         return number
 
     def flag(self) -> bool:
-        """Return the truth value."""
+        """Return the boolean. Raises InvalidRequest."""
         return bool(self._as(bool))
 
     def items(self) -> list[Value]:
-        """Return the items of this list."""
+        """Return the items of this list. Raises InvalidRequest."""
         return [
             Value(item, f"{self._where}[{number}]", self._file)
             for number, item in enumerate(self._as(list))
         ]
 
     def texts(self) -> dict[str, str]:
-        """Return this object, whose values have to be strings."""
+        """Return this object as a dict. Raises InvalidRequest if a value is no string."""
         found = {}
         for key, value in self._as(dict).items():
             where = f"{self._where}[{key!r}]"

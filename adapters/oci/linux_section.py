@@ -1,7 +1,7 @@
-"""Reads what config.json asks to put around the process: hooks, namespaces, control group, limits.
+"""Reads hooks, namespaces, the control group and limits from config.json.
 
-Only values within sane bounds are taken; what has no meaning for a supervisor (devices, block I/O,
-seccomp, ...) is ignored.
+A number outside of its bounds is an error. Properties that have no meaning for a supervisor
+(devices, block I/O, seccomp, ...) are ignored.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _NUMBERS = {
     "cpu": ("shares", "period", "quota"),
     "pids": ("limit",),
 }
-_YEAR = 366 * 86400
+_YEAR = 366 * 86400  # seconds
 
 
 def read_hooks(config: Value) -> dict[str, tuple[Hook, ...]]:
@@ -43,7 +43,7 @@ def _hook(value: Value) -> Hook:
 
 
 def read_linux_config(config: Value) -> LinuxConfig:
-    """Return what to put around the process. Raises InvalidRequest."""
+    """Return what the supervisor's process gets from Linux. Raises InvalidRequest."""
     process, linux = config.get("process"), config.get("linux")
     oom = process.get("oomScoreAdj") if process else None
     hostname = config.get("hostname")
@@ -108,7 +108,7 @@ def _limits(linux: Value) -> dict[str, int | str]:
         for name in names if section else ():
             value = section.get(name) if section else None
             number = value.number(-1) if value else 0
-            if number:  # 0 is what engines write for "not given"
+            if number:  # engines write 0 for a limit that is not given
                 found[f"{group}.{name}"] = number
         if section and group == "cpu":
             for name in ("cpus", "mems"):

@@ -1,4 +1,4 @@
-"""`ps` and `events`: the processes of a container, and what they use (proc(5))."""
+"""Reads from /proc which processes a container has, and what these processes use (proc(5))."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 def processes(container: FirmwareContainer) -> list[int]:
-    """Return the pids of the supervisor and all below it; none of a container that has ended."""
+    """Return the pids of the supervisor and its descendants; none if the container has ended."""
     found, todo = [], [container.pid] if container.status is not Status.STOPPED else []
     while todo:
         pid = todo.pop(0)
@@ -26,12 +26,12 @@ def processes(container: FirmwareContainer) -> list[int]:
             for thread in os.listdir(f"/proc/{pid}/task"):
                 todo += map(int, _read(f"/proc/{pid}/task/{thread}/children").split())
         except OSError:
-            continue  # it has just ended
+            continue  # the process has just ended
     return found
 
 
 def ps_table(pids: list[int]) -> str:
-    """Return the columns that `ps -f` would have, as far as they say something here."""
+    """Return a table with those columns of `ps -f` that say something about a supervisor."""
     rows = []
     for pid in pids:
         try:

@@ -1,4 +1,4 @@
-"""How containers and processors are shown: runtime-spec state JSON, and tables for people."""
+"""Shows containers and processors: as the runtime specification's state JSON, and as tables."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def as_json(value: object) -> str:
 def state(container: FirmwareContainer, at: Status | None = None) -> dict[str, Any]:
     """Return a container's state (runtime.md#state), with crun's and runc's additions.
 
-    How it ended and what it runs stand among the annotations. `at` is a status to show instead
-    of what the records amount to.
+    The annotations say which firmware the container runs and how it ended. `at` is a status to
+    show instead of the container's own: hooks of `create` get `creating`.
     """
     status = at or container.status
     living = {"pid": container.pid} if status is not Status.STOPPED else {}
@@ -77,7 +77,7 @@ def containers(rows: Sequence[FirmwareContainer]) -> str:
 
 
 def processor(row: ProcessorRow) -> dict[str, str]:
-    """Return one processor in JSON's types."""
+    """Return one row of `processors` in JSON's types."""
     return {**row.info._asdict(), "owner": row.owner}
 
 

@@ -1,4 +1,4 @@
-"""Recognises a pod's sandbox: the container that only keeps the pod's namespaces."""
+"""Recognises a pod's sandbox: the container that only holds the pod's namespaces."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from domain.annotations import PREFIX
 
 _MARKS = ("io.kubernetes.cri.container-type", "io.kubernetes.cri-o.ContainerType")
 
-# Where no annotation says so: Podman's (podman pod create), and Kubernetes' own image.
+# The args of sandboxes without such an annotation: Podman's (podman pod create), and those of
+# Kubernetes' pause image.
 _PAUSES = (["/catatonit", "-P"], ["/pause"])
 
 
 def is_sandbox(process: Value, annotations: Mapping[str, str]) -> bool:
-    """Tell whether the process is none for a processor. Raises InvalidRequest."""
+    """Tell whether the container is a sandbox, without firmware. Raises InvalidRequest."""
     if any(annotations.get(mark) == "sandbox" for mark in _MARKS):
         return True
     args = process.get("args")

@@ -1,4 +1,4 @@
-"""Terminals for containers: a new one whose master goes to --console-socket, or the current one."""
+"""Terminals for containers: a new one, whose master goes to --console-socket, or stdin's."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class Terminal:
             fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("4H", *size, 0, 0))
 
     def send(self, path: str) -> None:
-        """Send the master to whoever listens there, as runc does. Raises HostFault."""
+        """Send the master to the process that listens at `path`, as runc does. Raises HostFault."""
         import socket
 
         folder, name = os.path.split(os.path.abspath(path))
         try:
-            # Socket addresses have 107 bytes, paths may have more.
+            # The kernel takes at most 107 bytes as a socket's address; a path may be longer.
             directory = os.open(folder, os.O_PATH | os.O_DIRECTORY)
             try:
                 with socket.socket(socket.AF_UNIX) as console:
@@ -44,17 +44,17 @@ class Terminal:
             raise host_fault(
                 f"cannot send the terminal to console socket {path}",
                 error,
-                hint="whoever calls must listen there before",
+                hint="the caller must listen there first",
             ) from error
 
     def close(self) -> None:
-        """Close both ends here."""
+        """Close this process's descriptors of both ends."""
         os.close(self._master)
         os.close(self.slave)
 
 
 def _make_raw(descriptor: int) -> list[object]:
-    """Let every byte pass as it is; return what was set before."""
+    """Make the terminal pass every byte unchanged; return its previous attributes."""
     import termios
     import tty
 
@@ -67,7 +67,10 @@ def _make_raw(descriptor: int) -> list[object]:
 def new_terminal(
     wanted: bool, socket: str | None, size: tuple[int, int] = (0, 0), *, raw: bool = True
 ) -> Iterator[Terminal | None]:
-    """Make a terminal if one is wanted, closed here at the end. Raises InvalidRequest."""
+    """Make a terminal if the container wants one, and close it at the end.
+
+    Raises InvalidRequest if only one of `wanted` and `socket` is given, and HostFault.
+    """
     if wanted and socket is None:
         raise InvalidRequest(
             "the container wants a terminal, and there is no --console-socket to send it to",
@@ -90,7 +93,7 @@ def new_terminal(
 
 @contextlib.contextmanager
 def current_terminal() -> Iterator[None]:
-    """Let the terminal on stdin pass every byte as it is, until the end. Raises InvalidRequest."""
+    """Keep the terminal on stdin in raw mode until the end. Raises InvalidRequest without one."""
     if not os.isatty(0):
         raise InvalidRequest(
             "the container wants a terminal, and stdin is none",

@@ -61,6 +61,12 @@ def test_our_own_mistakes_ask_to_be_reported(error):
     assert "--debug" in message
 
 
+def test_a_click_without_no_args_is_help_error_hides_no_error(monkeypatch):
+    """Click before 8.2 has no such class."""
+    monkeypatch.delattr(click.exceptions, "NoArgsIsHelpError")
+    assert outcome_of(ZeroDivisionError("odd")).message.startswith("internal error")
+
+
 def failing(error):
     def command():
         raise error
