@@ -106,14 +106,15 @@ def test_errors_are_written_to_the_log_for_engines(bench):
 
 
 def test_a_log_that_cannot_be_written_hides_no_error(bench):
-    outcome = bench.command("--log", "/nowhere/log", "state", "pump")
+    outcome = bench.command("--log", f"{bench.place}/nowhere/log", "state", "pump")
     assert outcome.code == 1
     assert "container pump does not exist" in outcome.err and "Traceback" not in outcome.err
 
 
 def test_a_pid_file_that_cannot_be_written_undoes_the_creation(bench, bundle):
-    words = ("create", "--bundle", bundle, "--pid-file", "/nowhere/pid", "pump")
-    refused(bench, *words, says=["/nowhere/pid", "(ENOENT)"], watch=[bundle])
+    path = f"{bench.place}/nowhere/pid"
+    words = ("create", "--bundle", bundle, "--pid-file", path, "pump")
+    refused(bench, *words, says=[path, "(ENOENT)"], watch=[bundle])
 
 
 def test_the_pid_file_names_the_supervisor(bench, bundle):

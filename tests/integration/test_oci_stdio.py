@@ -155,11 +155,11 @@ def test_a_full_pipe_stops_nothing_and_loses_nothing(runtime):
 
 def test_run_on_the_current_terminal(runtime):
     runtime.bundle("echo", process=TERMINAL)
-    typist = os.path.join(os.path.dirname(__file__), "../engines/typist.py")
+    pty_input = os.path.join(os.path.dirname(__file__), "../engines/pty_input.py")
     script = '[["> ", "hi\\r"], ["you said: hi", "\\u0003"]]'
     words = [*runtime.command, "run", "--bundle", f"{runtime.place}/bundle", "c1"]
     ran = subprocess.run(
-        [sys.executable, typist, script, *words], capture_output=True, text=True, timeout=60
+        [sys.executable, pty_input, script, *words], capture_output=True, text=True, timeout=60
     )
     assert ran.returncode == 0 and "you said: hi" in ran.stdout, ran
 
