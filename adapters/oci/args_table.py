@@ -20,10 +20,7 @@ GLOBAL_OPTIONS: Grammar = {
         "--cgroup-manager": "cgroup_manager",
         "--rootless": "",
     },
-    "flags": {
-        "--debug": "debug",
-        "--systemd-cgroup": "",
-    },
+    "flags": {"--debug": "debug", "--systemd-cgroup": ""},
     "choices": {
         "log_format": ["text", "json"],
         "log_level": ["trace", "debug", "info", "warn", "warning", "error", "fatal", "panic"],
@@ -52,33 +49,21 @@ COMMANDS: dict[str, Grammar] = {
             "--console-socket": "console_socket",
             "--preserve-fds": "",
         },
-        "flags": {
-            "--no-new-keyring": "",
-            "--no-pivot": "",
-        },
+        "flags": {"--no-new-keyring": "", "--no-pivot": ""},
         "choices": {},
         "arguments": ["container_id"],
         "required": 1,
         "mixed": True,
-        "defaults": {
-            "bundle": ".",
-            "pid_file": None,
-            "console_socket": None,
-        },
+        "defaults": {"bundle": ".", "pid_file": None, "console_socket": None},
     },
     "delete": {
         "values": {},
-        "flags": {
-            "--force": "force",
-            "-f": "force",
-        },
+        "flags": {"--force": "force", "-f": "force"},
         "choices": {},
         "arguments": ["container_id"],
         "required": 1,
         "mixed": True,
-        "defaults": {
-            "force": False,
-        },
+        "defaults": {"force": False},
     },
     "exec": {
         "values": {
@@ -118,37 +103,21 @@ COMMANDS: dict[str, Grammar] = {
     },
     "kill": {
         "values": {},
-        "flags": {
-            "--all": "",
-            "-a": "",
-        },
+        "flags": {"--all": "", "-a": ""},
         "choices": {},
         "arguments": ["container_id", "signal"],
         "required": 1,
         "mixed": True,
-        "defaults": {
-            "signal": "TERM",
-        },
+        "defaults": {"signal": "TERM"},
     },
     "list": {
-        "values": {
-            "--format": "form",
-            "-f": "form",
-        },
-        "flags": {
-            "--quiet": "quiet",
-            "-q": "quiet",
-        },
-        "choices": {
-            "form": ["table", "json"],
-        },
+        "values": {"--format": "form", "-f": "form"},
+        "flags": {"--quiet": "quiet", "-q": "quiet"},
+        "choices": {"form": ["table", "json"]},
         "arguments": [],
         "required": 0,
         "mixed": True,
-        "defaults": {
-            "form": "table",
-            "quiet": False,
-        },
+        "defaults": {"form": "table", "quiet": False},
     },
     "pause": {
         "values": {},
@@ -160,20 +129,13 @@ COMMANDS: dict[str, Grammar] = {
         "defaults": {},
     },
     "ps": {
-        "values": {
-            "--format": "form",
-            "-f": "form",
-        },
+        "values": {"--format": "form", "-f": "form"},
         "flags": {},
-        "choices": {
-            "form": ["table", "json"],
-        },
+        "choices": {"form": ["table", "json"]},
         "arguments": ["container_id"],
         "required": 1,
         "mixed": True,
-        "defaults": {
-            "form": "table",
-        },
+        "defaults": {"form": "table"},
     },
     "resume": {
         "values": {},

@@ -43,9 +43,11 @@ class _Commands(click.Group):
     """The modules of `adapters.oci.commands`; only the wanted ones are imported."""
 
     def list_commands(self, _: click.Context) -> list[str]:
+        """Return the names of the modules, in the order of the alphabet."""
         return sorted(module.name for module in pkgutil.iter_modules(commands.__path__))
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Return the grammar that the module `name` holds; None if there is no such module."""
         if name not in self.list_commands(ctx):
             return None
         found: click.Command = import_module(f"{commands.__name__}.{name}").command()

@@ -90,9 +90,11 @@ def _assignment(target: str, value: object) -> str:
 
 def _literal(value: object, indent: str) -> str:
     """Return the value in Python's words, laid out as ruff formats it."""
-    if isinstance(value, dict) and value:
-        lines = (f"{_literal(k, '')}: {_literal(v, indent + '    ')}" for k, v in value.items())
-        return "{\n" + "".join(f"{indent}    {line},\n" for line in lines) + indent + "}"
+    if isinstance(value, dict):
+        pairs = [f"{_literal(k, '')}: {_literal(v, indent + '    ')}" for k, v in value.items()]
+        if sum(map(len, pairs)) < 60 and "\n" not in "".join(pairs):
+            return "{" + ", ".join(pairs) + "}"
+        return "{\n" + "".join(f"{indent}    {pair},\n" for pair in pairs) + indent + "}"
     if isinstance(value, list):
         return f"[{', '.join(_literal(item, '') for item in value)}]"
     if isinstance(value, str):

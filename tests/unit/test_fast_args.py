@@ -187,6 +187,7 @@ def test_quick_calls_import_no_click():
 
     code = (
         "import sys; from adapters.oci import fast_args; fast_args.parse(sys.argv[1:]);"
+        "[__import__(f'adapters.oci.commands.{name}') for name in fast_args.COMMANDS];"
         "heavy = {'click', 'subprocess', 'yaml', 'ctypes', 'asyncio', 'logging', 'dataclasses'};"
         "sys.exit(str(heavy & set(sys.modules)) if heavy & set(sys.modules) else 0)"
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ WHOLLY_GENERATED = ("docs/man",)
 def made(tmp_path_factory):
     """The directory below which all was generated."""
     directory = tmp_path_factory.mktemp("generated")
-    environment = {**os.environ, "PROTOBUF": "no"}
+    environment = {**os.environ, "PROTOBUF": "no", "PYTHON": sys.executable}
     subprocess.run([ROOT / "script/generate", directory], env=environment, check=True)
     return directory
 
