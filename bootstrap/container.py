@@ -25,7 +25,7 @@ class Runtime(containers.DeclarativeContainer):
 
     board = providers.ThreadSafeSingleton(factories.make_board, settings)
     store = providers.ThreadSafeSingleton(DirectoryStore, settings.provided.root)
-    source = providers.ThreadSafeSingleton(FirmwareStaging)
+    source = providers.ThreadSafeSingleton(FirmwareStaging, settings.provided.largest_firmware)
     leases = providers.ThreadSafeSingleton(factories.make_leases, settings)
     supervisors = providers.ThreadSafeSingleton(
         ProcessSupervisors,

@@ -29,7 +29,7 @@ def lifecycle(settings: Settings, warn: Callable[[str], None] = warn) -> Lifecyc
     return Lifecycle(
         store=DirectoryStore(settings.root),
         board=board,
-        source=FirmwareStaging(),
+        source=FirmwareStaging(settings.largest_firmware),
         supervisors=ProcessSupervisors(
             settings.root,
             factories.supervisor_command(),

@@ -73,7 +73,7 @@ def make_board(settings: Settings) -> Board:
         from adapters.sim.board_file import load_board
         from adapters.sim.sim_board import SimBoard
 
-        spec = load_board(settings.board, settings.base)
+        spec = load_board(settings.board, settings.base, settings.board_cache)
         return SimBoard(spec, f"{settings.run_directory}/boards")
     from adapters.sysfs.board import SysfsBoard
     from adapters.sysfs.policy import Policy

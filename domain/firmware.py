@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+SIZE_LIMIT = 64 << 20
+"""The largest firmware, in bytes, that a processor takes unless the operator says otherwise."""
+
 
 class FirmwareImage(NamedTuple):
     """What is known of a container's firmware from the moment it was copied out of the image.

@@ -1,4 +1,4 @@
-"""YAML values that know the file and line they stand in, for errors that say so."""
+"""YAML values with their file and line, for errors that name both."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import errno
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from adapters.config.plain import read_plain
 from domain.errors import InvalidRequest
 
 ADDRESS_END = 1 << 64
@@ -17,9 +16,9 @@ _SINGULAR = {"processors": "a processor", "memory": "a memory", "options": "an o
 
 
 class YamlNode:
-    """One node, as yaml.compose returns them, and the key it is the value of.
+    """One node that yaml.compose returned, and the key that the node is the value of.
 
-    Each method reads the node as one kind of value; all raise InvalidRequest on another.
+    Each method reads the node as one kind of value, and raises InvalidRequest if it is another.
     """
 
     def __init__(self, node: Any, path: str, key: str) -> None:
@@ -31,32 +30,28 @@ class YamlNode:
         raise InvalidRequest(f"{self.path}:{self.line}: {problem}", hint=hint)
 
     def mapping(self, known: Sequence[str], needed: Sequence[str]) -> dict[str, YamlNode]:
-        """Read a mapping that has no keys but `known` and all that are `needed`."""
-        if self.node.id != "mapping":
-            self.fail(f"{self.key} must be a mapping", f"its keys are {', '.join(known)}")
-        found: dict[str, YamlNode] = {}
-        for key_node, node in self.node.value:
-            here = YamlNode(key_node, self.path, "a key")
-            key = here.text()
-            if key not in known:
-                here.fail(f"unknown key {key!r} in {self.key}", _nearest(key, known))
-            if key in found:
-                here.fail(f"key {key!r} is given twice in {self.key}")
-            found[key] = YamlNode(node, self.path, key)
+        """Read a mapping with all the keys `needed` and none but those `known`."""
+        found = self.pairs(known)
         for key in needed:
             if key not in found:
                 self.fail(f"{self.key} lacks the key {key!r}")
         return found
 
-    def pairs(self) -> dict[str, YamlNode]:
-        """Read a mapping whose keys are names of the user's own."""
+    def pairs(self, known: Sequence[str] = ()) -> dict[str, YamlNode]:
+        """Read a mapping whose keys are `known`, or, if none are, names of the user's own."""
         if self.node.id != "mapping":
-            self.fail(f"{self.key} must be a mapping")
-        keys = [YamlNode(key_node, self.path, "a key").text() for key_node, _ in self.node.value]
-        return {
-            key: YamlNode(node, self.path, key)
-            for key, (_, node) in zip(keys, self.node.value, strict=True)
-        }
+            hint = f"its keys are {', '.join(known)}" if known else ""
+            self.fail(f"{self.key} must be a mapping", hint)
+        found: dict[str, YamlNode] = {}
+        for key_node, node in self.node.value:
+            here = YamlNode(key_node, self.path, "a key")
+            key = here.text()
+            if known and key not in known:
+                here.fail(f"unknown key {key!r} in {self.key}", _nearest(key, known))
+            if key in found:
+                here.fail(f"key {key!r} is given twice in {self.key}")
+            found[key] = YamlNode(node, self.path, key)
+        return found
 
     def items(self) -> list[YamlNode]:
         """Read a list of at least one item."""
@@ -65,10 +60,13 @@ class YamlNode:
         return [YamlNode(node, self.path, _SINGULAR[self.key]) for node in self.node.value]
 
     def text(self) -> str:
-        """Read a scalar as it is written."""
+        """Read a scalar as it is written; the kernel must be able to take it as a name."""
         if self.node.id != "scalar" or self.node.tag.endswith(":null"):
             self.fail(f"{self.key} must be a text")
-        return str(self.node.value)
+        text = str(self.node.value)
+        if any(c == "\0" or "\ud800" <= c <= "\udfff" for c in text):
+            self.fail(f"{self.key} {text!r} must have no NUL and no surrogates")
+        return text
 
     def choice(self, known: Sequence[str]) -> str:
         """Read one of the known words."""
@@ -123,20 +121,16 @@ def compose(text: str, path: str, key: str) -> YamlNode | None:
 
     Raises InvalidRequest with the line of a mistake.
     """
-    root = read_plain(text) or _parse(text, path)
-    return None if root is None else YamlNode(root, path, key)
-
-
-def _parse(text: str, path: str) -> Any:
     import yaml
 
     try:
-        return yaml.compose(text, Loader=yaml.SafeLoader)
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else 1
         problem = getattr(error, "problem", None) or "cannot be read"
         raise InvalidRequest(f"{path}:{line}: is not YAML: {problem}") from error
+    return None if root is None else YamlNode(root, path, key)
 
 
 def _nearest(word: str, known: Sequence[str]) -> str:

@@ -14,7 +14,7 @@ import stat
 from adapters.images.digest import sha256
 from adapters.images.rootfs import open_in_root
 from domain.errors import HostFault, InvalidRequest, NotFound, host_fault, reason
-from domain.firmware import FirmwareImage
+from domain.firmware import SIZE_LIMIT, FirmwareImage
 
 _CHUNK = 1 << 18
 _STORAGE = "check the image's storage"
@@ -25,7 +25,7 @@ class FirmwareStaging:
 
     __slots__ = ("_limit",)
 
-    def __init__(self, limit: int = 64 << 20) -> None:
+    def __init__(self, limit: int = SIZE_LIMIT) -> None:
         self._limit = limit
 
     def stage(self, rootfs: str, cwd: str, name: str, destination: str) -> FirmwareImage:
@@ -115,7 +115,7 @@ class FirmwareStaging:
     def _too_large(self, path: str, size: int) -> InvalidRequest:
         return InvalidRequest(
             f"firmware {path} has {size} bytes or more, over the limit of {self._limit}",
-            hint="strip it of debug sections, or raise the limit",
+            hint="strip it of debug sections, or raise `size-limit` in the configuration",
         )
 
 

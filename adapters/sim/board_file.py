@@ -3,27 +3,30 @@
     processors:
       - name: m4                  # what the kernel would call it
         core: cortex-m4           # a key of spec.CORES
-        machine: mps2-an386       # QEMU's -M
+        machine: mps2-an386       # the argument of QEMU's -M
         memory:                   # where firmware may be loaded, as the core sees it
           - {name: code, address: 0x0, size: 4M}
         console: uart             # or none
         options: []               # further arguments for QEMU
-        boot: off                 # or detached, attached: a boot loader has started the core
+        boot: off                 # or detached, attached: a boot loader started the core
         faults: {start-delay: 0.5, start-error: EIO, stop-error: EBUSY, crash-after: 2}
 
-Whatever is not understood is an error that names file, line and key.
+What is not understood is an error that names file, line and key.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from adapters.config.yaml_node import ADDRESS_END, YamlNode, compose
+from adapters.config.parsed_cache import read_parsed
 from adapters.sim.spec import CORES, InjectedFaults, ProcessorSpec
 from domain.compatibility import Region
 from domain.errors import InvalidRequest, NotFound
+
+if TYPE_CHECKING:
+    from adapters.config.yaml_node import YamlNode
 
 SHIPPED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "boards")
 
@@ -36,41 +39,52 @@ class BoardSpec(NamedTuple):
     processors: Sequence[ProcessorSpec]
 
 
-def load_board(reference: str, directory: str = "") -> BoardSpec:
+def load_board(reference: str, directory: str = "", cache: str = "") -> BoardSpec:
     """Read a board: a shipped one by its bare name, else a file, relative to `directory`.
 
-    Raises NotFound, and InvalidRequest with file, line and key of a mistake.
+    `cache` is that of adapters.config.parsed_cache. Raises NotFound, and InvalidRequest with
+    file, line and key of a mistake.
     """
     shipped = "/" not in reference and not reference.endswith((".yaml", ".yml"))
     path = os.path.join(*((SHIPPED, f"{reference}.yaml") if shipped else (directory, reference)))
+    real = os.path.realpath(path)
+
+    def parse(text: str) -> list[dict[str, Any]]:
+        return [spec.to_json() for spec in parse_board(text, real).processors]
+
+    def build(values: Sequence[dict[str, Any]]) -> BoardSpec:
+        return _board(real, [ProcessorSpec.from_json(value) for value in values])
+
     try:
-        with open(path, encoding="utf-8") as file:
-            text = file.read()
+        return read_parsed(path, cache, parse, build)
     except OSError as error:
         if shipped:
             names = sorted(name.removesuffix(".yaml") for name in os.listdir(SHIPPED))
             known = f"shipped are {', '.join(names)}; a path has a slash or ends in .yaml"
             raise NotFound(f"no board is called {reference!r}", hint=known) from None
         raise NotFound(f"cannot read board file {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise InvalidRequest(f"{path}: is not UTF-8 text") from error
-    return parse_board(text, os.path.realpath(path))
 
 
 def parse_board(text: str, path: str) -> BoardSpec:
     """Parse a board file's text; `path` names it in errors. Raises InvalidRequest."""
+    from adapters.config.yaml_node import compose
+
     root = compose(text, path, "the board")
     if root is None:
         raise InvalidRequest(f"{path}:1: is empty", hint="list the board's `processors`")
     board = root.mapping(("processors",), ("processors",))
-    processors = tuple(_processor(item) for item in board["processors"].items())
+    processors = [_processor(item) for item in board["processors"].items()]
     seen: dict[str, int] = {}
     for item, spec in zip(board["processors"].items(), processors, strict=True):
         if spec.name in seen:
             item.fail(f"processor {spec.name!r} is there already, in line {seen[spec.name]}")
         seen[spec.name] = item.line
+    return _board(path, processors)
+
+
+def _board(path: str, processors: Sequence[ProcessorSpec]) -> BoardSpec:
     name = os.path.basename(path).removesuffix(".yaml").removesuffix(".yml")
-    return BoardSpec(name, path, processors)
+    return BoardSpec(name, path, tuple(processors))
 
 
 def _processor(item: YamlNode) -> ProcessorSpec:
@@ -91,6 +105,8 @@ def _processor(item: YamlNode) -> ProcessorSpec:
 
 
 def _memory(value: YamlNode) -> tuple[Region, ...]:
+    from adapters.config.yaml_node import ADDRESS_END
+
     regions: list[Region] = []
     for item in value.items():
         keys = item.mapping(("name", "address", "size"), ("name", "address", "size"))

@@ -1,4 +1,4 @@
-"""What a simulated processor is: plain values, sent as JSON to the process that runs one."""
+"""What a simulated processor is: values that are sent as JSON to the supervisor that runs it."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from domain.elf import EM_ARM, EM_RISCV
 
 
 class SimulatedCore(NamedTuple):
-    """A core that QEMU has: its program, Debian's package with it, and arguments it needs.
+    """A core that QEMU has: QEMU's program, Debian's package of it, and arguments for it.
 
-    QEMU that ends with `crash_code` tells of a crash (0: with none); the firmware chose it.
+    QEMU exits with `crash_code` where the firmware reported a crash; 0 where it cannot.
     """
 
     core: Core
@@ -24,7 +24,7 @@ class SimulatedCore(NamedTuple):
     crash_code: int = 0
 
 
-_SHELLS_SEGV = 128 + 11  # RISC-V machines have no lockup: firmware tells their test device
+_SHELLS_SEGV = 128 + 11  # RISC-V has no lockup: firmware writes this code to the test device
 
 
 def _arm(name: str, architecture: int) -> SimulatedCore:
@@ -33,7 +33,7 @@ def _arm(name: str, architecture: int) -> SimulatedCore:
 
 
 def _riscv(name: str, bits: int) -> SimulatedCore:
-    # QEMU would put OpenSBI where the firmware wants to be.
+    # Without this option QEMU loads OpenSBI to the address that the firmware is linked for.
     core = Core(name, bits, EM_RISCV)
     program = f"qemu-system-riscv{bits}"
     return SimulatedCore(core, program, "qemu-system-misc", ("-bios", "none"), _SHELLS_SEGV)
@@ -49,13 +49,14 @@ CORES: Mapping[str, SimulatedCore] = {
     "rv32": _riscv("rv32", 32),
     "rv64": _riscv("rv64", 64),
 }
-"""By QEMU's name (its option -cpu)."""
+"""The cores, each by QEMU's name for it (option -cpu)."""
 
 
 class InjectedFaults(NamedTuple):
-    """What shall go wrong: seconds, and errno names; zero and empty for nothing.
+    """The faults that a simulated processor shall show; times in seconds, errors by errno name.
 
-    `crash_after` counts from the start; `stop_error` leaves the firmware running.
+    0 and an empty name stand for no fault. `crash_after` counts from the start of the firmware;
+    after `stop_error` the firmware runs on.
     """
 
     start_delay: float = 0.0
@@ -67,9 +68,9 @@ class InjectedFaults(NamedTuple):
 class ProcessorSpec(NamedTuple):
     """One simulated processor. `core` is a key of CORES, `machine` QEMU's -M.
 
-    `console` is `uart` (the machine's first one) or `none`; `options`
-    are further arguments for QEMU. `boot` is the state that a boot loader leaves it in: `off`,
-    `detached`, or `attached` where the driver attaches to it by itself.
+    `console` is `uart` (the machine's first one) or `none`; `options` are further arguments for
+    QEMU. `boot` is the state in which the boot loader leaves the processor: `off`, `detached`,
+    or `attached` where the driver attaches to it without a request.
     """
 
     name: str
@@ -92,10 +93,13 @@ class ProcessorSpec(NamedTuple):
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> ProcessorSpec:
-        """Undo `to_json`. Raises KeyError or TypeError on anything else."""
-        memory = tuple(Region(*region) for region in value["memory"])
-        faults = InjectedFaults(**value["faults"])
-        return cls(**{**value, "memory": memory, "faults": faults})
+        """Return the processor that `to_json` described. Raises KeyError, TypeError."""
+        parts = {
+            "memory": tuple(Region(*region) for region in value["memory"]),
+            "options": tuple(value["options"]),
+            "faults": InjectedFaults(**value["faults"]),
+        }
+        return cls(**{**value, **parts})
 
 
 def errno_of(name: str) -> int:

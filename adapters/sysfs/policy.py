@@ -1,24 +1,27 @@
-"""What the operator's configuration says of one processor."""
+"""What the operator's configuration says about one processor."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from domain.firmware import SIZE_LIMIT
+
 
 class Policy(NamedTuple):
-    """How firmware is judged, and what containers may use. Defaults suit any driver.
+    """Which firmware the processor takes, and what its containers may use.
 
-    `resource_table`: of firmware without one, `refuse`, `warn` or `ignore` it; `auto` judges
-    by what is known of the driver. `images`: `elf`, or `any` for processors whose firmware
-    is signed or wrapped. `size_limit` in bytes. `consoles`: the ttys that containers may name
-    and their speed in baud, 0 to leave it. `coredumps`: the directory for them. `poll_seconds`:
-    how often the state is looked at.
+    `resource_table`: `refuse`, `warn` about or `ignore` firmware that has no resource table;
+    `auto` chooses by the driver. `images`: `elf`, or `any` for processors whose firmware is
+    signed or wrapped. `size_limit`: of a firmware file, in bytes. `consoles`: the ttys that
+    containers may name and the speed of each in baud, 0 to leave the speed as it is.
+    `coredumps`: the directory for core dumps. `poll_seconds`: the supervisor reads the
+    processor's state this often. The defaults suit any driver.
     """
 
     resource_table: str = "auto"
     images: str = "elf"
-    size_limit: int = 64 << 20
+    size_limit: int = SIZE_LIMIT
     consoles: Mapping[str, int] = {}
     coredumps: str = "/var/lib/remoteproc-runtime/coredumps"
     poll_seconds: float = 0.1

@@ -33,7 +33,7 @@ def judge(firmware: FirmwareImage, policy: Policy, processor: str, name: str) ->
         raise FirmwareUnfit(
             f"{firmware.name} has {firmware.size} bytes, over the limit of {policy.size_limit} "
             f"for processor {name}",
-            hint="strip it of debug sections, or raise the limit",
+            hint="strip it of debug sections, or raise `size-limit` in the configuration",
         )
     rule = policy.resource_table
     if rule == "auto":

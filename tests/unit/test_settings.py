@@ -13,7 +13,8 @@ from domain.errors import InvalidRequest, NotFound
 
 @pytest.fixture(autouse=True)
 def host(monkeypatch, tmp_path):
-    """No configuration of this machine, and root's default directory."""
+    """No configuration or cache of this machine, and root's default directory."""
+    monkeypatch.setattr(module, "_cache", lambda *_: str(tmp_path / "parsed" / "config"))
     monkeypatch.setattr(module, "DEFAULT_FILE", str(tmp_path / "default" / "config.yaml"))
     monkeypatch.setattr(os, "geteuid", lambda: 0)
 
@@ -100,6 +101,14 @@ def test_the_default_run_directory(monkeypatch, user, own, directory):
         ("a: b\n---\nc: d\n", 2, "is not YAML"),
         ("backend: 'sim\n", 2, "is not YAML"),
         ("x: \x01\n", 1, "is not YAML"),
+        ('run-directory: "/x\\0"\n', 1, "run-directory '/x\\x00' must have no NUL"),
+        ('run-directory: "\\uD800"\n', 1, "no surrogates"),
+        ("processors: {m4: {images: any},\n  m4: {}}\n", 2, "'m4' is given twice in processors"),
+        (
+            "processors:\n  m4:\n    consoles:\n      /dev/a: 1\n      /dev/a: 2\n",
+            5,
+            "'/dev/a' is given twice in consoles",
+        ),
     ],
 )
 def test_mistakes_say_the_line(config, text, line, message):
@@ -125,3 +134,39 @@ def test_no_text(config):
     path = config(b"\xff\xfe\x00")
     with pytest.raises(InvalidRequest, match="UTF-8"):
         load_settings(path)
+
+
+def test_a_large_size_limit_reaches_the_copying_of_firmware(config):
+    text = "processors:\n  m4: {size-limit: 128M}\n  m7: {size-limit: 4M}\n  m0: {}\n"
+    assert load_settings(config(text)).largest_firmware == 128 << 20
+
+
+@pytest.mark.parametrize("text", ["", "processors: {m4: {size-limit: 4M}}\n"])
+def test_processors_without_a_size_limit_have_the_default(config, text):
+    assert load_settings(config(text)).largest_firmware == 64 << 20
+
+
+def test_a_tree_that_has_gone_is_refused_although_the_configuration_is_cached(config, tmp_path):
+    path = config("# x\ntree: tree\n")
+    (tmp_path / "tree").mkdir()
+    assert load_settings(path).tree == load_settings(path).tree == str(tmp_path / "tree")
+    (tmp_path / "tree").rmdir()
+    with pytest.raises(InvalidRequest, match=f"{path}:2: tree {tmp_path}/tree is no directory"):
+        load_settings(path)
+
+
+def test_a_cached_configuration_says_the_same(config):
+    text = """\
+backend: sysfs
+board: quad
+firmware-directory: fw
+run-directory: run
+processors:
+  m4: {size-limit: 4M, poll-seconds: 0.5, consoles: {/dev/ttyS1: 115200}}
+"""
+    path = config(text)
+    first = load_settings(path)
+    assert load_settings(path) == first
+    assert first.policies["m4"] == {
+        "size_limit": 4 << 20, "poll_seconds": 0.5, "consoles": {"/dev/ttyS1": 115200},
+    }  # fmt: skip

@@ -1,0 +1,125 @@
+"""Keeps as JSON what was read from a YAML file, so that the next command need not import PyYAML.
+
+Importing PyYAML takes longer than starting Python, and engines run several commands for each
+container. What a file says is a function of its text and of this runtime's version alone, so a
+cached value is used only if both are what they were. The text itself is compared, not the file's
+times: times miss a change that happens within their own granularity, or after the clock was set.
+
+The cache is a directory of mode 0700 with at most `SLOTS` files for each kind of file; two paths
+that share a slot replace each other's value. No problem with the cache ever fails a command: the
+file is parsed instead.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from binascii import crc32
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from adapters.linux.files import try_lock
+from adapters.version import VERSION
+from domain.errors import InvalidRequest
+
+SLOTS = 64
+LARGEST = 1 << 16  # bytes of one cached value with its text
+_TEMPORARY = "new~"
+_OPEN = os.O_CLOEXEC | os.O_NOFOLLOW
+_WRITABLE_BY_OTHERS = 0o022
+
+_Value = TypeVar("_Value")
+
+
+def read_parsed(
+    path: str, cache: str, parse: Callable[[str], Any], build: Callable[[Any], _Value]
+) -> _Value:
+    """Return what `build` makes of the JSON value that `parse` makes of the text of a file.
+
+    `cache` is the start of a path: a directory and the kind of file that is read; empty for no
+    cache. `parse` may look at nothing but the text; its value is cached once `build` has taken
+    it. Raises OSError, InvalidRequest, and what `parse` and `build` raise.
+    """
+    with open(path, "rb") as file:
+        data = file.read()
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        raise InvalidRequest(f"{path}: is not UTF-8 text") from error
+    if not cache:
+        return build(parse(text))
+    directory, kind = os.path.split(cache)
+    slot = f"{kind}-{crc32(os.fsencode(path)) % SLOTS:02x}.json"
+    try:
+        return build(_load(directory, slot, text))
+    except Exception:
+        pass  # whatever is wrong with the cache, the file itself decides
+    value = parse(text)
+    built = build(value)
+    try:
+        _store(directory, slot, text, value)
+    except (OSError, ValueError):
+        pass  # the next command parses the file again
+    return built
+
+
+def _load(directory: str, slot: str, text: str) -> Any:
+    """Return the cached value for a text. Raises OSError, LookupError, ValueError, TypeError."""
+    place = _open_directory(directory)
+    try:
+        descriptor = os.open(slot, os.O_RDONLY | os.O_NONBLOCK | _OPEN, dir_fd=place)
+    finally:
+        os.close(place)
+    try:
+        _check_owner(descriptor)
+        head, body, _ = os.read(descriptor, LARGEST).split(b"\n", 2)
+    finally:
+        os.close(descriptor)
+    if head != _head(body):
+        raise ValueError("damaged")
+    version, cached_text, value = json.loads(body)
+    if (version, cached_text) != (VERSION, text):
+        raise LookupError("stale")
+    return value
+
+
+def _store(directory: str, slot: str, text: str, value: Any) -> None:
+    """Cache a value, unless another process is storing one now. Raises OSError, ValueError."""
+    body = json.dumps([VERSION, text, value]).encode()
+    data = b"%s\n%s\n]\n" % (_head(body), body)
+    if len(data) > LARGEST:
+        return
+    os.makedirs(directory, 0o700, exist_ok=True)
+    place = _open_directory(directory)
+    try:
+        if not try_lock(place):
+            return
+        # One name for all, under the lock: a process killed here leaves no more than one file.
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _OPEN
+        with open(os.open(_TEMPORARY, flags, 0o600, dir_fd=place), "wb") as file:
+            file.write(data)
+        os.rename(_TEMPORARY, slot, src_dir_fd=place, dst_dir_fd=place)
+    finally:
+        os.close(place)
+
+
+def _head(body: bytes) -> bytes:
+    """Return the first line of a cached file: it tells a damaged body."""
+    return b"[%d," % crc32(body)
+
+
+def _open_directory(path: str) -> int:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | _OPEN)
+    try:
+        _check_owner(descriptor)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _check_owner(descriptor: int) -> None:
+    """Raise PermissionError if another user owns the open file or may write it."""
+    status = os.fstat(descriptor)
+    if status.st_uid != os.geteuid() or status.st_mode & _WRITABLE_BY_OTHERS:
+        raise PermissionError("another user may write it")

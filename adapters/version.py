@@ -1,0 +1,3 @@
+"""The version of this runtime."""
+
+VERSION = "0.1.0"
