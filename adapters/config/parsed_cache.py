@@ -12,14 +12,14 @@ file is parsed instead.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 from binascii import crc32
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from adapters.linux.files import try_lock
-from adapters.version import VERSION
+from adapters import __version__
 from domain.errors import InvalidRequest
 
 SLOTS = 64
@@ -78,22 +78,21 @@ def _load(directory: str, slot: str, text: str) -> Any:
     if head != _head(body):
         raise ValueError("damaged")
     version, cached_text, value = json.loads(body)
-    if (version, cached_text) != (VERSION, text):
+    if (version, cached_text) != (__version__, text):
         raise LookupError("stale")
     return value
 
 
 def _store(directory: str, slot: str, text: str, value: Any) -> None:
-    """Cache a value, unless another process is storing one now. Raises OSError, ValueError."""
-    body = json.dumps([VERSION, text, value]).encode()
+    """Cache a value. Raises OSError, also if another process is storing one now, and ValueError."""
+    body = json.dumps([__version__, text, value]).encode()
     data = b"%s\n%s\n]\n" % (_head(body), body)
     if len(data) > LARGEST:
         return
     os.makedirs(directory, 0o700, exist_ok=True)
     place = _open_directory(directory)
     try:
-        if not try_lock(place):
-            return
+        fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
         # One name for all, under the lock: a process killed here leaves no more than one file.
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _OPEN
         with open(os.open(_TEMPORARY, flags, 0o600, dir_fd=place), "wb") as file:

@@ -12,10 +12,10 @@ from binascii import crc32
 
 import pytest
 
+from adapters import __version__
 from adapters.config import parsed_cache
 from adapters.config.parsed_cache import LARGEST, SLOTS, read_parsed
 from adapters.sim.board_file import load_board
-from adapters.version import VERSION
 from domain.errors import InvalidRequest
 from tests.sandbox import in_child, small_tmpfs
 
@@ -81,7 +81,7 @@ def no_descriptor_leaks():
 
 def test_the_cache_is_json_of_its_owner_alone(warm):
     with open(warm.slot) as file:
-        assert json.load(file)[1:] == [[VERSION, "one", {"says": "one"}]]
+        assert json.load(file)[1:] == [[__version__, "one", {"says": "one"}]]
     assert stat.S_IMODE(os.stat(warm.slot).st_mode) == 0o600
     assert stat.S_IMODE(os.stat(warm.directory).st_mode) == 0o700
 
@@ -123,7 +123,7 @@ def test_a_file_that_changes_while_it_is_parsed_is_cached_as_it_was(reader):
 
 
 def test_another_version_parses_anew(warm, monkeypatch):
-    monkeypatch.setattr(parsed_cache, "VERSION", "0.0.0")
+    monkeypatch.setattr(parsed_cache, "__version__", "0.0.0")
     assert warm.reparsed()
     assert not warm.reparsed()
 
@@ -164,7 +164,7 @@ def test_a_cut_file_is_noticed(warm, size):
 
 @pytest.mark.parametrize("value", [None, 5, [], {}, "says", {"said": 1}])
 def test_a_value_of_another_shape_is_parsed_anew(warm, value):
-    body = json.dumps([VERSION, "one", value]).encode()
+    body = json.dumps([__version__, "one", value]).encode()
     with open(warm.slot, "wb") as file:
         file.write(b"[%d,\n%s\n]\n" % (crc32(body), body))
     assert warm.reparsed()
@@ -183,7 +183,7 @@ def test_any_body_with_a_right_checksum_is_survived(warm, body):
 
 def forge(path, says="forged"):
     """Write a slot that would be right, but says something else."""
-    body = json.dumps([VERSION, "one", {"says": says}]).encode()
+    body = json.dumps([__version__, "one", {"says": says}]).encode()
     with open(path, "wb") as file:
         file.write(b"[%d,\n%s\n]\n" % (crc32(body), body))
     os.chmod(path, 0o600)
