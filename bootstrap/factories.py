@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from adapters.isolation.hooks import LocalHooks
 from adapters.state.leases import FileLeases
 from adapters.supervisor.no_processor import NoProcessor
-from bootstrap.settings import Settings
+from bootstrap.settings import Settings, cache_of
 from domain.annotations import ProcessorOptions
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def make_board(settings: Settings) -> Board:
         from adapters.sim.board_file import load_board
         from adapters.sim.sim_board import SimBoard
 
-        spec = load_board(settings.board, settings.base, settings.board_cache)
+        spec = load_board(settings.board, settings.base, cache_of("board"))
         return SimBoard(spec, f"{settings.run_directory}/boards")
     from adapters.sysfs.board import SysfsBoard
     from adapters.sysfs.policy import Policy

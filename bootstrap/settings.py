@@ -41,11 +41,6 @@ class Settings(NamedTuple):
         limits = [int(policy.get("size_limit", 0)) for policy in self.policies.values()]
         return max([SIZE_LIMIT, *limits])
 
-    @property
-    def board_cache(self) -> str:
-        """Where the board file is cached, for adapters.config.parsed_cache."""
-        return _cache(self.run_directory, "board")
-
 
 def default_run_directory() -> str:
     """Return /run/remoteproc-runtime, or the caller's own unless the caller is real root."""
@@ -53,6 +48,14 @@ def default_run_directory() -> str:
     if not own or privileged():
         return "/run/remoteproc-runtime"
     return f"{own}/remoteproc-runtime"
+
+
+def cache_of(kind: str) -> str:
+    """Return where files of a kind are cached, as adapters.config.parsed_cache takes it.
+
+    It is the default run directory: the configured one is not known before the configuration is.
+    """
+    return f"{default_run_directory()}/parsed/{kind}"
 
 
 def load_settings(config: str | None = None, root: str | None = None) -> Settings:
@@ -76,10 +79,10 @@ def _read(path: str, defaults: Settings) -> Settings:
 
         return parse_config(text, path)
 
-    # Under the default run directory: which one is configured is what is being read.
-    cache = _cache(defaults.run_directory, "config")
     try:
-        return read_parsed(path, cache, parse, lambda values: _settings(path, values, defaults))
+        return read_parsed(
+            path, cache_of("config"), parse, lambda values: _settings(path, values, defaults)
+        )
     except OSError as error:
         raise NotFound(
             f"cannot read configuration {path}: {error.strerror}", hint="check --config"
@@ -87,7 +90,7 @@ def _read(path: str, defaults: Settings) -> Settings:
 
 
 def _settings(path: str, values: Mapping[str, Any], defaults: Settings) -> Settings:
-    """Join the values of a configuration file with the defaults, relative paths with its place."""
+    """Return the defaults with the values of a configuration file, relative paths resolved."""
     base = os.path.dirname(path)
     changes = {key: value for key, value in values.items() if key != "tree_line"}
     if "board" in changes:
@@ -101,7 +104,3 @@ def _settings(path: str, values: Mapping[str, Any], defaults: Settings) -> Setti
             hint="name where /sys is found",
         )
     return defaults._replace(**changes)
-
-
-def _cache(run_directory: str, kind: str) -> str:
-    return f"{run_directory}/parsed/{kind}"

@@ -1,13 +1,14 @@
-"""Keeps as JSON what was read from a YAML file, so that the next command need not import PyYAML.
+"""Keeps as JSON what was parsed from a YAML file, so that the next command imports no PyYAML.
 
-Importing PyYAML takes longer than starting Python, and engines run several commands for each
-container. What a file says is a function of its text and of this runtime's version alone, so a
-cached value is used only if both are what they were. The text itself is compared, not the file's
-times: times miss a change that happens within their own granularity, or after the clock was set.
+The import of PyYAML takes longer than the start of Python, and engines run several commands for
+each container. The value of a file depends on the file's text and on this runtime's version alone,
+so a cached value is used only if both are the same. The text is compared, and not the file's inode
+and times: a filesystem's clock is coarse, so a second change can leave the times of the first, and
+images without times of their own give each file the same.
 
 The cache is a directory of mode 0700 with at most `SLOTS` files for each kind of file; two paths
-that share a slot replace each other's value. No problem with the cache ever fails a command: the
-file is parsed instead.
+that share a slot replace each other's value. If the cache cannot be used, the file is parsed; no
+command fails because of the cache.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def read_parsed(
     try:
         return build(_load(directory, slot, text))
     except Exception:
-        pass  # whatever is wrong with the cache, the file itself decides
+        pass  # nothing cached, or nothing that can be trusted
     value = parse(text)
     built = build(value)
     try:
@@ -93,7 +94,7 @@ def _store(directory: str, slot: str, text: str, value: Any) -> None:
     place = _open_directory(directory)
     try:
         fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # One name for all, under the lock: a process killed here leaves no more than one file.
+        # The lock lets all processes use one name, so those killed here leave one file at most.
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _OPEN
         with open(os.open(_TEMPORARY, flags, 0o600, dir_fd=place), "wb") as file:
             file.write(data)
@@ -103,7 +104,7 @@ def _store(directory: str, slot: str, text: str, value: Any) -> None:
 
 
 def _head(body: bytes) -> bytes:
-    """Return the first line of a cached file: it tells a damaged body."""
+    """Return the first line of a cached file: a checksum, which shows damage of the second."""
     return b"[%d," % crc32(body)
 
 

@@ -14,7 +14,7 @@ from domain.errors import InvalidRequest, NotFound
 @pytest.fixture(autouse=True)
 def host(monkeypatch, tmp_path):
     """No configuration or cache of this machine, and root's default directory."""
-    monkeypatch.setattr(module, "_cache", lambda *_: str(tmp_path / "parsed" / "config"))
+    monkeypatch.setattr(module, "cache_of", lambda *_: str(tmp_path / "parsed" / "config"))
     monkeypatch.setattr(module, "DEFAULT_FILE", str(tmp_path / "default" / "config.yaml"))
     monkeypatch.setattr(os, "geteuid", lambda: 0)
 
