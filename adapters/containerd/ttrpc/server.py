@@ -10,23 +10,19 @@ from __future__ import annotations
 import math
 import select
 import socket
-import threading
 import time
 from collections.abc import Mapping
 
 from google.protobuf.message import Message
 
-from . import messages, threads
+from .calls import Calls
 from .connection import Connection
-from .context import CallContext
 from .credentials import same_user
-from .errors import Code, RpcError
 from .listeners import Listeners
-from .services import ErrorMap, Handler, Method, Services
+from .services import ErrorMap, Handler, Services
 from .session import Incoming
 
 _LONGEST_POLL = 3600.0
-_NANO = 1_000_000_000
 
 
 class Server:
@@ -48,9 +44,7 @@ class Server:
     ) -> None:
         self._services = Services(map_error)
         self._same_user_only = same_user_only
-        self._limit = limit
-        self._running = 0
-        self._lock = threading.Lock()
+        self._calls = Calls(self._services, limit)
         self._poller = select.poll()
         self._listeners = Listeners(self._poller)
         self._connections: dict[int, Connection] = {}
@@ -179,66 +173,11 @@ class Server:
             return
         for event in events:
             if isinstance(event, Incoming):
-                self._begin(connection, event)
+                call = self._calls.begin(connection, event, closing=self._stop_at is not None)
+                if call is not None and call.deadline is not None:
+                    self._next_deadline = min(self._next_deadline, call.deadline)
             else:
                 connection.refuse(event.stream_id, event.error)
-
-    def _begin(self, connection: Connection, incoming: Incoming) -> None:
-        request = incoming.request
-        nanos = request.timeout_nano
-        deadline = time.monotonic() + nanos / _NANO if nanos else None
-        try:
-            method = self._services.find(request.service, request.method)
-            if nanos < 0:
-                raise RpcError(Code.DEADLINE_EXCEEDED, "context deadline exceeded")
-            if self._stop_at is not None:
-                raise RpcError(Code.UNAVAILABLE, "server is shutting down")
-            if self._running >= self._limit:
-                raise RpcError(Code.RESOURCE_EXHAUSTED, f"{self._limit} calls are in flight")
-        except RpcError as error:
-            connection.refuse(incoming.stream_id, error)
-            return
-        metadata = messages.metadata_of(request.metadata)
-        context = CallContext(request.service, request.method, metadata, deadline)
-        connection.open(incoming.stream_id, context)
-        if deadline is not None:
-            self._next_deadline = min(self._next_deadline, deadline)
-        payload = request.payload
-        with self._lock:
-            self._running += 1
-        try:
-            threads.start(
-                lambda: self._run(connection, incoming.stream_id, method, context, payload),
-                f"ttrpc {request.method}",
-            )
-        except (RuntimeError, MemoryError) as error:
-            self._call_ended()
-            refusal = RpcError(Code.RESOURCE_EXHAUSTED, f"no thread for the call: {error}")
-            connection.refuse(incoming.stream_id, refusal)
-
-    def _run(
-        self,
-        connection: Connection,
-        stream_id: int,
-        method: Method,
-        context: CallContext,
-        payload: bytes,
-    ) -> None:
-        try:
-            answer = self._services.run(method, context, payload)
-            frame = messages.response_frame(stream_id, answer)
-        except RpcError as error:
-            frame = messages.error_frame(stream_id, error)
-        except Exception as error:  # the client needs a response, as when memory is short
-            text = f"cannot encode the response: {type(error).__name__}: {error}"
-            frame = messages.error_frame(stream_id, RpcError(Code.INTERNAL, text))
-        finally:
-            self._call_ended()
-        connection.answer(stream_id, frame)
-
-    def _call_ended(self) -> None:
-        with self._lock:
-            self._running -= 1
 
     def _drain(self, grace_is_over: bool) -> None:
         self._listeners.close()

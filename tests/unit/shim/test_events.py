@@ -73,7 +73,7 @@ def refuse_threads(monkeypatch, times):
 def test_an_exit_is_sent_until_a_containerd_that_hangs_has_it(publishing, short):
     publishing.containerd.answering.clear()
     publishing.publish("exit", "delete")
-    budget = 2 * events._REFUSALS_OF_EXIT_MAX
+    budget = events._REFUSALS_OF_EXIT_MAX
     assert wait_until(lambda: publishing.containerd.received > budget, 30)
     publishing.containerd.answering.set()
     publishing.arrive("exit", "delete")
