@@ -1,6 +1,7 @@
 """The program `containerd-shim-remoteproc-v1`.
 
-Each action imports its own: `start` must answer before protobuf would even be loaded.
+Each action imports only the modules that it needs: `start` takes less time than importing
+protobuf would.
 """
 
 from __future__ import annotations
@@ -47,16 +48,16 @@ def serve() -> None:
     """Run the process that `start` leaves."""
     from adapters.containerd import shim_server
 
-    call = parse(sys.argv[2:])
+    flags = parse(sys.argv[2:])
     gc.collect()
-    gc.freeze()  # what is loaded by now stays
-    shim_server.serve(call, lambda warn: make_lifecycle(call.namespace, warn))
+    gc.freeze()  # the modules loaded by now stay
+    shim_server.serve(flags, lambda warn: make_lifecycle(flags.namespace, warn))
     os._exit(0)
 
 
 def main() -> None:
-    """Do what containerd asks, and exit. Nothing but the reply may be printed, unless it fails."""
-    gc.disable()  # a short life with no cycles worth finding
+    """Run the action that containerd calls, print its reply and nothing else, and exit."""
+    gc.disable()  # this process ends before there is anything worth collecting
     try:
         output = _run(parse(sys.argv[1:]))
     except RemoteprocError as error:
@@ -69,19 +70,19 @@ def main() -> None:
     os._exit(0)
 
 
-def _run(call: ShimFlags) -> bytes:
-    if call.action == "start":
+def _run(flags: ShimFlags) -> bytes:
+    if flags.action == "start":
         from adapters.containerd.start import start
 
-        return start(call, server_command())
-    if call.action == "delete":
+        return start(flags, server_command())
+    if flags.action == "delete":
         from adapters.containerd.delete import delete
         from bootstrap.direct import warn
 
-        return delete(call, make_lifecycle(call.namespace, warn))
+        return delete(flags, make_lifecycle(flags.namespace, warn))
     from adapters.containerd import info
 
-    return info.info(call) if call.action == "info" else info.show_version(_NAME).encode()
+    return info.info(flags) if flags.action == "info" else info.show_version(_NAME).encode()
 
 
 def _fail(message: str) -> None:

@@ -1,1 +1,1 @@
-"""Input adapter: the shim by which containerd, and through it Docker and Kubernetes, ask."""
+"""Input adapter: the shim that containerd, and through it Docker and Kubernetes, calls."""

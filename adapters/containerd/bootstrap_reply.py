@@ -1,7 +1,8 @@
-"""What `start` is given on stdin, and the three forms in which containerd takes its reply.
+"""What containerd writes to the stdin of `start`, and the three forms of the reply to it.
 
-containerd up to 1.6 reads a bare address; up to 2.2 JSON as well, whose version it bounds; from
-2.3 on a BootstrapResult, and then gives BootstrapParams instead of the runtime's options.
+containerd up to 1.6 reads a bare address. From 1.7 to 2.2 it reads JSON as well, and limits the
+version in it. From 2.3 on it reads a BootstrapResult, and writes BootstrapParams to stdin instead
+of the runtime's options.
 Source: containerd core/runtime/v2/{binary,shim}.go and pkg/shim/compat.go.
 """
 
@@ -16,7 +17,7 @@ STDIN_MAX = 10 << 20  # bytes, as in Go's shims
 
 
 class Bootstrap:
-    """What containerd 2.3 and later says; empty where it did not."""
+    """What containerd from 2.3 on writes; an absent value is empty."""
 
     __slots__ = ("grpc_address", "socket_directory", "ttrpc_address")
 
@@ -29,9 +30,10 @@ class Bootstrap:
 
 
 def read_bootstrap(stdin: bytes, container: str, namespace: str) -> Bootstrap | None:
-    """Return the BootstrapParams that stdin holds, or None if it holds something else.
+    """Return the BootstrapParams in stdin, or None if stdin holds something else.
 
-    Options may decode as BootstrapParams too, so they must name this very container.
+    The runtime's options may decode as BootstrapParams, so only those that name this container
+    count.
     """
     try:
         found = dict(read_fields(stdin))
@@ -51,6 +53,6 @@ def reply(address: str, bootstrap: Bootstrap | None, environment: Mapping[str, s
     if bootstrap is not None:
         return number_field(1, 3) + text_field(2, address) + text_field(3, "ttrpc")
     if "MAX_SHIM_VERSION" in environment:
-        # containerd 2 could take version 3, but says the same in that variable as 1.7.
+        # containerd 2 accepts version 3, but sets the variable as 1.7 does, which does not.
         return json.dumps({"version": 2, "address": address, "protocol": "ttrpc"}).encode()
     return address.encode()

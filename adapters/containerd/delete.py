@@ -1,4 +1,4 @@
-"""The action `delete`: containerd's call when the shim is gone. Nothing may stay behind."""
+"""The action `delete`, which containerd calls when the shim is gone: it removes what remains."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from domain.lifecycle import Lifecycle
 from domain.signals import SIGKILL
 
 
-def delete(call: ShimFlags, lifecycle: Lifecycle) -> bytes:
-    """Stop the processor, remove the container, tell how it ended."""
-    bundle = os.path.abspath(call.bundle or ".")
-    pid, exit_ = _delete(call.id, lifecycle)
+def delete(flags: ShimFlags, lifecycle: Lifecycle) -> bytes:
+    """Stop the processor and remove the container; return how it ended, as a DeleteResponse."""
+    bundle = os.path.abspath(flags.bundle or ".")
+    pid, exit_ = _delete(flags.id, lifecycle)
     unmount_all(f"{bundle}/rootfs")
     _remove_socket(bundle)
     return DeleteResponse(
@@ -33,12 +33,12 @@ def _delete(container_id: str, lifecycle: Lifecycle) -> tuple[int, Exit]:
     try:
         container = lifecycle.state(container_id)
         if container.exit is None:
-            with contextlib.suppress(Exception):  # force, below, meets the same error and says it
+            with contextlib.suppress(Exception):  # the forced delete below raises the same error
                 lifecycle.kill(container_id, SIGKILL)
         lifecycle.delete(container_id, force=True)
         return container.pid, container.exit or killed._replace(at=time.time())
     except NotFound:
-        return 0, killed  # it had not been created, or was deleted already
+        return 0, killed  # the container was not created, or is deleted already
 
 
 def _remove_socket(bundle: str) -> None:

@@ -1,6 +1,7 @@
-"""A command inside a task: firmware runs no programs, so this process answers it.
+"""A command inside a task: firmware runs no programs, so the shim carries the command out.
 
-Each is a thread, not a process: the pid told is this one's, and a signal only ends the answer.
+Each command is a thread of the shim, not a process: containerd gets the shim's pid, and a signal
+only ends the output.
 """
 
 from __future__ import annotations
@@ -19,14 +20,14 @@ from adapters.containerd.ttrpc import threads
 from adapters.containerd.ttrpc_codes import map_error
 from domain.builtin_exec import UNKNOWN, Reply
 from domain.container import Exit
-from domain.errors import NotFound
+from domain.errors import HostFault, NotFound
 from domain.signals import SIGKILL
 
-_READER_AGAIN = 0.01  # seconds until a client that reads slowly is tried again
+_WRITE_AGAIN = 0.01  # seconds until the thread writes again to a client that reads slowly
 
 
 class ExecProcess(TaskProcess):
-    """One command, on descriptors of its own. `operating` serialises requests."""
+    """One command, with descriptors of its own. A request that changes it holds `operating`."""
 
     def __init__(
         self, container: str, name: str, words: Sequence[str], io: TaskIO, publisher: EventPublisher
@@ -39,44 +40,63 @@ class ExecProcess(TaskProcess):
 
     @property
     def status(self) -> int:
-        """Status in containerd's numbers."""
+        """The status, as a number of containerd's."""
         if self.exit is not None:
             return Status.STOPPED
         return Status.RUNNING if self.pid else Status.CREATED
 
     def start(self, ask: Callable[[], Reply]) -> None:
-        """Tell the start, and answer from now on; the descriptors are open."""
+        """Carry the command out in a thread; the caller has opened the descriptors.
+
+        Raises HostFault if the system gives no thread: the command can be started again then.
+        """
         self.pid = os.getpid()
-        started = TaskExecStarted(container_id=self.container, exec_id=self.id, pid=self.pid)
-        self._publisher.publish("/tasks/exec-started", started)
-        threads.start(lambda: self._run(ask), f"exec {self.id}")
+        try:
+            threads.start(lambda: self._run(ask), f"exec {self.id}")
+        except (RuntimeError, MemoryError) as error:
+            self.pid = 0
+            self.io.close()
+            raise HostFault(
+                f"cannot start process {self.id} of task {self.container}: {error}",
+                hint="raise the limit of threads, or try again",
+            ) from error
 
     def _run(self, ask: Callable[[], Reply]) -> None:
+        code = 1
+        try:
+            started = TaskExecStarted(container_id=self.container, exec_id=self.id, pid=self.pid)
+            self._publisher.publish("/tasks/exec-started", started)
+            code = self._reply(ask)
+        finally:  # whatever fails, those who wait for the end must be woken
+            self.io.close_supervisor_ends()  # clients see the end of output before the exit
+            self.record_exit(Exit(128 + self._signal if self._signal else code, time.time()))
+
+    def _reply(self, ask: Callable[[], Reply]) -> int:
+        """Write the command's output; return its exit code."""
         stdio = self.io.stdio
         try:
             code, data = ask()
             number = stdio.stderr if code == UNKNOWN else stdio.stdout
-        except Exception as error:  # whatever it is, those who wait must hear of the end
+        except Exception as error:  # whatever it is, the client gets it as the output
             code, data, number = 1, f"{map_error(error).message}\n".encode(), stdio.stderr
         try:
             self._write(number, data)
         except OSError:
-            code = code or 1  # nobody reads
-        self.io.handed_over()  # clients see the end of the output before that of the command
-        self.ended(Exit(128 + self._signal if self._signal else code, time.time()))
+            code = code or 1  # the client does not read
+        return code
 
     def _write(self, number: int, data: bytes) -> None:
         if self.io.terminal:
-            data = data.replace(b"\n", b"\r\n")  # which is what a terminal would do
+            data = data.replace(b"\n", b"\r\n")  # as a terminal would
         os.set_blocking(number, False)
         while data and not self._killed.is_set():
             try:
                 data = data[os.write(number, data) :]
             except BlockingIOError:
-                self._killed.wait(_READER_AGAIN)
+                self._killed.wait(_WRITE_AGAIN)
 
     def kill(self, number: int) -> None:
-        """Give up answering. Raises NotFound if that is over, or never began."""
+        """Write no more output. Raises NotFound if the command has ended, or was not started."""
         if self.status != Status.RUNNING:
             raise NotFound("process already finished")
         if number:
@@ -84,7 +104,7 @@ class ExecProcess(TaskProcess):
             self._killed.set()
 
     def abandon(self) -> None:
-        """End it, whatever its state; its task is being deleted."""
+        """End the command, whatever its status, because its task is being deleted."""
         with self.operating:
             if self.status == Status.RUNNING:
                 self._signal = SIGKILL

@@ -1,4 +1,4 @@
-"""How containerd calls the shim's program: Go's flags, then an action.
+"""The command line on which containerd calls the shim's program: Go's flags, then an action.
 
 Source: containerd pkg/shim/shim.go, and its callers in core/runtime/v2.
 """
@@ -9,13 +9,13 @@ from collections.abc import Mapping, Sequence
 
 from domain.errors import InvalidRequest
 
-_TEXTS = ("namespace", "id", "address", "publish-binary", "bundle", "socket")
-_SWITCHES = ("debug", "info", "v", "version")
+_TEXT_FLAGS = ("namespace", "id", "address", "publish-binary", "bundle", "socket")
+_BOOLEAN_FLAGS = ("debug", "info", "v", "version")
 _ACTIONS = ("start", "delete")
 
 
 class ShimFlags:
-    """What is asked for. `action` is `start`, `delete`, `info` or `version`."""
+    """The flags, and the action: `start`, `delete`, `info` or `version`."""
 
     __slots__ = ("action", "address", "bundle", "debug", "id", "namespace", "socket")
 
@@ -35,14 +35,14 @@ def parse(arguments: Sequence[str]) -> ShimFlags:
     switches: set[str] = set()
     rest = list(arguments)
     while rest and rest[0].startswith("-"):
-        name, given, value = rest.pop(0).lstrip("-").partition("=")
-        if name in _SWITCHES:
+        name, has_value, value = rest.pop(0).lstrip("-").partition("=")
+        if name in _BOOLEAN_FLAGS:
             if value not in ("false", "0"):
                 switches.add(name)
-        elif name in _TEXTS:
-            if not given and not rest:
+        elif name in _TEXT_FLAGS:
+            if not has_value and not rest:
                 raise InvalidRequest(f"flag -{name} needs a value")
-            texts[name] = value if given else rest.pop(0)
+            texts[name] = value if has_value else rest.pop(0)
         else:
             raise InvalidRequest(f"flag -{name} is unknown")
     return ShimFlags(_action(rest, switches), texts, debug="debug" in switches)

@@ -1,4 +1,4 @@
-"""What the shim says about itself: `-info` for containerd, `-v` for people."""
+"""What the shim prints about itself: `-info` for containerd, `-v` for people."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """A logger program that reads a container's output: the kind `binary` of containerd's URIs.
 
-It finds stdout and stderr on its descriptors 3 and 4, and closes 5 once it is ready; the URI's
-query are its arguments. Source: containerd core/runtime/v2/logging and cmd/containerd-shim-runc-v2/
-process/io.go.
+The program reads the container's stdout and stderr from its descriptors 3 and 4, and closes its
+descriptor 5 when it is ready; its arguments are the URI's query. Source: containerd
+core/runtime/v2/logging and cmd/containerd-shim-runc-v2/process/io.go.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _ENDS_WITHIN = 3.0  # seconds after its last input
 
 
 class Logger:
-    """The running program. `stdout` and `stderr` are for the supervisor; the caller closes them."""
+    """The running program. `stdout` and `stderr` are for the supervisor; the caller closes both."""
 
     def __init__(self, uri: str, container: str, namespace: str) -> None:
         command = _command(uri)
@@ -48,7 +48,7 @@ class Logger:
             os.close(ready)
 
     def close(self) -> None:
-        """Let it read to the end, then end it. Nobody else may hold its inputs by now."""
+        """Wait until the program has read to the end, and end it; its inputs must be closed."""
         for number in (0, signal.SIGTERM, signal.SIGKILL):
             try:
                 signal.pidfd_send_signal(self._pidfd, number)

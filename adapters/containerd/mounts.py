@@ -1,4 +1,4 @@
-"""Makes and unmakes the root file system of a container from the mounts that containerd lists.
+"""Mounts and unmounts the root file system of a container, by the mounts that containerd lists.
 
 Source of the options' meaning: containerd core/mount/mount_linux.go.
 """
@@ -17,7 +17,7 @@ _RDONLY, _REMOUNT, _BIND, _REC = 0x1, 0x20, 0x1000, 0x4000
 _DETACH, _NOFOLLOW = 0x2, 0x8
 _DATA_MAX = 4095  # mount(2) takes one page
 
-# Option to whether it sets (or clears) a flag of mount(2), and which.
+# For each option: whether it sets (or clears) a flag of mount(2), and which flag.
 _FLAGS = {
     "ro": (True, _RDONLY),
     "rw": (False, _RDONLY),
@@ -47,7 +47,7 @@ _REFUSED = ("loop", "uidmap", "gidmap")
 
 
 class Mount(Protocol):
-    """containerd.types.Mount, as far as it is used."""
+    """containerd.types.Mount, as far as this module uses it."""
 
     type: str
     source: str
@@ -55,7 +55,7 @@ class Mount(Protocol):
 
     @property
     def options(self) -> Sequence[str]:
-        """As mount(8) takes them."""
+        """The options, as in mount(8)."""
         ...
 
 
@@ -65,7 +65,7 @@ class _Options(NamedTuple):
 
 
 def mount_all(mounts: Iterable[Mount], root: str) -> None:
-    """Mount all on the root, in their order; on an error none of them remains."""
+    """Mount all on the root, in their order; if one fails, unmount the others."""
     done = False
     try:
         for mount in mounts:
@@ -79,7 +79,7 @@ def mount_all(mounts: Iterable[Mount], root: str) -> None:
 
 
 def unmount_all(root: str) -> None:
-    """Unmount all that is mounted on the root; no error if nothing is."""
+    """Unmount all that is mounted on the root; no error if nothing is mounted there."""
     libc = ctypes.CDLL(None, use_errno=True)
     while libc.umount2(os.fsencode(root), _DETACH | _NOFOLLOW) == 0:
         pass
@@ -92,7 +92,7 @@ def _mount(mount: Mount, target: str) -> None:
     flags, data = _read(mount)
     _call(mount.source, target, mount.type, flags & ~_REMOUNT if flags & _BIND else flags, data)
     if flags & _BIND and flags & _RDONLY:
-        # The kernel heeds the other flags of a bind mount only the second time.
+        # For a new bind mount the kernel ignores the other flags; a remount sets them (mount(2)).
         _call("", target, "", flags | _REMOUNT, "")
 
 

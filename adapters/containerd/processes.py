@@ -1,4 +1,4 @@
-"""Which processes there are below one (proc(5))."""
+"""The descendants of a process (proc(5))."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 
 
 def children(pid: int) -> list[int]:
-    """Return the children of all threads of a process; none if it has ended."""
+    """Return the children of all threads of a process; none if the process has ended."""
     found: list[int] = []
     try:
         for thread in os.listdir(f"/proc/{pid}/task"):
@@ -21,7 +21,7 @@ def children(pid: int) -> list[int]:
 
 
 def tree(pid: int) -> list[int]:
-    """Return the pid and those of all its descendants."""
+    """Return the pid, and the pids of all descendants."""
     found, todo = [], [pid]
     while todo:
         found.append(todo.pop())
@@ -30,7 +30,7 @@ def tree(pid: int) -> list[int]:
 
 
 def is_zombie(pid: int) -> bool:
-    """Whether a process has ended and nobody has waited for it yet."""
+    """Return whether a process has ended, and its parent has not waited for it yet."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             return file.read().rpartition(b")")[2].split()[0] == b"Z"

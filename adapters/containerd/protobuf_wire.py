@@ -1,4 +1,4 @@
-"""Protobuf's wire format by hand: starting the shim has no time to import the library."""
+"""Protobuf's wire format without the library, whose import takes too long for `start`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ Field = tuple[int, int | bytes]
 
 
 def read_fields(data: bytes) -> Iterator[Field]:
-    """Yield number and value of each field. Raises ValueError if it is no message."""
+    """Yield the number and value of each field. Raises ValueError if `data` is no message."""
     at = 0
     while at < len(data):
         key, at = _varint(data, at)
@@ -45,12 +45,12 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
 
 
 def number_field(number: int, value: int) -> bytes:
-    """Return an integer field; the value is not negative."""
+    """Return the bytes of an integer field; the value is not negative."""
     return _number(number << 3) + _number(value)
 
 
 def text_field(number: int, text: str) -> bytes:
-    """Return a string field."""
+    """Return the bytes of a string field."""
     data = text.encode()
     return _number(number << 3 | 2) + _number(len(data)) + data
 

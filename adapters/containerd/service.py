@@ -1,7 +1,7 @@
-"""The task service: what containerd asks of a running shim.
+"""What the task service does to tasks.
 
-Semantics are those of containerd's runc shim (cmd/containerd-shim-runc-v2/task/service.go), where
-firmware allows.
+The semantics are those of containerd's runc shim (cmd/containerd-shim-runc-v2/task/service.go),
+as far as firmware allows.
 """
 
 from __future__ import annotations
@@ -17,67 +17,56 @@ from adapters.containerd.api import events_pb2 as events
 from adapters.containerd.api import task_pb2 as api
 from adapters.containerd.api.process_pb2 import Status as TaskStatus
 from adapters.containerd.events import EventPublisher
-from adapters.containerd.exec_service import ExecService
 from adapters.containerd.mounts import mount_all, unmount_all
 from adapters.containerd.reaper import Reaper
 from adapters.containerd.stdio import TaskIO
 from adapters.containerd.task import Task, Tasks
-from adapters.containerd.task_queries import Handlers, TaskQueries
 from adapters.containerd.times import timestamp
 from adapters.containerd.ttrpc.context import CallContext
+from adapters.containerd.ttrpc.server import Server
 from adapters.oci.bundle import read_bundle
 from domain.container import Exit, Status
 from domain.errors import NotFound, RemoteprocError, Unsupported, WrongState
 from domain.lifecycle import Lifecycle
 from domain.signals import SIGKILL
 
-SERVICES = ("containerd.task.v2.Task", "containerd.task.v3.Task")
-_WINDS_UP_WITHIN = 10.0  # seconds between a supervisor's record and its end
+GRACE = 1.0  # seconds that the calls in flight have when the shim shuts down
+
+_ENDS_WITHIN = 10.0  # seconds between a supervisor's record of the exit and the supervisor's end
 
 
 class TaskService:
-    """All tasks of one shim. `lifecycle` may raise: the configuration is read when needed."""
+    """The handlers of requests that change tasks.
+
+    `lifecycle` reads the configuration when it is first needed, so it may raise. `server` is the
+    one that Shutdown ends.
+    """
 
     def __init__(
         self,
         namespace: str,
         lifecycle: Callable[[], Lifecycle],
         publisher: EventPublisher,
-        exits: Reaper,
-        stop: Callable[[], None],
+        reaper: Reaper,
+        server: Server,
+        tasks: Tasks,
         warn: Callable[[str], None],
     ) -> None:
         self._namespace = namespace
         self._lifecycle = lifecycle
         self._publisher = publisher
-        self._exits = exits
-        self._stop = stop
+        self._reaper = reaper
+        self._server = server
+        self._tasks = tasks
         self._warn = warn
-        self._tasks = Tasks()
-
-    def handlers(self) -> Handlers:
-        """Return the methods, by name, as ttrpc's server takes them."""
-        whole: Handlers = {
-            **TaskQueries(self._tasks).handlers(),
-            "Create": (api.CreateTaskRequest, self.create),
-            "Start": (api.StartRequest, self.start),
-            "Delete": (api.DeleteRequest, self.delete),
-            "Pause": (api.PauseRequest, self.pause),
-            "Resume": (api.ResumeRequest, self.resume),
-            "Kill": (api.KillRequest, self.kill),
-            "Shutdown": (api.ShutdownRequest, self.shutdown),
-        }
-        return ExecService(self._namespace, self._lifecycle, self._publisher, self._tasks).over(
-            whole
-        )
 
     def create(self, _: CallContext, request: api.CreateTaskRequest) -> Message:
-        """Mount the root file system and create the container; on an error nothing remains."""
+        """Mount the root file system and create the container; undo both if one fails."""
         if request.checkpoint:
             raise Unsupported("firmware cannot be restored from a checkpoint")
         io = TaskIO(request.stdin, request.stdout, request.stderr, terminal=request.terminal)
         task = Task(request.id, os.path.abspath(request.bundle), io, self._publisher)
-        with self._tasks.reserved(request.id) as made:
+        with self._tasks.reserved(request.id) as created:
             mount_all(request.rootfs, task.rootfs)
             try:
                 self._create(task)
@@ -85,10 +74,10 @@ class TaskService:
                 io.close()
                 unmount_all(task.rootfs)
                 raise
-            made(task)
-            self._publisher.publish("/tasks/create", _created(request, task.pid))
-        # Only now, that it is known, and its creation told.
-        self._exits.watch(task.pid, lambda status: self._ended(task, status))
+            created(task)
+            self._publisher.publish("/tasks/create", _create_event(request, task.pid))
+        # From here on an exit finds the task, and its event follows that of the creation.
+        self._reaper.watch(task.pid, lambda status: self._record_exit(task, status))
         return api.CreateTaskResponse(pid=task.pid)
 
     def _create(self, task: Task) -> None:
@@ -96,21 +85,24 @@ class TaskService:
         task.io.open(task.id, self._namespace)
         container = self._lifecycle().create(bundle, task.io.stdio)
         task.pid = container.pid
-        task.io.handed_over()
+        task.io.close_supervisor_ends()
 
-    def _ended(self, task: Task, status: int) -> None:
-        """Find out how a supervisor that has ended did so."""
+    def _record_exit(self, task: Task, status: int) -> None:
+        """Find out how the firmware of a supervisor that has ended did end.
+
+        `status` is the supervisor's own exit status, for where there is no record.
+        """
         exit_: Exit | None = None
         try:
             exit_ = self._lifecycle().state(task.id).exit
         except NotFound:
-            pass  # deleted behind our back, on the command line
-        except Exception as error:  # whatever it is, those who wait must hear of the end
+            pass  # the command line has deleted the container meanwhile
+        except Exception as error:  # whatever fails, those who wait for the exit must get it
             self._warn(f"container {task.id} has ended, but how is unknown: {error}")
-        task.ended(exit_ or Exit(status, time.time()))
+        task.record_exit(exit_ or Exit(status, time.time()))
 
     def start(self, _: CallContext, request: api.StartRequest) -> Message:
-        """Run the firmware. A start that fails ends the task, as it does with runc."""
+        """Run the firmware. A start that fails ends the task, as with runc."""
         task = self._tasks.get(request.id)
         with task.operating:
             try:
@@ -127,32 +119,34 @@ class TaskService:
                 self._lifecycle().kill(task.id, SIGKILL)
 
     def kill(self, _: CallContext, request: api.KillRequest) -> None:
-        """Send a signal. What has ended is not found, which callers take for success."""
+        """Send a signal. Raises NotFound for a task that has ended; callers take it for success."""
         task = self._tasks.get(request.id)
         if task.exit is not None:
             raise NotFound("process already finished")
         try:
             self._lifecycle().kill(task.id, request.signal)
         except (WrongState, NotFound):
-            if task.wait(_WINDS_UP_WITHIN if self._has_stopped(task) else 0) is None:
+            if self._wait_if_stopped(task) is None:
                 raise
             raise NotFound("process already finished") from None
 
-    def _has_stopped(self, task: Task) -> bool:
+    def _wait_if_stopped(self, task: Task) -> Exit | None:
+        """Return the exit; wait for it where the container has stopped and the supervisor ends."""
         try:
-            return self._lifecycle().state(task.id).status is Status.STOPPED
+            stopped = self._lifecycle().state(task.id).status is Status.STOPPED
         except NotFound:
-            return True
+            stopped = True
+        return task.wait(_ENDS_WITHIN if stopped else 0)
 
     def delete(self, _: CallContext, request: api.DeleteRequest) -> Message:
-        """Forget a task that has ended, or never began; unmount its root file system."""
+        """Forget a task that has ended, or was never started; unmount its root file system."""
         task = self._tasks.get(request.id)
         with task.operating:
-            self._end_unstarted(task)  # runc's shim deletes what was only created, too
-            exit_ = task.wait(_WINDS_UP_WITHIN if self._has_stopped(task) else 0)
+            self._end_unstarted(task)  # runc's shim deletes a task that was only created, too
+            exit_ = self._wait_if_stopped(task)
             if exit_ is None:
                 raise WrongState(f"cannot delete task {task.id}: it has not ended")
-            self._tasks.get(task.id)  # else deleted while this waited
+            self._tasks.get(task.id)  # raises if another request has deleted the task meanwhile
             with contextlib.suppress(NotFound):
                 self._lifecycle().delete(task.id)
             task.close()
@@ -168,7 +162,7 @@ class TaskService:
         return api.DeleteResponse(pid=task.pid, exit_status=exit_.status, exited_at=at)
 
     def pause(self, _: CallContext, request: api.PauseRequest) -> None:
-        """Freeze the firmware, where the processor can."""
+        """Pause the firmware, where the processor can."""
         task = self._tasks.get(request.id)
         with task.operating:
             self._lifecycle().pause(task.id)
@@ -176,7 +170,7 @@ class TaskService:
             self._publisher.publish("/tasks/paused", events.TaskPaused(container_id=task.id))
 
     def resume(self, _: CallContext, request: api.ResumeRequest) -> None:
-        """Let frozen firmware go on."""
+        """Let paused firmware go on."""
         task = self._tasks.get(request.id)
         with task.operating:
             self._lifecycle().resume(task.id)
@@ -184,12 +178,12 @@ class TaskService:
             self._publisher.publish("/tasks/resumed", events.TaskResumed(container_id=task.id))
 
     def shutdown(self, _: CallContext, __: api.ShutdownRequest) -> None:
-        """End the shim, unless there still are tasks."""
+        """End the shim, unless it has tasks."""
         if not len(self._tasks):
-            self._stop()
+            self._server.shutdown(GRACE)
 
 
-def _created(request: api.CreateTaskRequest, pid: int) -> Message:
+def _create_event(request: api.CreateTaskRequest, pid: int) -> Message:
     io = events.TaskIO(
         stdin=request.stdin,
         stdout=request.stdout,

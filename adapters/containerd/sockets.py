@@ -1,4 +1,4 @@
-"""The Unix socket of a group of containers: bound by `start`, served by the process it leaves."""
+"""The Unix socket of a group of containers: `start` binds it, the process it spawns serves it."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from collections.abc import Iterator
 
 from domain.errors import host_fault
 
-DIRECTORY = "/run/containerd/s"  # where all shims put theirs (containerd pkg/shim/util_unix.go)
+DIRECTORY = "/run/containerd/s"  # of the sockets of all shims (containerd pkg/shim/util_unix.go)
 _ALIVE_WITHIN = 0.1  # seconds
 _BACKLOG = 128
-_PATH_MAX = 106  # bytes, as containerd has it; unix(7)
+_PATH_MAX = 106  # bytes; containerd's limit, see also unix(7)
 
 
 def path_for(directory: str, grpc_address: str, namespace: str, group: str) -> str:
-    """Return the socket's path: the same for all containers of a group, and for nobody else."""
+    """Return the socket's path: one for all containers of a group, and for no other container."""
     parts = "\0".join(("remoteproc", grpc_address, namespace, group)).encode()
     name = f"{namespace}-{group}-{crc32(parts):08x}"
     path = f"{directory or DIRECTORY}/{name}"
-    # Whoever makes a container may name its group.
+    # A container's creator names the group, so the name must not lead out of the directory.
     if name.isascii() and name.replace("-", "").isalnum() and len(os.fsencode(path)) <= _PATH_MAX:
         return path
-    from hashlib import sha256  # whose import costs more than the rest of this module
+    from hashlib import sha256  # its import takes longer than that of the rest of this module
 
     return f"{directory or DIRECTORY}/{sha256(parts).hexdigest()}"
 
 
 def listen(path: str) -> socket.socket | None:
-    """Bind the socket, or return None if somebody serves it already. Raises HostFault."""
+    """Bind the socket, or return None if a process serves it already. Raises HostFault."""
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        with _alone(os.path.dirname(path)):
+        with _locked(os.path.dirname(path)):
             if not _bind(sock, path):
                 sock.close()
                 return None
@@ -47,8 +47,8 @@ def listen(path: str) -> socket.socket | None:
 
 
 @contextlib.contextmanager
-def _alone(directory: str) -> Iterator[None]:
-    """Keep out others who find the same dead socket, and would remove our new one."""
+def _locked(directory: str) -> Iterator[None]:
+    """Hold a lock, so that no other process takes the new socket for a dead one and removes it."""
     os.makedirs(directory, 0o700, exist_ok=True)
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -65,7 +65,7 @@ def _bind(sock: socket.socket, path: str) -> bool:
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise
-        if alive(path):
+        if is_served(path):
             return False
         os.unlink(path)
         sock.bind(path)
@@ -74,21 +74,21 @@ def _bind(sock: socket.socket, path: str) -> bool:
     return True
 
 
-def alive(path: str) -> bool:
-    """Whether somebody serves the socket."""
+def is_served(path: str) -> bool:
+    """Return whether a process serves the socket."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(_ALIVE_WITHIN)
         try:
             probe.connect(path)
         except (BlockingIOError, TimeoutError):
-            return True  # too busy to accept
+            return True  # the server is too busy to accept
         except OSError:
             return False
     return True
 
 
 def remove_dead(path: str) -> None:
-    """Remove the socket unless somebody serves it."""
-    with contextlib.suppress(OSError), _alone(os.path.dirname(path)):
-        if not alive(path):
+    """Remove the socket unless a process serves it."""
+    with contextlib.suppress(OSError), _locked(os.path.dirname(path)):
+        if not is_served(path):
             os.unlink(path)

@@ -1,7 +1,7 @@
-"""The action `start`: answer with the group's address, leaving a process that serves it.
+"""The action `start`: print the address of the group's shim, and spawn that shim if need be.
 
-The socket is bound here and handed on, so that containerd can connect before that process has
-loaded what it needs. This module's imports are what the user waits for.
+`start` binds the socket and passes it on, so that containerd can connect before the spawned
+process has imported its modules. The user waits for this module's imports.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from adapters.containerd.bootstrap_reply import STDIN_MAX, Bootstrap, read_boots
 from adapters.containerd.flags import ShimFlags
 from domain.errors import InvalidRequest, NotFound, host_fault
 
-LISTENER = 3  # the descriptor that the serving process finds its socket at
+LISTENER = 3  # the descriptor of the socket in the spawned process
 NAME = "containerd-shim-remoteproc-v1"
 
 # Source: containerd cmd/containerd-shim-runc-v2/manager/manager_linux.go.
@@ -23,25 +23,25 @@ _GROUPS = ("io.containerd.runc.v2.group", "io.kubernetes.cri.sandbox-id")
 _CONFIG_MAX = 8 << 20  # bytes
 
 
-def start(call: ShimFlags, command: Sequence[str]) -> bytes:
-    """Return the reply. `command` runs the serving process; its flags are appended."""
-    bootstrap = read_bootstrap(_stdin(), call.id, call.namespace)
-    known = bootstrap or Bootstrap()
-    grpc = known.grpc_address or call.address
-    path = sockets.path_for(known.socket_directory, grpc, call.namespace, group(call.id))
+def start(flags: ShimFlags, command: Sequence[str]) -> bytes:
+    """Return the reply. `command` runs the process that serves; its flags are appended."""
+    params = read_bootstrap(_read_stdin(), flags.id, flags.namespace)
+    bootstrap = params or Bootstrap()
+    grpc = bootstrap.grpc_address or flags.address
+    path = sockets.path_for(bootstrap.socket_directory, grpc, flags.namespace, group(flags.id))
     address = f"unix://{path}"
     listener = sockets.listen(path)
     if listener is not None:
         try:
-            _serve(call, command, listener.fileno(), path, known)
+            _serve(flags, command, listener.fileno(), path, bootstrap)
         except BaseException:
             os.unlink(path)
             raise
-    _leave_in_bundle(address, known.socket_directory)
-    return reply(address, bootstrap, os.environ)
+    _write_address(address, bootstrap.socket_directory)
+    return reply(address, params, os.environ)
 
 
-def _stdin() -> bytes:
+def _read_stdin() -> bytes:
     parts = []
     left = STDIN_MAX
     try:
@@ -49,12 +49,12 @@ def _stdin() -> bytes:
             parts.append(part)
             left -= len(part)
     except OSError:
-        pass  # there is none
+        pass  # containerd gave no stdin
     return b"".join(parts)
 
 
 def group(container: str) -> str:
-    """Return which containers share a shim with the bundle in the current directory."""
+    """Return the group of the bundle in the current directory: its containers share a shim."""
     try:
         with open("config.json", "rb") as file:
             annotations = json.loads(file.read(_CONFIG_MAX)).get("annotations") or {}
@@ -69,17 +69,17 @@ def group(container: str) -> str:
 
 
 def _serve(
-    call: ShimFlags, command: Sequence[str], listener: int, path: str, known: Bootstrap
+    flags: ShimFlags, command: Sequence[str], listener: int, path: str, bootstrap: Bootstrap
 ) -> None:
-    flags = ["-namespace", call.namespace, "-id", call.id, "-address", call.address]
-    flags += ["-socket", path, *(["-debug"] if call.debug else [])]
+    arguments = ["-namespace", flags.namespace, "-id", flags.id, "-address", flags.address]
+    arguments += ["-socket", path, *(["-debug"] if flags.debug else [])]
     _raise_oom_score()
     os.posix_spawn(
         command[0],
-        [*command, NAME, *flags, "start"],
-        _environment(known),
+        [*command, NAME, *arguments, "start"],
+        _environment(bootstrap),
         file_actions=[
-            # What is given first must not be what is overwritten next.
+            # This comes first: what follows may overwrite the descriptor `listener`.
             (os.POSIX_SPAWN_DUP2, listener, LISTENER),
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
             (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
@@ -90,17 +90,17 @@ def _serve(
     )
 
 
-def _environment(known: Bootstrap) -> Mapping[str, str]:
-    kept = ("PATH", "LANG", "TTRPC_ADDRESS", "XDG_RUNTIME_DIR")
-    environment = {name: os.environ[name] for name in kept if name in os.environ}
-    if known.ttrpc_address:
-        environment["TTRPC_ADDRESS"] = known.ttrpc_address
-    # A thread a call, each with an allocator of its own, would keep much for nothing.
+def _environment(bootstrap: Bootstrap) -> Mapping[str, str]:
+    names = ("PATH", "LANG", "TTRPC_ADDRESS", "XDG_RUNTIME_DIR")
+    environment = {name: os.environ[name] for name in names if name in os.environ}
+    if bootstrap.ttrpc_address:
+        environment["TTRPC_ADDRESS"] = bootstrap.ttrpc_address
+    # Each call has a thread, and glibc would keep memory for an allocator of each (mallopt(3)).
     return {**environment, "MALLOC_ARENA_MAX": "1"}
 
 
 def _raise_oom_score() -> None:
-    """Be killed before containerd when memory is short; the serving process inherits it."""
+    """Let the kernel kill the shim before containerd; the spawned process inherits the score."""
     try:
         with open(f"/proc/{os.getppid()}/oom_score_adj", encoding="ascii") as file:
             score = int(file.read())
@@ -110,8 +110,8 @@ def _raise_oom_score() -> None:
         pass
 
 
-def _leave_in_bundle(address: str, socket_directory: str) -> None:
-    """Write what containerd needs to find the shim after a restart, and `delete` to clean up."""
+def _write_address(address: str, socket_directory: str) -> None:
+    """Write the files by which a restarted containerd and `delete` find the shim's socket."""
     try:
         with open("address~", "w", encoding="utf-8") as file:
             file.write(address)

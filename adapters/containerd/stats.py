@@ -1,6 +1,6 @@
-"""What a container uses on the Linux side: its supervisor and what runs below it.
+"""What a container uses on the Linux side: its supervisor and the supervisor's descendants.
 
-Told as control group metrics, version 1 or 2 as the host has them: engines accept nothing else.
+The result is metrics of control groups, version 1 or 2 as the host has: engines accept no others.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Usage(NamedTuple):
 
 
 def add_up(pids: list[int]) -> Usage:
-    """Return what the processes use together; those that have ended count for nothing."""
+    """Return what the processes use together; processes that have ended are left out."""
     found = []
     tick = os.sysconf("SC_CLK_TCK")
     for pid in pids:
@@ -73,7 +73,7 @@ def as_v1(usage: Usage) -> Message:
         pids=v1.PidsStat(current=usage.processes),
         cpu=v1.CPUStat(
             usage=v1.CPUUsage(total=user + system, user=user, kernel=system),
-            throttling=v1.Throttle(),  # clients do not expect it to be absent
+            throttling=v1.Throttle(),  # clients fail where it is absent
         ),
         memory=v1.MemoryStat(
             cache=usage.file,

@@ -1,9 +1,9 @@
-"""A container's stdin, stdout and stderr, as containerd names them.
+"""A container's stdin, stdout and stderr, by the names that containerd gives.
 
-FIFOs that clients of containerd make and read; or a URI: `file:///path` to append to, or
-`binary:///program?arguments` to run as a logger; or nothing. The supervisor gets the descriptors
-and reads and writes them itself: nothing is copied here, and a shim that dies takes no output
-with it.
+A name is that of a FIFO, which clients of containerd make and read; or a URI: `file:///path` of a
+file to append to, or `binary:///program?arguments` of a logger to run; or empty. The supervisor
+gets the descriptors, and reads and writes them itself: the shim copies nothing, so no output is
+lost when the shim dies.
 """
 
 from __future__ import annotations
@@ -18,39 +18,40 @@ from adapters.containerd.logger import Logger
 from domain.errors import InvalidRequest, host_fault
 from domain.ports import Stdio
 
-_READER_WITHIN = 0.25  # seconds; engines begin to open their end before they ask for ours
+_READER_WITHIN = 0.25  # seconds; engines begin to open their end before they call the shim
 
 
 class TaskIO:
-    """The open descriptors of one container; `stdio` is what its supervisor is to get.
+    """The open descriptors of one container; `stdio` holds those for its supervisor.
 
-    A FIFO is opened such that the absence of a client neither blocks for long nor breaks
-    anything: the supervisor's end of an output reads as well as writes, and this process keeps
-    one that only reads, so that what nobody has read yet outlives the supervisor, while a client
-    still sees the end. Of stdin this process keeps the writing end until the client closes it.
+    The absence of a client neither blocks for long nor fails a write. The supervisor opens a
+    FIFO for output to read and write. The shim keeps an end that only reads, so that output which
+    no client has read yet outlives the supervisor; the shim holds no writing end, so a client
+    still sees the end of the output. Of stdin the shim holds the writing end until the client
+    calls CloseIO.
     """
 
     def __init__(self, stdin: str, stdout: str, stderr: str, *, terminal: bool) -> None:
         self.names = (stdin, stdout, stderr)
         self.terminal = terminal
         self.stdio = Stdio()
-        self._given: list[int] = []
-        self._kept: list[int] = []
+        self._supervisor_ends: list[int] = []
+        self._shim_ends: list[int] = []
         self._fifos: list[str] = []
         self._stdin_writer = -1
         self._logger: Logger | None = None
 
     def open(self, container: str, namespace: str) -> TaskIO:
-        """Open all. Raises InvalidRequest, HostFault; nothing is open then."""
+        """Open all descriptors. Raises InvalidRequest and HostFault, and then leaves none open."""
         stdin, stdout, stderr = self.names
         try:
             if stdout.startswith("binary:"):
                 self._logger = Logger(stdout, container, namespace)
                 out, err = self._logger.stdout, self._logger.stderr
-                self._given += [out, err]
+                self._supervisor_ends += [out, err]
             else:
                 out = self._output(stdout)
-                # A terminal has one stream for both.
+                # A terminal has one stream for stdout and stderr.
                 err = out if self.terminal or stderr == stdout else self._output(stderr)
             self.stdio = Stdio(
                 self._input(stdin), out, err, interactive=bool(stdin), terminal=self.terminal
@@ -62,52 +63,52 @@ class TaskIO:
 
     def _input(self, name: str) -> int:
         if not _is_fifo(name):
-            return self._give(name or os.devnull, os.O_RDONLY)
-        # Opened for both, it waits for no writer; the supervisor's must see the writers' end.
+            return self._open_for_supervisor(name or os.devnull, os.O_RDONLY)
+        # With O_RDWR the open waits for no writer; the supervisor only reads, to see the end.
         self._stdin_writer = _open(name, os.O_RDWR)
-        return self._give(name, os.O_RDONLY)
+        return self._open_for_supervisor(name, os.O_RDONLY)
 
     def _output(self, name: str) -> int:
         if name.startswith("file:"):
             path = name.removeprefix("file:").removeprefix("//")
             _make_parents(path)
-            return self._give(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+            return self._open_for_supervisor(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         name = name.removeprefix("fifo://")
         if "://" in name:
             raise InvalidRequest(f"output {name!r} is of an unknown kind", hint="use file, binary")
         if not _is_fifo(name):
-            return self._give(name or os.devnull, os.O_WRONLY | os.O_APPEND)
+            return self._open_for_supervisor(name or os.devnull, os.O_WRONLY | os.O_APPEND)
         self._fifos.append(name)
-        first = _when_read(name)
+        writer = _wait_for_reader(name)
         try:
-            self._kept.append(_open(name, os.O_RDONLY | os.O_NONBLOCK))
-            return self._give(name, os.O_RDWR)
+            self._shim_ends.append(_open(name, os.O_RDONLY | os.O_NONBLOCK))
+            return self._open_for_supervisor(name, os.O_RDWR)
         finally:
-            _close_all(first)
+            _close_all(writer)
 
-    def _give(self, name: str, flags: int) -> int:
+    def _open_for_supervisor(self, name: str, flags: int) -> int:
         descriptor = _open(name, flags)
-        self._given.append(descriptor)
+        self._supervisor_ends.append(descriptor)
         return descriptor
 
-    def handed_over(self) -> None:
-        """Close what the supervisor has of its own by now."""
-        _close_all(self._given)
+    def close_supervisor_ends(self) -> None:
+        """Close the descriptors of which the supervisor has its own copies by now."""
+        _close_all(self._supervisor_ends)
 
     def close_stdin(self) -> None:
-        """Let the firmware's console see no more input once clients have gone."""
+        """Close the writing end of stdin: the console has no more input once clients have gone."""
         if self._stdin_writer >= 0:
             descriptor, self._stdin_writer = self._stdin_writer, -1
             os.close(descriptor)
 
     def close(self) -> None:
-        """Close everything; safe to repeat."""
+        """Close all descriptors; safe to repeat."""
         self.close_stdin()
-        while self._fifos:  # a client that opened its end after the last writer's waits there
+        while self._fifos:  # wakes a client that opened its end after the last writer closed
             with contextlib.suppress(OSError):
                 os.close(os.open(self._fifos.pop(), os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC))
-        _close_all(self._given)
-        _close_all(self._kept)
+        _close_all(self._supervisor_ends)
+        _close_all(self._shim_ends)
         if self._logger is not None:
             self._logger.close()
             self._logger = None
@@ -122,11 +123,11 @@ def _is_fifo(name: str) -> bool:
         raise host_fault(f"cannot open {name}", error) from error
 
 
-def _when_read(name: str) -> list[int]:
-    """Return a writing end once the client reads, or none if it does not come.
+def _wait_for_reader(name: str) -> list[int]:
+    """Return a writing end once a client reads, or none if no client comes in time.
 
-    A client that opens the FIFO only after a short command has ended waits there for ever: our
-    own reading end keeps what was written, but is no writer.
+    A client that opens the FIFO only after a short command has ended would wait for ever, since
+    the shim's own end is no writer.
     """
     deadline = time.monotonic() + _READER_WITHIN
     while True:
@@ -134,7 +135,7 @@ def _when_read(name: str) -> list[int]:
             return [os.open(name, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)]
         except OSError as error:
             if error.errno != errno.ENXIO or time.monotonic() > deadline:
-                return []  # what else is wrong is told by whoever opens it next
+                return []  # the next open of the FIFO raises any other error
         time.sleep(0.005)
 
 

@@ -1,4 +1,4 @@
-"""A task: one container as containerd sees it, and the order in which its events are told."""
+"""A task: one container as containerd sees it, and the order of its events."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ from domain.errors import AlreadyExists, NotFound
 
 
 class Task(TaskProcess):
-    """What is known of a task beyond what the use cases know. `operating` serialises requests."""
+    """What the shim keeps of a task besides the container itself.
+
+    A request that changes the task holds `operating`.
+    """
 
     def __init__(
         self, container_id: str, bundle: str, io: TaskIO, publisher: EventPublisher
@@ -29,16 +32,16 @@ class Task(TaskProcess):
         self.execs: dict[str, ExecProcess] = {}
         self._started = False
         self._starting = False
-        self._early: Exit | None = None
+        self._exit_during_start: Exit | None = None
 
     @property
     def rootfs(self) -> str:
-        """Where the mounts that containerd lists belong."""
+        """The directory for the mounts that containerd lists."""
         return f"{self.bundle}/rootfs"
 
     @property
     def status(self) -> int:
-        """Status in containerd's numbers."""
+        """The status, as a number of containerd's."""
         if self.exit is not None:
             return Status.STOPPED
         if not self._started:
@@ -46,14 +49,14 @@ class Task(TaskProcess):
         return Status.PAUSED if self.paused else Status.RUNNING
 
     def close(self) -> None:
-        """End what still runs inside, and close all descriptors."""
+        """End the commands that still run inside, and close all descriptors."""
         for command in list(self.execs.values()):
             command.abandon()
         self.io.close()
 
     @contextmanager
     def starting(self) -> Iterator[None]:
-        """Around the start: an exit that comes meanwhile is told after the start is."""
+        """Surround the start; publish the start before an exit that comes meanwhile."""
         with self._lock:
             self._starting = True
         try:
@@ -66,19 +69,21 @@ class Task(TaskProcess):
         finally:
             with self._lock:
                 self._starting = False
-                early, self._early = self._early, None
-            if early is not None:
-                self.ended(early)
+                exit_, self._exit_during_start = self._exit_during_start, None
+            if exit_ is not None:
+                self.record_exit(exit_)
 
-    def _tell(self, exit_: Exit) -> bool:
-        if self._starting:
-            self._early = exit_
-            return False
-        return super()._tell(exit_)
+    def record_exit(self, exit_: Exit) -> None:
+        """Publish the exit as every TaskProcess does, but not before the start."""
+        with self._lock:
+            if self._starting:
+                self._exit_during_start = exit_
+            else:
+                super().record_exit(exit_)
 
 
 class Tasks:
-    """All tasks of this shim, by id."""
+    """All tasks of the shim, by id."""
 
     def __init__(self) -> None:
         self._tasks: dict[str, Task | None] = {}
@@ -89,18 +94,21 @@ class Tasks:
 
     @contextmanager
     def reserved(self, container_id: str) -> Iterator[Callable[[Task], None]]:
-        """Keep the id for a task in the making; call what is yielded once it is made."""
+        """Keep the id while the caller creates a task; the caller passes the task to what it gets.
+
+        Raises AlreadyExists.
+        """
         with self._lock:
             if container_id in self._tasks:
                 raise AlreadyExists(f"task {container_id} already exists")
             self._tasks[container_id] = None
-        made: list[Task] = []
+        created: list[Task] = []
         try:
-            yield made.append
+            yield created.append
         finally:
             with self._lock:
-                if made:
-                    self._tasks[container_id] = made[0]
+                if created:
+                    self._tasks[container_id] = created[0]
                 else:
                     del self._tasks[container_id]
 

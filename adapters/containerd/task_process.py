@@ -1,4 +1,4 @@
-"""What ends, is told to end, and is waited for: a task, or a command inside it."""
+"""What a task and a command inside it share: an exit, its event, and those who wait for it."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import threading
 from collections.abc import Callable
 
 from adapters.containerd.api.events_pb2 import TaskExit
-from adapters.containerd.events import EventPublisher
+from adapters.containerd.events import EXIT, EventPublisher
 from adapters.containerd.stdio import TaskIO
 from adapters.containerd.times import timestamp
 from domain.container import Exit
 
 
 class TaskProcess:
-    """A process as containerd sees it; `id` is the container's for its own process."""
+    """A process as containerd sees it; `id` is the container's id for the container's process."""
 
     def __init__(self, container: str, name: str, io: TaskIO, publisher: EventPublisher) -> None:
         self.container = container
@@ -22,23 +22,25 @@ class TaskProcess:
         self.pid = 0
         self.exit: Exit | None = None
         self._publisher = publisher
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._waiters: list[Callable[[], None]] = []
 
-    def ended(self, exit_: Exit) -> None:
-        """Tell everybody how it ended, once."""
+    def record_exit(self, exit_: Exit) -> None:
+        """Publish the exit and wake those who wait for it; only the first call has an effect."""
         with self._lock:
-            if self.exit is not None or not self._tell(exit_):
+            if self.exit is not None:
                 return
             self.exit = exit_
             waiters, self._waiters = self._waiters, []
-        for wake in waiters:
-            wake()
+            try:
+                self._publish_exit(exit_)
+            finally:
+                for wake in waiters:
+                    wake()
 
-    def _tell(self, exit_: Exit) -> bool:
-        """Tell containerd, or return False if it is to be told later. The lock is held."""
+    def _publish_exit(self, exit_: Exit) -> None:
         self._publisher.publish(
-            "/tasks/exit",
+            EXIT,
             TaskExit(
                 container_id=self.container,
                 id=self.id,
@@ -47,22 +49,21 @@ class TaskProcess:
                 exited_at=timestamp(exit_.at),
             ),
         )
-        return True
 
     def wait(
         self,
         seconds: float | None = None,
         on_cancel: Callable[[Callable[[], None]], None] = lambda _: None,
     ) -> Exit | None:
-        """Return how it ended; None if time is up or `on_cancel` called back first."""
-        woken = threading.Event()
-        wake = woken.set
+        """Return the exit; None if the time is up, or the call that waits is cancelled first."""
+        over = threading.Event()
+        wake = over.set
         with self._lock:
             if self.exit is not None:
                 return self.exit
             self._waiters.append(wake)
         on_cancel(wake)
-        woken.wait(seconds)
+        over.wait(seconds)
         with self._lock:
             if wake in self._waiters:
                 self._waiters.remove(wake)

@@ -1,10 +1,8 @@
-"""What the task service tells of tasks without changing them, and what it refuses."""
+"""What the task service does without changing tasks: questions, and requests that it refuses."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from typing import Any
 
 from google.protobuf.message import Message
 
@@ -19,60 +17,43 @@ from adapters.containerd.ttrpc.context import CallContext
 from adapters.containerd.ttrpc.errors import Code, RpcError
 from domain.errors import NotFound, Unsupported
 
-Handler = Callable[[CallContext, Any], Message | None]
-Handlers = Mapping[str, tuple[type[Message], Handler]]
-
 
 class TaskQueries:
-    """Methods on the tasks of one shim."""
+    """The handlers of requests that change no task."""
 
     def __init__(self, tasks: Tasks) -> None:
         self._tasks = tasks
 
-    def handlers(self) -> Handlers:
-        """Return the methods, by name, as ttrpc's server takes them."""
-        return {
-            "State": (api.StateRequest, self.state),
-            "Wait": (api.WaitRequest, self.wait),
-            "Pids": (api.PidsRequest, self.pids),
-            "Stats": (api.StatsRequest, self.stats),
-            "Connect": (api.ConnectRequest, self.connect),
-            "CloseIO": (api.CloseIORequest, self.close_io),
-            "ResizePty": (api.ResizePtyRequest, self.resize_pty),
-            "Update": (api.UpdateTaskRequest, self.update),
-            "Checkpoint": (api.CheckpointTaskRequest, self.checkpoint),
-        }
-
     def state(self, _: CallContext, request: api.StateRequest) -> Message:
-        """Tell what is known of a task."""
+        """Return the task's status, descriptors and exit."""
         task = self._tasks.get(request.id)
         return state_of(task, task.bundle, task.status)
 
     def wait(self, context: CallContext, request: api.WaitRequest) -> Message:
-        """Wait for the end, however long it takes."""
+        """Wait until the task has ended, however long that takes."""
         return wait_for(context, self._tasks.get(request.id))
 
     def pids(self, _: CallContext, request: api.PidsRequest) -> Message:
-        """List the supervisor and what runs below it, such as a simulator.
+        """List the supervisor and its descendants, such as a simulator.
 
-        Of a task that has ended the supervisor is still named: containerd takes an empty list, at
-        its restart, for a sign to kill the shim, and the exit would be lost.
+        The list names the supervisor of a task that has ended, too: where the list is empty,
+        containerd kills the shim at its own restart, and the exit would be lost.
         """
         task = self._tasks.get(request.id)
         pids = tree(task.pid) if task.exit is None else [task.pid]
         return api.PidsResponse(processes=[ProcessInfo(pid=pid) for pid in pids])
 
     def stats(self, _: CallContext, request: api.StatsRequest) -> Message:
-        """Measure the supervisor and what runs below it."""
+        """Measure the supervisor and its descendants."""
         task = self._tasks.get(request.id)
         if task.exit is not None:
             raise NotFound(f"task {task.id} has ended")
-        from adapters.containerd.stats import measure  # whose messages few ask for
+        from adapters.containerd.stats import measure  # few clients ask for its messages
 
         return api.StatsResponse(stats=pack(measure(tree(task.pid))))
 
     def connect(self, _: CallContext, request: api.ConnectRequest) -> Message:
-        """Tell the pids; containerd asks this to see whether the shim is well."""
+        """Return the pids; containerd asks for them to see whether the shim responds."""
         try:
             pid = self._tasks.get(request.id).pid
         except NotFound:
@@ -86,22 +67,22 @@ class TaskQueries:
             task.io.close_stdin()
 
     def resize_pty(self, _: CallContext, request: api.ResizePtyRequest) -> None:
-        """Do nothing: firmware does not know of a terminal's size."""
+        """Do nothing: firmware does not know a terminal's size."""
         self._tasks.get(request.id)
 
     def update(self, _: CallContext, request: api.UpdateTaskRequest) -> None:
-        """Refuse."""
+        """Raise Unsupported."""
         self._tasks.get(request.id)
         raise Unsupported(f"cannot change the resources of container {request.id}: it is firmware")
 
     def checkpoint(self, _: CallContext, request: api.CheckpointTaskRequest) -> None:
-        """Refuse."""
+        """Raise Unsupported."""
         self._tasks.get(request.id)
         raise Unsupported(f"cannot checkpoint container {request.id}: it is firmware")
 
 
 def state_of(process: TaskProcess, bundle: str, status: int) -> api.StateResponse:
-    """Return what State answers of a task, or of a command inside it."""
+    """Return State's response about a task, or about a command inside it."""
     stdin, stdout, stderr = process.io.names
     exit_ = process.exit
     return api.StateResponse(
@@ -119,7 +100,7 @@ def state_of(process: TaskProcess, bundle: str, status: int) -> api.StateRespons
 
 
 def wait_for(context: CallContext, process: TaskProcess) -> api.WaitResponse:
-    """Return what Wait answers, once it has ended. Raises RpcError if the caller gives up."""
+    """Wait for the exit and return Wait's response. Raises RpcError if the call is cancelled."""
     exit_ = process.wait(on_cancel=context.on_cancel)
     if exit_ is None:
         raise RpcError(Code.CANCELED, "context canceled")

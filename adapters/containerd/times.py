@@ -1,4 +1,4 @@
-"""Times as containerd's messages have them."""
+"""Times in containerd's messages."""
 
 from __future__ import annotations
 

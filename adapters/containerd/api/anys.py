@@ -15,25 +15,25 @@ M = TypeVar("M", bound=Message)
 
 
 def pack(message: Message) -> Any:
-    """Wrap a message, deterministically."""
+    """Wrap a message; equal messages give equal bytes."""
     value = message.SerializeToString(deterministic=True)
     return Any(type_url=message.DESCRIPTOR.full_name, value=value)
 
 
 def name(wrapped: Any) -> str:
-    """Full name of the message inside, whatever comes before it in the URL; empty for none."""
+    """Return the full name of the message inside, without what precedes it in the URL, or ""."""
     return wrapped.type_url.rpartition("/")[2]
 
 
 def holds(wrapped: Any, message_type: type[M]) -> bool:
-    """Whether the wrapped message is of that type."""
+    """Return whether the wrapped message is of that type."""
     return name(wrapped) == message_type.DESCRIPTOR.full_name
 
 
 def unpack(wrapped: Any, message_type: type[M]) -> M:
-    """Take out a message of the type that the URL names.
+    """Return the message inside, of the type that the URL names.
 
-    Raises ValueError if it is another type's, or not a valid message of this one.
+    Raises ValueError if the URL names another type, or the bytes are no message of this one.
     """
     wanted = message_type.DESCRIPTOR.full_name
     if not holds(wrapped, message_type):

@@ -1,5 +1,5 @@
-"""ttrpc, containerd's light RPC over Unix sockets, with threads and without asyncio.
+"""ttrpc, containerd's small RPC protocol over Unix sockets, with threads and without asyncio.
 
-`server.Server` and `client.Client` are the two ends, `errors` what they raise; see README.md.
-Nothing here knows of containerd or of the rest of the project.
+`server.Server` and `client.Client` are the two ends, `errors` holds what they raise; see README.md.
+This package imports nothing of containerd's messages and nothing of the rest of the project.
 """

@@ -1,4 +1,4 @@
-"""A ttrpc client: one connection that many threads may call over at once."""
+"""A ttrpc client: one connection, over which many threads may call at once."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MAX_STREAM_ID = (1 << 32) - 1
 
 
 class _Pending:
-    """A call that waits for its answer."""
+    """A call whose caller waits for the response."""
 
     __slots__ = ("done", "error", "payload")
 
@@ -32,11 +32,13 @@ class _Pending:
 
 
 class Client:
-    """Calls over one connected socket, which it owns. A context manager.
+    """Calls methods over one connected socket, which the client owns. A context manager.
 
-    `on_close` is called once, in the thread that reads, when the connection has ended for
-    whatever reason. There is no reconnection: what to do about a call that may or may not have
-    been carried out only the caller can say.
+    The thread that reads calls `on_close` once, when the connection has ended for any reason.
+    The client does not reconnect: only the caller can decide what to do about a call that the
+    server may or may not have carried out.
+
+    The constructor raises RuntimeError if the system gives no thread to read with.
     """
 
     def __init__(self, sock: socket.socket, on_close: Callable[[], None] | None = None) -> None:
@@ -57,7 +59,10 @@ class Client:
         timeout: float | None = None,
         on_close: Callable[[], None] | None = None,
     ) -> Client:
-        """Connect to a path, or unix:// and a path. Raises OSError; `timeout` is in seconds."""
+        """Connect to a path, or to unix:// and a path; `timeout` is in seconds.
+
+        Raises OSError, and RuntimeError as the constructor does.
+        """
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             sock.settimeout(timeout)
@@ -82,18 +87,19 @@ class Client:
         timeout: float | None = None,
         metadata: messages.Metadata | None = None,
     ) -> M:
-        """Call a method and wait for its answer. A request of None is an Empty.
+        """Call a method and wait for its response. A request of None is sent as an Empty.
 
-        `timeout` is in seconds; the server is told of it. Raises RpcError: the server's, or
-        DeadlineExceeded when the time is up. Raises Closed when the connection ends first.
+        `timeout` is in seconds; the request carries it to the server. Raises the RpcError that
+        the server sent; an RpcError of code DEADLINE_EXCEEDED when the time is up; Closed when
+        the connection ends before the response comes.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         payload = b"" if request is None else request.SerializeToString()
         pending = _Pending()
         late = RpcError(Code.DEADLINE_EXCEEDED, f"{service}/{method}: context deadline exceeded")
         if timeout is not None and timeout <= 0:
-            raise late  # the server may answer sooner than it is late, and the outcome be chance
-        # Ids must reach the server in rising order, so sending is under the same lock.
+            raise late  # a request that is sent anyway could be answered in time by chance
+        # Stream ids must reach the server in rising order, so one lock covers id and sending.
         if not self._send_lock.acquire(timeout=-1 if timeout is None else max(0.0, timeout)):
             raise late
         try:
@@ -120,7 +126,7 @@ class Client:
             raise RpcError(Code.INTERNAL, f"unmarshal {method} response error: {error}") from error
 
     def close(self) -> None:
-        """End the connection; calls in flight raise Closed. Safe to repeat."""
+        """Close the connection; calls in flight raise Closed. Safe to repeat."""
         self._hang_up("the connection was closed at this end")
         if threading.current_thread() is not self._reader:
             self._reader.join()
@@ -155,7 +161,7 @@ class Client:
         except TimeoutError:
             raise
         except OSError:
-            # Answers may still be on their way: the reader takes them, then comes to the end.
+            # Responses may still be in the socket: the reader takes them, then meets the end.
             self._transport.hang_up()
 
     def _hang_up(self, reason: str) -> None:
@@ -171,10 +177,12 @@ class Client:
                     self._receive(frame)
         except OSError as error:
             self._reason = f"the connection broke: {os.strerror(error.errno or 0)}"
+        except Exception as error:  # callers would wait for ever if the reader ended in silence
+            self._reason = f"the connection cannot be read: {type(error).__name__}: {error}"
         with self._lock:
             self._closed = True
             pending, self._pending = self._pending, {}
-        # A sender meets a connection that is hung up, not a descriptor that is another's.
+        # A thread that sends now gets an error, and not a descriptor that something else reuses.
         self._transport.hang_up()
         with self._send_lock:
             self._transport.close()
@@ -190,8 +198,7 @@ class Client:
         with self._lock:
             pending = self._pending.pop(frame.stream_id, None)
         if pending is None:
-            # Its deadline came first.
-            return
+            return  # the caller's deadline came first
         try:
             if isinstance(frame, frames.Oversized):
                 raise RpcError(Code.RESOURCE_EXHAUSTED, frames.too_large(frame.length))
@@ -200,6 +207,9 @@ class Client:
             pending.payload = messages.parse_response(frame.data)
         except RpcError as error:
             pending.error = error
+        except Exception as error:  # the caller must be woken whatever is wrong with the response
+            text = f"cannot read the response: {type(error).__name__}: {error}"
+            pending.error = RpcError(Code.INTERNAL, text)
         pending.done.set()
 
 

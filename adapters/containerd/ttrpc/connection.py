@@ -1,7 +1,8 @@
-"""One client's connection, as the server holds it: its socket, and its calls in flight.
+"""One client's connection in the server: the socket, and the calls in flight.
 
-The server's loop reads, flushes and closes; any thread may answer. The lock covers what both
-touch. Nothing here blocks: what the socket does not take at once waits for the loop to flush it.
+The server's loop reads, flushes and closes; any thread may send a response. The lock protects
+what both use. No method blocks: bytes that the socket does not take at once are kept until the
+loop flushes them.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ from .errors import Code, RpcError
 from .session import Incoming, Refused, ServerSession
 
 CHUNK = 64 << 10
-# A peer that does not read its answers is not read from either beyond this backlog.
+# Bytes of responses that the peer has not read; above that, the server reads no more from the peer.
 BACKLOG = 1 << 20
 
 
 class Connection:
-    """`wake` makes the server's loop look at the connection again."""
+    """The server's end of a connection; `wake` makes the server's loop look at it again."""
 
     def __init__(self, sock: socket.socket, wake: Callable[[], None]) -> None:
         self._sock = sock
@@ -38,13 +39,13 @@ class Connection:
         self.mask = 0
 
     def wanted(self) -> int:
-        """The events to poll for."""
+        """Return the events to poll for."""
         pending = len(self._out)
         reading = select.POLLIN if pending < BACKLOG else 0
         return reading | (select.POLLOUT if pending else 0)
 
     def receive(self) -> list[Incoming | Refused]:
-        """What the peer sent. Raises EOFError when it has gone."""
+        """Return what the peer sent. Raises EOFError when the peer has gone."""
         try:
             chunk = self._sock.recv(CHUNK)
         except BlockingIOError:
@@ -56,18 +57,18 @@ class Connection:
         return self._session.receive(chunk)
 
     def open(self, stream_id: int, context: CallContext) -> None:
-        """Note a call that is to be answered."""
+        """Register a call, whose response is to come."""
         with self._lock:
             self._calls[stream_id] = context
 
     def answer(self, stream_id: int, frame: bytes) -> None:
-        """Send a call's answer, unless the call was answered or given up meanwhile."""
+        """Send a call's response, unless the call has had one or was cancelled meanwhile."""
         with self._lock:
             if self._calls.pop(stream_id, None) is not None:
                 self._send(frame)
 
     def refuse(self, stream_id: int, error: RpcError) -> None:
-        """Send an error on a stream. A call in flight on it has had its answer with that."""
+        """Send an error on a stream; a call in flight on that stream is cancelled."""
         with self._lock:
             context = self._calls.pop(stream_id, None)
             self._send(messages.error_frame(stream_id, error))
@@ -75,9 +76,9 @@ class Connection:
             context.cancel()
 
     def expire(self, now: float) -> float:
-        """Answer the calls whose deadline has passed; give the next deadline, or infinity."""
+        """Send an error for each call past its deadline; return the next deadline, or infinity."""
         late: list[tuple[int, CallContext]] = []
-        following = math.inf
+        next_deadline = math.inf
         with self._lock:
             for stream_id, context in self._calls.items():
                 if context.deadline is None:
@@ -85,21 +86,21 @@ class Connection:
                 if context.deadline <= now:
                     late.append((stream_id, context))
                 else:
-                    following = min(following, context.deadline)
+                    next_deadline = min(next_deadline, context.deadline)
         for stream_id, context in late:
             error = RpcError(Code.DEADLINE_EXCEEDED, "context deadline exceeded")
             self.answer(stream_id, messages.error_frame(stream_id, error))
             context.cancel()
-        return following
+        return next_deadline
 
     def flush(self) -> None:
-        """Send what the socket takes of the answers that wait."""
+        """Send as many bytes of the waiting responses as the socket takes."""
         with self._lock:
             if self._out and not self._closed:
                 del self._out[: self._write(self._out)]
 
     def drain(self) -> bool:
-        """From now on wake the loop at every answer; say whether all have been sent."""
+        """Return whether all responses are sent; from now on each response wakes the loop."""
         with self._lock:
             self._draining = True
             return not self._calls and not self._out

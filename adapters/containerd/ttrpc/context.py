@@ -1,4 +1,4 @@
-"""What a handler knows of its call besides the request."""
+"""What the server tells a handler about a call, besides the request."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ class CallContext:
     """One call, as its handler sees it.
 
     Attributes:
-        service, method: names it was called by; one handler may serve several.
-        metadata: key to values, as sent.
-        deadline: on time.monotonic()'s clock, or None. The caller is answered at that moment
-            whatever the handler does.
-        cancelled: set when nobody waits for the answer any longer: the deadline has passed, the
-            peer has gone, or the server closes. A handler that blocks should watch it.
+        service, method: the names that the client called; one handler may serve several.
+        metadata: key to values, as the client sent them.
+        deadline: on time.monotonic()'s clock, or None. At that moment the server sends the
+            client an error, whatever the handler does.
+        cancelled: set when no client waits for the response any longer: the deadline has
+            passed, the peer has gone, or the server closes. A handler that blocks should watch
+            it.
     """
 
     __slots__ = ("_callbacks", "_lock", "cancelled", "deadline", "metadata", "method", "service")
@@ -37,14 +38,14 @@ class CallContext:
         self._lock = threading.Lock()
 
     def remaining(self) -> float | None:
-        """Seconds until the deadline, not below 0; None without one."""
+        """Return the seconds until the deadline, not below 0; None without a deadline."""
         return None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
 
     def on_cancel(self, callback: Callable[[], None]) -> None:
-        """Call back once when the call is cancelled, at once if it is already.
+        """Run `callback` once when the call is cancelled, at once if that has happened.
 
-        For a handler that waits on something of its own, to wake it. Called in the server's
-        thread, so it must not block; what it raises is lost.
+        The callback is there to wake a handler that waits for something of its own. The server's
+        loop runs the callback, so the callback must not block; the loop ignores what it raises.
         """
         with self._lock:
             if not self.cancelled.is_set():
@@ -53,7 +54,7 @@ class CallContext:
         callback()
 
     def cancel(self) -> None:
-        """Tell the handler that its answer is no longer wanted. Safe to repeat."""
+        """Tell the handler that no client waits for its response. Safe to repeat."""
         with self._lock:
             self.cancelled.set()
             callbacks, self._callbacks = self._callbacks, []
@@ -61,5 +62,4 @@ class CallContext:
             try:
                 callback()
             except Exception:
-                # One call's mistake must not take the server's loop with it.
-                pass
+                pass  # the mistake of one handler must not end the server's loop

@@ -1,4 +1,4 @@
-"""What can go wrong: the other end says no (RpcError), or is gone (Closed)."""
+"""What can go wrong: the other end answers with an error (RpcError), or has gone (Closed)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Code(IntEnum):
-    """Status codes, gRPC's (google/rpc/code.proto)."""
+    """Status codes; they are gRPC's (google/rpc/code.proto)."""
 
     OK = 0
     CANCELED = 1
@@ -34,10 +34,10 @@ class Code(IntEnum):
 
 
 class RpcError(Exception):
-    """The status of a call that failed. A handler raises it, a caller gets it.
+    """The status of a call that failed. A handler raises it; the caller of a client gets it.
 
     Attributes:
-        code: a Code, or a bare int where the other end has codes of its own.
+        code: a Code, or an int where the other end has codes of its own.
         message: one line.
         details: messages wrapped in Any.
     """
@@ -56,4 +56,4 @@ class RpcError(Exception):
 
 
 class Closed(Exception):
-    """The connection is closed: whether the call was carried out is not known."""
+    """The connection is closed: the server may or may not have carried out the call."""

@@ -1,6 +1,6 @@
 """The frames of ttrpc: bytes in, frames out, no I/O.
 
-Source: ttrpc PROTOCOL.md. A frame is a header of ten bytes and up to 4 MiB of data.
+A frame is a header of ten bytes and up to 4 MiB of data. Source: ttrpc PROTOCOL.md.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Frame(NamedTuple):
 
 
 class Oversized(NamedTuple):
-    """A frame whose data was longer than allowed; the data is discarded."""
+    """A frame whose data was longer than allowed; the reader has discarded the data."""
 
     stream_id: int
     type: int
@@ -34,26 +34,26 @@ class Oversized(NamedTuple):
 
 
 class FrameTooLarge(Exception):
-    """Data that does not fit a frame."""
+    """The data does not fit a frame."""
 
 
 def encode(stream_id: int, kind: int, data: bytes, flags: int = 0) -> bytes:
-    """Bytes of a frame. Raises FrameTooLarge above MAX_DATA."""
+    """Return the bytes of a frame. Raises FrameTooLarge above MAX_DATA."""
     if len(data) > MAX_DATA:
         raise FrameTooLarge(too_large(len(data)))
     return HEADER.pack(len(data), stream_id, kind, flags) + data
 
 
 def too_large(length: int) -> str:
-    """What both ends say about such a length, in the Go package's words."""
+    """Return the error message for such a length, worded as in the Go package."""
     return f"message length {length} exceed maximum message size of {MAX_DATA}"
 
 
 class FrameReader:
     """Cuts a stream of bytes into frames.
 
-    Never holds more than one frame and what came with it: the data of an oversized frame is
-    thrown away as it arrives, whatever length its header claims.
+    The reader never holds more than one frame and the chunk that completed it: it discards the
+    data of an oversized frame as the data arrives, whatever length the header claims.
     """
 
     __slots__ = ("_buffer", "_oversized", "_skip")
@@ -65,11 +65,11 @@ class FrameReader:
 
     @property
     def held(self) -> int:
-        """Bytes of a frame that is not complete yet."""
+        """The number of bytes held of a frame that is not complete yet."""
         return len(self._buffer)
 
     def feed(self, chunk: bytes) -> list[Frame | Oversized]:
-        """Take what was received, give the frames that it completes."""
+        """Take received bytes; return the frames that they complete."""
         found: list[Frame | Oversized] = []
         buffer = self._buffer
         buffer += chunk

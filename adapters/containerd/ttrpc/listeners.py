@@ -1,20 +1,17 @@
-"""Listening sockets in the server's poll set."""
+"""The listening sockets in the server's poll set."""
 
 from __future__ import annotations
 
-import errno
 import math
 import select
 import socket
 import time
 
-# Between tries to accept while the process is out of descriptors or memory.
-_PAUSE = 0.1
-_OUT_OF = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+_PAUSE = 0.1  # seconds between tries to accept while the system refuses, as for lack of descriptors
 
 
 class Listeners:
-    """Accepts connections. `resume_at` is when to call resume(), infinity for never."""
+    """Accepts connections. `resume_at` is the time to call resume(), infinity for never."""
 
     def __init__(self, poller: select.poll) -> None:
         self._poller = poller
@@ -28,32 +25,30 @@ class Listeners:
         return len(self._sockets)
 
     def add(self, sock: socket.socket) -> None:
-        """Poll a socket, which is non-blocking."""
+        """Poll a listening socket, which must be non-blocking."""
         self._sockets[sock.fileno()] = sock
         self._poller.register(sock, select.POLLIN)
 
     def accept(self, fd: int) -> socket.socket | None:
-        """A new connection, if there still is one and we can take it. Raises OSError."""
+        """Return a new connection; None if it has gone, or the system refuses it for now."""
         try:
             return self._sockets[fd].accept()[0]
         except (BlockingIOError, ConnectionAbortedError):
             return None
-        except OSError as error:
-            if error.errno not in _OUT_OF:
-                raise
-            # They stay readable: polling them would spin until something is freed.
+        except OSError:
+            # The sockets stay readable: to poll them would keep the loop busy until it can accept.
             self._unregister()
             self.resume_at = time.monotonic() + _PAUSE
             return None
 
     def resume(self) -> None:
-        """Accept again after a pause."""
+        """Poll the sockets again after a pause."""
         self.resume_at = math.inf
         for fd in self._sockets:
             self._poller.register(fd, select.POLLIN)
 
     def close(self) -> None:
-        """Accept no more."""
+        """Close the sockets: no more connections."""
         self._unregister()
         self.resume_at = math.inf
         for sock in self._sockets.values():

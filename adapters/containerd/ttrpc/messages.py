@@ -1,4 +1,4 @@
-"""The envelopes inside frames: requests, responses and their status."""
+"""The messages inside frames: requests, and responses with their status."""
 
 from __future__ import annotations
 
@@ -25,10 +25,13 @@ def request_frame(
     timeout: float | None = None,
     metadata: Metadata | None = None,
 ) -> bytes:
-    """Bytes of a call. `timeout` is in seconds. Raises RpcError if it does not fit a frame."""
+    """Return the bytes of a request; `timeout` is in seconds.
+
+    Raises RpcError (RESOURCE_EXHAUSTED) if the request is too long for a frame.
+    """
     request = Request(service=service, method=method, payload=payload)
     if timeout is not None:
-        # 0 means no limit on the wire; a caller with no time left has a limit.
+        # In the message 0 means no limit, but a caller whose time is up has one.
         request.timeout_nano = max(1, min(_MAX_INT64, int(timeout * _NANO)))
     for key, values in (metadata or {}).items():
         request.metadata.extend(KeyValue(key=key, value=value) for value in values)
@@ -36,8 +39,8 @@ def request_frame(
 
 
 def response_frame(stream_id: int, payload: bytes) -> bytes:
-    """Bytes of an answer, or of the error that it does not fit a frame."""
-    # Status is present and zero, as the Go server sends it: absent is only allowed.
+    """Return a response's bytes, or those of an error if the response is too long for a frame."""
+    # The status is present and zero, as the Go server sends it.
     response = Response(status=Status(), payload=payload)
     try:
         return _frame(stream_id, frames.RESPONSE, response.SerializeToString())
@@ -46,10 +49,10 @@ def response_frame(stream_id: int, payload: bytes) -> bytes:
 
 
 def error_frame(stream_id: int, error: RpcError) -> bytes:
-    """Bytes of a failed call's status; what is too long in it is left out."""
-    # A surrogate (an undecodable file name) is no UTF-8, and protobuf would refuse it.
+    """Return the bytes of a failed call's status, shortened if it is too long for a frame."""
+    # Protobuf refuses a surrogate, which stands for an undecodable byte of a file name.
     message = error.message.encode("utf-8", "backslashreplace").decode()
-    # An error with code 0 would read as success.
+    # The client would take an error of code 0 for success.
     code = error.code if 0 < error.code <= _MAX_INT32 else Code.UNKNOWN
     status = Status(code=code, message=message, details=error.details)
     response = Response(status=status)
@@ -60,7 +63,7 @@ def error_frame(stream_id: int, error: RpcError) -> bytes:
 
 
 def parse_request(data: bytes) -> Request:
-    """The call in a frame's data. Raises RpcError (invalid argument)."""
+    """Return the request in a frame's data. Raises RpcError (INVALID_ARGUMENT)."""
     try:
         return Request.FromString(data)
     except DecodeError as error:
@@ -68,7 +71,10 @@ def parse_request(data: bytes) -> Request:
 
 
 def parse_response(data: bytes) -> bytes:
-    """The payload in a frame's data. Raises RpcError: the call's own, or that it is garbled."""
+    """Return the payload in a frame's data.
+
+    Raises the RpcError in the response, or one of code INTERNAL if the response is garbled.
+    """
     try:
         response = Response.FromString(data)
     except DecodeError as error:
@@ -80,7 +86,7 @@ def parse_response(data: bytes) -> bytes:
 
 
 def metadata_of(pairs: Iterable[KeyValue]) -> dict[str, list[str]]:
-    """A request's metadata; a key may come several times."""
+    """Return a request's metadata; a key may occur several times."""
     found: dict[str, list[str]] = {}
     for pair in pairs:
         found.setdefault(pair.key, []).append(pair.value)

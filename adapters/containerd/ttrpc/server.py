@@ -1,8 +1,8 @@
-"""A ttrpc server: one thread for all connections, one for each call in flight.
+"""A ttrpc server: one thread for all connections, and one for each call in flight.
 
-The thread in serve() accepts, reads, keeps deadlines and flushes; it never waits for a handler
-nor for a peer. A call has a thread of its own only while its handler runs, so an idle server is
-one thread, and a Wait of hours holds up nothing but itself.
+The thread in serve() accepts, reads, watches deadlines and flushes; it never waits for a handler
+or a peer. A call has a thread of its own while its handler runs, so an idle server has one
+thread, and a handler that waits for hours delays no other call.
 """
 
 from __future__ import annotations
@@ -10,32 +10,29 @@ from __future__ import annotations
 import math
 import select
 import socket
-import threading
 import time
 from collections.abc import Mapping
 
 from google.protobuf.message import Message
 
-from . import messages, threads
+from .calls import Calls
 from .connection import Connection
-from .context import CallContext
 from .credentials import same_user
-from .errors import Code, RpcError
 from .listeners import Listeners
-from .services import ErrorMap, Handler, Method, Services
+from .services import ErrorMap, Handler, Services
 from .session import Incoming
 
 _LONGEST_POLL = 3600.0
-_NANO = 1_000_000_000
 
 
 class Server:
-    """Serves registered methods to Unix socket clients.
+    """Serves registered methods to clients on Unix sockets.
 
     Args:
-        map_error: gives an exception of the application's its status; see services.Services.
-        same_user_only: close connections of peers with another uid (SO_PEERCRED).
-        limit: handlers that may run at once; a call beyond is answered ResourceExhausted.
+        map_error: turns an exception of the application into a status; see services.Services.
+        same_user_only: close the connections of peers with another uid (SO_PEERCRED).
+        limit: the number of handlers that may run at once; the server responds to a call
+            beyond it with RESOURCE_EXHAUSTED.
     """
 
     def __init__(
@@ -47,9 +44,7 @@ class Server:
     ) -> None:
         self._services = Services(map_error)
         self._same_user_only = same_user_only
-        self._limit = limit
-        self._running = 0
-        self._lock = threading.Lock()
+        self._calls = Calls(self._services, limit)
         self._poller = select.poll()
         self._listeners = Listeners(self._poller)
         self._connections: dict[int, Connection] = {}
@@ -63,14 +58,14 @@ class Server:
         """Serve `{method: (request type, handler)}` under a service's full name.
 
         handler(context, request) returns the response message, or None for an Empty, or raises.
-        It runs in a thread of its own, many at once. Raises ValueError if the name is taken.
+        Each call runs the handler in a thread of its own. Raises ValueError if the name is taken.
         """
         self._services.register(service, methods)
 
     def serve(self, *sockets: socket.socket) -> None:
-        """Serve listening or connected sockets, which it will close, in the calling thread.
+        """Serve listening or connected sockets in the calling thread, and close them.
 
-        Returns when shutdown() is done, or when there is nothing left to serve. Once only.
+        Returns when a shutdown is complete, or when no socket is left. May be called once.
         """
         self._poller.register(self._wake_in, select.POLLIN)
         try:
@@ -86,10 +81,11 @@ class Server:
             self._wake_out.close()
 
     def shutdown(self, grace: float = math.inf) -> None:
-        """Stop accepting, answer the calls in flight, close, and let serve() return.
+        """Accept no more, finish the calls in flight, close, and let serve() return.
 
-        What is unanswered after `grace` seconds is cancelled. Returns at once; may be called
-        from a handler (whose own answer is still sent), a signal handler, or any thread.
+        The server cancels the calls that are still in flight after `grace` seconds. Returns at
+        once. May be called from any thread, a signal handler, or a handler, whose own response
+        is still sent.
         """
         self._stop_at = time.monotonic() + grace
         self._wake()
@@ -98,11 +94,10 @@ class Server:
         try:
             self._wake_out.send(b"\0")
         except OSError:
-            # Full: the loop is awake. Closed: there is no loop any more.
-            pass
+            pass  # the buffer is full, so the loop is awake; or the loop has ended
 
     def _turn(self) -> bool:
-        """One round of the loop; False when it was the last."""
+        """Run one round of the loop; return False after the last."""
         now = time.monotonic()
         if now >= self._next_deadline:
             connections = self._connections.values()
@@ -112,7 +107,7 @@ class Server:
         if self._stop_at is not None:
             self._drain(now >= self._stop_at)
         for fd, connection in tuple(self._connections.items()):
-            self._settle(fd, connection)
+            self._update_poll(fd, connection)
         if not self._listeners and not self._connections:
             return False
         for fd, events in self._poller.poll(self._poll_time(now)):
@@ -130,16 +125,27 @@ class Server:
 
     def _handle(self, fd: int, events: int) -> None:
         if fd in self._listeners:
-            sock = self._listeners.accept(fd)
-            if sock is not None:
-                self._add(sock)
+            self._accept(fd)
         elif fd in self._connections:
-            if events & select.POLLOUT:
-                self._connections[fd].flush()
-            if events & ~select.POLLOUT:
-                self._receive(fd, self._connections[fd])
+            try:
+                if events & select.POLLOUT:
+                    self._connections[fd].flush()
+                if events & ~select.POLLOUT:
+                    self._receive(fd, self._connections[fd])
+            except Exception:
+                # The loop serves all connections: an error on one, as for lack of memory, ends
+                # that one only, and its peer sees the end.
+                self._drop(fd)
         elif fd == self._wake_in.fileno():
             self._wake_in.recv(4096)
+
+    def _accept(self, fd: int) -> None:
+        sock = self._listeners.accept(fd)
+        if sock is not None:
+            try:
+                self._add(sock)
+            except OSError:
+                sock.close()  # the peer's credentials cannot be read
 
     def _add(self, sock: socket.socket) -> None:
         sock.setblocking(False)
@@ -151,7 +157,7 @@ class Server:
         else:
             self._connections[sock.fileno()] = Connection(sock, self._wake)
 
-    def _settle(self, fd: int, connection: Connection) -> None:
+    def _update_poll(self, fd: int, connection: Connection) -> None:
         wanted = connection.wanted()
         if connection.broken:
             self._drop(fd)
@@ -167,72 +173,21 @@ class Server:
             return
         for event in events:
             if isinstance(event, Incoming):
-                self._begin(connection, event)
+                call = self._calls.begin(connection, event, closing=self._stop_at is not None)
+                if call is not None and call.deadline is not None:
+                    self._next_deadline = min(self._next_deadline, call.deadline)
             else:
                 connection.refuse(event.stream_id, event.error)
 
-    def _begin(self, connection: Connection, incoming: Incoming) -> None:
-        request = incoming.request
-        nanos = request.timeout_nano
-        deadline = time.monotonic() + nanos / _NANO if nanos else None
-        try:
-            method = self._services.find(request.service, request.method)
-            if nanos < 0:
-                raise RpcError(Code.DEADLINE_EXCEEDED, "context deadline exceeded")
-            if self._stop_at is not None:
-                raise RpcError(Code.UNAVAILABLE, "server is shutting down")
-            if self._running >= self._limit:
-                raise RpcError(Code.RESOURCE_EXHAUSTED, f"{self._limit} calls are in flight")
-        except RpcError as error:
-            connection.refuse(incoming.stream_id, error)
-            return
-        metadata = messages.metadata_of(request.metadata)
-        context = CallContext(request.service, request.method, metadata, deadline)
-        connection.open(incoming.stream_id, context)
-        if deadline is not None:
-            self._next_deadline = min(self._next_deadline, deadline)
-        payload = request.payload
-        with self._lock:
-            self._running += 1
-        try:
-            threads.start(
-                lambda: self._run(connection, incoming.stream_id, method, context, payload),
-                f"ttrpc {request.method}",
-            )
-        except RuntimeError as error:
-            self._ended()
-            refusal = RpcError(Code.RESOURCE_EXHAUSTED, f"no thread for the call: {error}")
-            connection.refuse(incoming.stream_id, refusal)
-
-    def _run(
-        self,
-        connection: Connection,
-        stream_id: int,
-        method: Method,
-        context: CallContext,
-        payload: bytes,
-    ) -> None:
-        try:
-            answer = self._services.run(method, context, payload)
-            frame = messages.response_frame(stream_id, answer)
-        except RpcError as error:
-            frame = messages.error_frame(stream_id, error)
-        finally:
-            self._ended()
-        connection.answer(stream_id, frame)
-
-    def _ended(self) -> None:
-        with self._lock:
-            self._running -= 1
-
-    def _drain(self, now_or_never: bool) -> None:
+    def _drain(self, grace_is_over: bool) -> None:
         self._listeners.close()
         for fd, connection in tuple(self._connections.items()):
-            if connection.drain() or now_or_never:
+            if connection.drain() or grace_is_over:
                 self._drop(fd)
 
     def _drop(self, fd: int) -> None:
-        connection = self._connections.pop(fd)
-        if connection.mask:
-            self._poller.unregister(fd)
-        connection.close()
+        connection = self._connections.pop(fd, None)
+        if connection is not None:
+            if connection.mask:
+                self._poller.unregister(fd)
+            connection.close()

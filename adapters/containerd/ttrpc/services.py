@@ -1,4 +1,4 @@
-"""Which handler serves which method, and what becomes of its answer; no I/O."""
+"""Which handler serves which method, and how its result becomes a response; no I/O."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ErrorMap = Callable[[Exception], RpcError | None]
 
 
 class Method(NamedTuple):
-    """A request's type, and who answers it; an answer of None is an Empty."""
+    """A request's type, and its handler; a handler that returns None responds with an Empty."""
 
     request_type: type[Message]
     handler: Handler
@@ -24,8 +24,8 @@ class Method(NamedTuple):
 class Services:
     """The registered services.
 
-    `map_error` gives the application's own exceptions a status; where it gives None, and by
-    default, they become Unknown with one line of text.
+    `map_error` turns the application's own exceptions into a status; where it returns None, and
+    by default, the status is UNKNOWN with one line of text.
     """
 
     def __init__(self, map_error: ErrorMap | None = None) -> None:
@@ -33,13 +33,13 @@ class Services:
         self._map_error = map_error
 
     def register(self, service: str, methods: Mapping[str, tuple[type[Message], Handler]]) -> None:
-        """Add a service by its full name. Raises ValueError if the name is taken."""
+        """Add a service under its full name. Raises ValueError if the name is taken."""
         if service in self._services:
             raise ValueError(f"service {service} is registered already")
         self._services[service] = {name: Method(*pair) for name, pair in methods.items()}
 
     def find(self, service: str, method: str) -> Method:
-        """The method of that name. Raises RpcError (unimplemented), worded as in services.go."""
+        """Return a method. Raises RpcError (UNIMPLEMENTED), worded as in ttrpc services.go."""
         methods = self._services.get(service)
         if methods is None:
             raise RpcError(Code.UNIMPLEMENTED, f"service {service}")
@@ -48,7 +48,7 @@ class Services:
         return methods[method]
 
     def run(self, method: Method, context: CallContext, payload: bytes) -> bytes:
-        """Carry out a call, give the answer's bytes. Raises RpcError, nothing else."""
+        """Carry out a call and return the response's bytes. Raises RpcError, nothing else."""
         try:
             request = method.request_type.FromString(payload)
         except DecodeError as error:
@@ -60,7 +60,7 @@ class Services:
         except RpcError:
             raise
         except BaseException as error:
-            # Even of a handler that calls sys.exit the caller must hear.
+            # The client needs a response even if the handler calls sys.exit.
             raise self._status_of(error) from error
 
     def _status_of(self, error: BaseException) -> RpcError:

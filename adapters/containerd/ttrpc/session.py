@@ -1,6 +1,6 @@
-"""The server's side of one connection, without I/O: which frames are calls, which are wrong.
+"""The server's side of one connection, without I/O: which frames are calls, which are errors.
 
-Source of the rules and of the messages' wording: ttrpc server.go.
+Source of the rules and of the wording of messages: ttrpc server.go.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ from .errors import Code, RpcError
 
 
 class Incoming(NamedTuple):
-    """A call to carry out."""
+    """A request for the server to carry out."""
 
     stream_id: int
     request: Request
 
 
 class Refused(NamedTuple):
-    """A frame that can only be answered with an error."""
+    """A frame to which the server can only respond with an error."""
 
     stream_id: int
     error: RpcError
 
 
 class ServerSession:
-    """Checks what a client sends, frame by frame."""
+    """Checks the frames that a client sends."""
 
     __slots__ = ("_last_id", "_reader")
 
@@ -36,7 +36,7 @@ class ServerSession:
         self._last_id = 0
 
     def receive(self, chunk: bytes) -> list[Incoming | Refused]:
-        """Take received bytes; give the calls and errors they amount to, in their order."""
+        """Take received bytes; return the calls and errors in them, in their order."""
         events = (self._event(frame) for frame in self._reader.feed(chunk))
         return [event for event in events if event is not None]
 
@@ -48,11 +48,10 @@ class ServerSession:
             text = "StreamID must be odd for client initiated streams"
             return _refused(stream_id, Code.INVALID_ARGUMENT, text)
         if frame.type == frames.DATA:
-            # Only streaming calls take data, and there are none here.
+            # Only streaming calls take data, and this server has none.
             return _refused(stream_id, Code.INVALID_ARGUMENT, "StreamID is no longer active")
         if frame.type != frames.REQUEST:
-            # Types to come must not break today's servers.
-            return None
+            return None  # a type of a later version of the protocol
         if stream_id <= self._last_id:
             text = "StreamID cannot be re-used and must increment"
             return _refused(stream_id, Code.INVALID_ARGUMENT, text)

@@ -1,13 +1,17 @@
-"""Threads with small stacks."""
+"""Threads with small stacks, and loops that no exception ends."""
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 
-# Address space for the C stack: ample for protobuf and for the deepest recursion that the
-# interpreter allows its C code (measured: nested JSON of 1,000 levels), an eighth of the default.
+# Bytes of address space for the C stack of a thread, an eighth of the default. They are enough for
+# protobuf and for the deepest recursion that the interpreter allows its C code (measured: nested
+# JSON of 1,000 levels).
 STACK_SIZE = 1 << 20
+
+_AFTER_AN_ERROR = 1.0  # seconds until a loop whose step failed tries again
 
 _lock = threading.Lock()
 
@@ -15,7 +19,7 @@ _lock = threading.Lock()
 def start(target: Callable[[], None], name: str) -> threading.Thread:
     """Start a daemon thread. Raises RuntimeError if the system gives no more threads."""
     thread = threading.Thread(target=target, name=name, daemon=True)
-    # The size is the process's: put it back, for it is not ours.
+    # The stack size is a setting of the whole process, so this function restores the old value.
     with _lock:
         before = threading.stack_size(STACK_SIZE)
         try:
@@ -23,3 +27,20 @@ def start(target: Callable[[], None], name: str) -> threading.Thread:
         finally:
             threading.stack_size(before)
     return thread
+
+
+def repeat(step: Callable[[], None], report: Callable[[Exception], None]) -> None:
+    """Call `step` again and again. Never returns.
+
+    For a thread whose end would go unnoticed: an exception of a step is given to `report`, and
+    the loop goes on after a pause, whatever `report` raises.
+    """
+    while True:
+        try:
+            step()
+        except Exception as error:
+            try:
+                report(error)
+            except Exception:
+                pass
+            time.sleep(_AFTER_AN_ERROR)

@@ -1,4 +1,4 @@
-"""A client's socket: sending with a deadline, receiving, hanging up from any thread."""
+"""A client's socket: sends with a deadline, receives, and hangs up from any thread."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ _CHUNK = 64 << 10
 
 
 class Stuck(TimeoutError):
-    """Half a frame is sent and the peer takes no more: the connection is of no further use."""
+    """The peer took a part of a frame and no more: nothing else can be sent on the connection."""
 
 
 class Transport:
-    """One thread receives and closes; one at a time sends; any may hang up."""
+    """One thread receives and closes; one thread at a time sends; any thread may hang up."""
 
     def __init__(self, sock: socket.socket) -> None:
         sock.setblocking(False)
         self._sock = sock
 
     def send(self, frame: bytes, deadline: float | None) -> None:
-        """Send a whole frame by a moment of time.monotonic().
+        """Send a whole frame before a deadline on time.monotonic()'s clock.
 
-        Raises TimeoutError if it was not sent by then (Stuck if a part of it was), and another
-        OSError if the connection broke.
+        Raises TimeoutError if no part of the frame was sent by then, Stuck if a part was, and
+        another OSError if the connection broke.
         """
         view = memoryview(frame)
         while view:
@@ -38,7 +38,7 @@ class Transport:
                 raise Stuck from None
 
     def receive(self) -> bytes:
-        """Wait for bytes; empty at the end. Raises OSError."""
+        """Wait for bytes and return them; no bytes mean the end. Raises OSError."""
         while True:
             try:
                 return self._sock.recv(_CHUNK)
@@ -46,15 +46,14 @@ class Transport:
                 self._poll(select.POLLIN, None)
 
     def hang_up(self) -> None:
-        """Make receive() come to the end. Safe to repeat."""
+        """Make receive() return the end. Safe to repeat."""
         try:
             self._sock.shutdown(socket.SHUT_RDWR)
         except OSError:
-            # The peer was faster.
-            pass
+            pass  # the peer has hung up already
 
     def close(self) -> None:
-        """Give the descriptor back, when no other thread can be using it."""
+        """Close the descriptor; the caller makes sure that no other thread uses it."""
         self._sock.close()
 
     def _poll(self, events: int, deadline: float | None) -> bool:

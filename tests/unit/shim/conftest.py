@@ -48,14 +48,17 @@ RESPONSES = {
 
 
 class Events:
-    """Stands for containerd's end of the events' service; may go away and come back."""
+    """Stands for containerd's end of the events' service; may go away, come back, and hang."""
 
     SERVICE = "containerd.services.events.ttrpc.v1.Events"
 
     def __init__(self, path):
         self.path = path
-        self.told = []
+        self.told = []  # events that the caller knows to have arrived
+        self.received = 0
         self.refuse = 0
+        self.answering = threading.Event()
+        self.answering.set()
         self.start()
 
     def start(self):
@@ -68,6 +71,10 @@ class Events:
         self._thread.start()
 
     def _forward(self, context, request):
+        self.received += 1
+        self.answering.wait()
+        if context.cancelled.is_set():
+            return
         if self.refuse:
             self.refuse -= 1
             raise RpcError(Code.INTERNAL, "not now")
@@ -79,9 +86,17 @@ class Events:
         return [e.topic.rpartition("/")[2] for e in self.told if wanted in e.event.value]
 
     def stop(self):
+        self.answering.set()
         self._server.shutdown(0)
         self._thread.join()
         os.unlink(self.path)
+
+
+@pytest.fixture
+def containerd(tmp_path):
+    events = Events(f"{tmp_path}/e")
+    yield events
+    events.stop()
 
 
 class Shim:

@@ -95,7 +95,7 @@ class TestStart:
     def test_the_same_again_after_a_kill(self, start):
         address, pid = start()
         os.kill(pid, signal.SIGKILL)
-        assert wait_until(lambda: not sockets.alive(address.removeprefix("unix://")), 5)
+        assert wait_until(lambda: not sockets.is_served(address.removeprefix("unix://")), 5)
         again, other = start()
         assert again == address and other != pid
 
@@ -167,7 +167,7 @@ class TestSockets:
                     client.connect(path)
                 except BlockingIOError:
                     break
-            assert sockets.alive(path)
+            assert sockets.is_served(path)
             for client in waiting:
                 client.close()
 

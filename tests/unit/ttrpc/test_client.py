@@ -185,6 +185,39 @@ def test_a_bad_answer_fails_its_call_only(pair, reply, code):
     assert outcome(second).value == "ok"
 
 
+def test_a_reader_that_fails_ends_the_connection_and_every_call(pair, monkeypatch):
+    theirs, client = pair
+    threads = [calling(client) for _ in range(3)]
+    requests(theirs, 3)
+
+    def fail(self, chunk):
+        raise MemoryError("planted")
+
+    monkeypatch.setattr(frames.FrameReader, "feed", fail)
+    theirs.sendall(answer(1))
+    for thread in threads:
+        assert isinstance(outcome(thread), Closed) and "planted" in str(thread.outcome)
+    eventually(lambda: client.closed)
+
+
+def test_a_response_that_cannot_be_read_fails_its_call_only(pair, monkeypatch):
+    theirs, client = pair
+    thread = calling(client)
+    requests(theirs, 1)
+
+    def fail(data):
+        raise MemoryError("planted")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(messages, "parse_response", fail)
+        theirs.sendall(answer(1))
+        assert outcome(thread).code == Code.INTERNAL
+    second = calling(client)
+    requests(theirs, 1)
+    theirs.sendall(answer(3))
+    assert outcome(second).value == "ok"
+
+
 def test_frames_for_nobody_and_of_unknown_types_are_ignored(pair):
     theirs, client = pair
     thread = calling(client)

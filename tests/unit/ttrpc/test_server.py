@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import resource
@@ -14,10 +15,11 @@ import time
 import pytest
 from google.protobuf.wrappers_pb2 import BytesValue, DoubleValue, StringValue
 
-from adapters.containerd.ttrpc import frames, messages
+from adapters.containerd.ttrpc import frames, messages, threads
 from adapters.containerd.ttrpc.client import Client
 from adapters.containerd.ttrpc.errors import Closed, Code, RpcError
 from adapters.containerd.ttrpc.server import Server
+from adapters.containerd.ttrpc.session import ServerSession
 from tests.unit.ttrpc.harness import SERVICE, Handlers, eventually
 
 
@@ -414,6 +416,66 @@ def test_running_out_of_descriptors_is_survived(running):
             sock.sendall(raw_call(1))
             assert code_of(raw_answers(sock, 1)[0]) == Code.OK
             sock.close()
+
+
+def test_the_loop_survives_an_error_on_one_connection(running, monkeypatch):
+    real = ServerSession.receive
+
+    def receive(self, chunk):
+        if b"poison" in chunk:
+            raise MemoryError("planted")
+        return real(self, chunk)
+
+    monkeypatch.setattr(ServerSession, "receive", receive)
+    with running.client() as client, running.raw() as poisoned:
+        poisoned.sendall(raw_call(1, value="poison"))
+        assert poisoned.recv(1) == b""
+        assert echo(client) == "hello"
+    with running.client() as client:
+        assert echo(client) == "hello"
+
+
+def test_the_loop_survives_a_connection_that_the_system_does_not_accept(running, monkeypatch):
+    real, left = socket.socket.accept, [2]
+
+    def accept(self):
+        if left[0]:
+            left[0] -= 1
+            raise PermissionError(errno.EPERM, "planted")
+        return real(self)
+
+    monkeypatch.setattr(socket.socket, "accept", accept)
+    with running.client() as client:
+        assert echo(client) == "hello"
+    assert left == [0]
+
+
+def test_a_call_for_which_there_is_no_thread_is_refused_and_the_next_one_served(
+    running, monkeypatch
+):
+    def refuse(target, name):
+        raise RuntimeError("can't start new thread")
+
+    with running.client() as client:
+        with monkeypatch.context() as patch:
+            patch.setattr(threads, "start", refuse)
+            with pytest.raises(RpcError) as caught:
+                echo(client)
+        assert caught.value.code == Code.RESOURCE_EXHAUSTED
+        assert echo(client) == "hello"
+
+
+def test_a_response_that_cannot_be_encoded_is_an_error(running, monkeypatch):
+    def fail(stream_id, payload):
+        raise MemoryError("planted")
+
+    with running.client() as client:
+        with monkeypatch.context() as patch:
+            patch.setattr(messages, "response_frame", fail)
+            with pytest.raises(RpcError) as caught:
+                echo(client, timeout=5)
+        assert (caught.value.code, "planted" in caught.value.message) == (Code.INTERNAL, True)
+        assert echo(client) == "hello"
 
 
 # Shutdown

@@ -1,0 +1,59 @@
+"""The methods of containerd's task service: the request of each, and the handlers of each.
+
+Source: containerd api/runtime/task/v2/shim.proto and v3; both versions have the same methods.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from google.protobuf.message import Message
+
+from adapters.containerd.api import task_pb2 as api
+from adapters.containerd.exec_service import ExecService
+from adapters.containerd.service import TaskService
+from adapters.containerd.task_queries import TaskQueries
+from adapters.containerd.ttrpc.context import CallContext
+from adapters.containerd.ttrpc.services import Handler
+
+SERVICES = ("containerd.task.v2.Task", "containerd.task.v3.Task")
+
+Methods = Mapping[str, tuple[type[Message], Handler]]
+
+
+def task_methods(tasks: TaskService, queries: TaskQueries, execs: ExecService) -> Methods:
+    """Return the methods by name, as ttrpc's server takes them."""
+    rows: tuple[tuple[str, type[Message], Handler, Handler | None], ...] = (
+        # method, request, handler for a task, handler for a command inside a task
+        ("Create", api.CreateTaskRequest, tasks.create, None),
+        ("Start", api.StartRequest, tasks.start, execs.start),
+        ("Exec", api.ExecProcessRequest, execs.exec, None),
+        ("Kill", api.KillRequest, tasks.kill, execs.kill),
+        ("Delete", api.DeleteRequest, tasks.delete, execs.delete),
+        ("State", api.StateRequest, queries.state, execs.state),
+        ("Wait", api.WaitRequest, queries.wait, execs.wait),
+        ("CloseIO", api.CloseIORequest, queries.close_io, execs.close_io),
+        ("ResizePty", api.ResizePtyRequest, queries.resize_pty, execs.resize_pty),
+        ("Pids", api.PidsRequest, queries.pids, None),
+        ("Stats", api.StatsRequest, queries.stats, None),
+        ("Pause", api.PauseRequest, tasks.pause, None),
+        ("Resume", api.ResumeRequest, tasks.resume, None),
+        ("Update", api.UpdateTaskRequest, queries.update, None),
+        ("Checkpoint", api.CheckpointTaskRequest, queries.checkpoint, None),
+        ("Connect", api.ConnectRequest, queries.connect, None),
+        ("Shutdown", api.ShutdownRequest, tasks.shutdown, None),
+    )
+    return {
+        name: (request, _by_exec_id(of_task, of_exec) if of_exec else of_task)
+        for name, request, of_task, of_exec in rows
+    }
+
+
+def _by_exec_id(of_task: Handler, of_exec: Handler) -> Handler:
+    """Return a handler that uses `of_exec` for requests with an `exec_id`, else `of_task`."""
+
+    def handle(context: CallContext, request: Any) -> Message | None:
+        return (of_exec if request.exec_id else of_task)(context, request)
+
+    return handle
