@@ -43,6 +43,7 @@ class Simulator:
         self.process = subprocess.Popen(
             argv, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
+        assert self.process.stdout
         self.ready = self.process.stdout.readline()
         if not self.ready:
             errors = self.process.communicate()[1]

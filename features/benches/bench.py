@@ -43,6 +43,10 @@ class Bench(ABC):
 
     abilities: frozenset[str] = frozenset()
 
+    @abstractmethod
+    def __init__(self, place: str) -> None:
+        """Keep all that is made in the directory `place`, which does not exist yet."""
+
     @classmethod  # noqa: B027 -- most have nothing to do
     def make_ready(cls, lock: str) -> None:
         """Do what has to be done once for all; `lock` names a file for one at a time."""

@@ -97,7 +97,7 @@ PROGRAMS: dict[str, Program] = {
 
 def firmware(behaviour: str) -> bytes:
     """Return firmware whose program is that one. Raises KeyError."""
-    assert PROGRAMS[behaviour]
+    PROGRAMS[behaviour]
     code = Load(0x0, VECTORS + _MARK + behaviour.encode() + b"\0" + bytes(256))
     ram = Load(0x2000_0000, memory_size=0x2000)  # so that the kernel clears the trace buffer
     machine = EM_RISCV if "RISC-V" in behaviour else EM_ARM

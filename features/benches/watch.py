@@ -30,7 +30,7 @@ class DirectoryWatch:
 
     def events(self) -> list[tuple[str, str]]:
         """Return what has happened since, in order: file and event."""
-        found = []
+        found: list[tuple[str, str]] = []
         while True:
             try:
                 data = os.read(self._descriptor, 1 << 16)

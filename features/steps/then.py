@@ -120,7 +120,7 @@ def no_core_dump(world):
 @then("every firmware file came whole and was not changed")
 def came_whole(world):
     world.firmware_events = [e for e in world.bench.firmware_events() if e[0][0] != "."]
-    lives = {}
+    lives: dict[str, list[str]] = {}
     for name, event in world.firmware_events:
         lives.setdefault(name, []).append(event)
     assert lives

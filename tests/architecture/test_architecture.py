@@ -117,8 +117,10 @@ def nodes(path):
         node = waiting.pop()
         yield node
         for inner in ast.iter_child_nodes(node):
-            types_only = isinstance(inner, ast.If) and ast.unparse(inner.test) == "TYPE_CHECKING"
-            waiting += inner.orelse if types_only else [inner]
+            if isinstance(inner, ast.If) and ast.unparse(inner.test) == "TYPE_CHECKING":
+                waiting += inner.orelse
+            else:
+                waiting.append(inner)
 
 
 def imports(path):

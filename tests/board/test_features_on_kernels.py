@@ -50,6 +50,7 @@ def test_on_simulated_boards_behind_the_kernels_interface(record_property):
     with subprocess.Popen(
         command, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as inner:
+        assert inner.stdout
         lines = []
         try:
             for line in inner.stdout:

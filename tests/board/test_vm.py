@@ -258,6 +258,7 @@ def test_guest_dies_with_its_launcher(kind, tmp_path):
         env={**os.environ, "TMPDIR": str(marker)},
         stdout=subprocess.PIPE,
     )
+    assert launcher.stdout
     assert launcher.stdout.readline() == b"booted\n"
     assert _mentioning(marker)
     launcher.kill()

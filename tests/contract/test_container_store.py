@@ -230,7 +230,7 @@ def test_the_first_exit_on_record_stays(place):
 def test_of_many_recorders_of_an_exit_all_hear_the_same(place):
     for round_ in range(20):
         add(place.store, f"c{round_}")
-        heard = []
+        heard: list[Exit] = []
         gate = threading.Barrier(8)
 
         def record(status, name=f"c{round_}", gate=gate, heard=heard):

@@ -10,6 +10,7 @@ import pytest
 from adapters.state.leases import FileLeases
 from domain.container import Owner
 from domain.errors import Busy
+from domain.ports import Lease
 from tests.contract.children import child, kill
 from tests.fakes.leases import MemoryLeases
 
@@ -160,7 +161,8 @@ def test_a_right_that_is_left_is_abandoned(place):
 def test_of_many_takers_exactly_one_wins(place):
     for _ in range(5):
         gate = threading.Barrier(8)
-        won, lost = [], []
+        won: list[Lease] = []
+        lost: list[str] = []
 
         def take(number, gate=gate, won=won, lost=lost):
             gate.wait()

@@ -141,7 +141,7 @@ def test_death_anywhere(directory, before, torn):
         lease.record_claim({"firmware": "y"})
         lease.close()
 
-    whole = ({}, before, done, {"firmware": "y"})
+    whole: tuple[dict[str, str], ...] = ({}, before, done, {"firmware": "y"})
     for _ in every_death(operation, torn=torn):
         assert leases.owner(M4) is None
         for lease in leases.stale():

@@ -40,7 +40,7 @@ def run(bench):
 
         def start(program, up_to="start", number=0):
             processor = bench.open(number)
-            claim = {}
+            claim: dict[str, str] = {}
             stack.callback(lambda: claim and processor.release(claim))
             claim.update(walk(processor, bench.image(program), up_to))
             return processor, claim

@@ -8,7 +8,7 @@ import pytest
 
 from domain.annotations import ProcessorOptions
 from tests.contract.benches import walk
-from tests.contract.trees import BENCHES, available
+from tests.contract.trees import BENCHES, SimfsBench, available
 
 
 @pytest.fixture(params=available("fake", "sim"))
@@ -40,7 +40,7 @@ def test_an_end_that_is_no_crash_is_not_taken_for_one(bench):
 
 @pytest.mark.skipif("simfs" not in available(), reason="needs root and /dev/fuse")
 def test_a_simulated_board_that_dies(tmp_path):
-    bench = BENCHES["simfs"](tmp_path)
+    bench = SimfsBench(tmp_path)
     try:
         processor = bench.open()
         claim = walk(processor, bench.image("hello"), "start")

@@ -16,7 +16,7 @@ from bootstrap import factories
 from bootstrap.settings import Settings
 from domain.container import Exit, FirmwareContainer, Status
 from domain.errors import HostFault, NotFound, Unsupported, WrongState
-from domain.ports import Stdio
+from domain.ports import Board, ContainerStore, Leases, Stdio, Supervisors
 from domain.processor import FirmwareExit
 from tests.contract.benches import FIRMWARE, SimBench, image_of
 from tests.contract.children import child, kill
@@ -35,6 +35,16 @@ class Place:
 
     no_status = ""
     no_pause = ""
+    board: Board
+    leases: Leases
+    spawned: list[FirmwareContainer]
+    stdio: Stdio
+    store: ContainerStore
+    supervisors: Supervisors
+
+    def image(self, program, place, final):
+        """Stage a program of firmware/ into the directory `place`, which becomes `final`."""
+        raise NotImplementedError
 
     def spawn(self, program="hello", container_id="c1"):
         """Return a draft and its container, whose supervisor is ready and not adopted yet."""
@@ -72,6 +82,8 @@ class Place:
 
 
 class Memory(Place):
+    supervisors: MemorySupervisors
+
     def __init__(self, directory):
         programs = {
             "exit.elf": Program(b"", FirmwareExit(False, 7, "exit code 7")),

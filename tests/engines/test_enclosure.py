@@ -79,6 +79,7 @@ def test_owner_killed(number):
     with subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=ROOT
     ) as owner:
+        assert owner.stdout
         base, sleeper = owner.stdout.readline().split()
         gone = os.pidfd_open(int(sleeper))
         assert cgroups_named(os.path.basename(base))

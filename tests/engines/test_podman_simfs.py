@@ -45,10 +45,16 @@ class Board:
         assert not [point for point in mounts if point.startswith(ROOT)], mounts
 
 
+class BenchWithBoard(Bench):
+    """A Podman whose runtime uses a simulated board's tree."""
+
+    board: Board
+
+
 @pytest.fixture(params=PODMAN)
 def bench(request, start_podman, runtime_path, tmp_path):
     runtime = f"{runtime_path}/remoteproc-runtime"
-    bench = Bench(start_podman(request.param, runtime=runtime, etc=CONFIG), str(tmp_path))
+    bench = BenchWithBoard(start_podman(request.param, runtime=runtime, etc=CONFIG), str(tmp_path))
     bench.board = Board(bench.engine.enclosure, runtime_path)
     try:
         yield bench

@@ -51,9 +51,11 @@ def test_two_processors_in_one_pod_beside_an_ordinary_one(start, version, tmp_pa
             cri.start(container)
             assert cri.status(container).state == cri.pb.CONTAINER_RUNNING
         for name in containers:
-            assert wait_until(lambda n=name: ("stdout", "tick 2") in cri.logs(pod, n), 10), (
-                cri.logs(pod, name)
-            )
+
+            def ticked(name=name):
+                return ("stdout", "tick 2") in cri.logs(pod, name)
+
+            assert wait_until(ticked, 10), cri.logs(pod, name)
         assert wait_until(lambda: cri.logs(other, "main") == [("stdout", "waiting")], 5)
         shims = containerd.enclosure.find(SHIM)
         assert len(shims) == 1, "one shim serves the pod"

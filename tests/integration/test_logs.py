@@ -145,7 +145,7 @@ def test_the_log_stays_within_its_bounds(bench):
     where = f"{bench.place}/log"
     os.mkdir(where)
     directory = os.open(where, os.O_RDONLY | os.O_DIRECTORY)
-    problems = []
+    problems: list[str] = []
     log = Log(directory, problems.append)
     line = b"0123456789abcdef" * 256
     for _ in range(5 * LOG_MAX // len(line)):

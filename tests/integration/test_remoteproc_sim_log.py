@@ -12,7 +12,7 @@ from subprocess import DEVNULL
 
 import pytest
 
-from adapters.sysfs.kmsg import KernelLog, crash_type
+from adapters.sysfs.kmsg import KmsgReader, crash_type
 from tests.simulator import Simulator
 
 pytestmark = [
@@ -90,13 +90,13 @@ def test_readers_at_the_end_hear_what_comes(root, opened):
 
 
 def test_the_sysfs_adapter_learns_from_it_what_a_crash_was(root):
-    logs = [KernelLog(f"{root}/dev/kmsg", f"remoteproc{number}") for number in (0, 1)]
+    logs = [KmsgReader(f"{root}/dev/kmsg", f"remoteproc{number}") for number in (0, 1)]
     for log in logs:
         log.open()
     crash(root, 0)
     crash(root, 2)
     deadline = time.monotonic() + 5
-    news = []
+    news: list[str] = []
     while len(news) < 2 and time.monotonic() < deadline:
         news += logs[0].news()
         time.sleep(0.02)
@@ -123,6 +123,7 @@ def test_blocking_readers_wait(root, opened):
 def test_a_reader_that_waits_can_be_killed(root, number):
     before = time.monotonic()
     with subprocess.Popen(["cat", f"{root}/dev/kmsg"], stdout=subprocess.PIPE) as cat:
+        assert cat.stdout
         assert b"available" in cat.stdout.readline()
         time.sleep(0.2)
         cat.send_signal(number)
@@ -207,7 +208,7 @@ def test_a_thousand_records_later(root, opened):
 def test_it_is_there_after_a_successor_cleared_up_and_gone_after_that():
     with Simulator() as first:
         link = f"{first.root}/dev/kmsg"
-        log = KernelLog(link, "remoteproc0")
+        log = KmsgReader(link, "remoteproc0")
         log.open()
         first.end(signal.SIGKILL)
         assert log.news() == []
@@ -223,6 +224,7 @@ def test_a_reader_that_waits_does_not_keep_the_board():
         with subprocess.Popen(
             ["cat", f"{simulator.root}/dev/kmsg"], stdout=subprocess.PIPE, stderr=DEVNULL
         ) as cat:
+            assert cat.stdout
             cat.stdout.readline()
             time.sleep(0.2)
             assert simulator.end() == (0, "")

@@ -15,7 +15,7 @@ def answer(call):
     try:
         return call()
     except OSError as error:
-        return errno.errorcode[error.errno]
+        return errno.errorcode[error.errno or 0]
 
 
 def in_child(call, user=None, patience=20.0):

@@ -11,6 +11,7 @@ import socket
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 
 from tests.kernel_table.calls import NOBODY, answer, in_child
 
@@ -28,7 +29,18 @@ def _check(result):
 
 
 class Happenings:
-    """A part of `Processor`."""
+    """A part of `Processor`, which has these."""
+
+    root: str
+    firmware: str
+    simulated: bool
+    driver: str
+    platform: str
+    start_delay: float
+    do: Callable[..., object]
+    op_write: Callable[..., object]
+    path: Callable[[str], str]
+    _write: Callable[..., object]
 
     # Other users, and what becomes of them.
 
@@ -205,7 +217,7 @@ class Happenings:
         return sorted(told)
 
     def _uevents(self, uevents):
-        found = set()
+        found: set[str] = set()
         while True:
             try:
                 words = uevents.recv(65536).decode("utf-8", "replace").split("\0")

@@ -7,6 +7,7 @@ import mmap
 import struct
 import subprocess
 import time
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -28,7 +29,7 @@ from tests.elf_builder import (
 )
 
 TABLE = resource_table(trace(0x2000_0100, 256))
-FULL = {"table": TABLE, "attributes": arm_attributes(13, "M", "cortex-m4")}
+FULL: dict[str, Any] = {"table": TABLE, "attributes": arm_attributes(13, "M", "cortex-m4")}
 
 
 @pytest.mark.parametrize("bits", [32, 64])

@@ -101,8 +101,12 @@ def recording():
         yield
 
 
+def no_lifecycle(config, root):
+    raise AssertionError("no command is carried out")
+
+
 def recorded(work):
-    context = CommandContext(lambda *_: None, LogTarget())
+    context = CommandContext(no_lifecycle, LogTarget())
     try:
         work(context)
     except Recorded as call:

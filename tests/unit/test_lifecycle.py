@@ -51,6 +51,8 @@ NOW = 1700000000.0
 class World:
     """A runtime in memory, and a hand in each of its parts."""
 
+    request: CreateRequest
+
     def __init__(self, *names, fuse=None, **board):
         fuse = fuse or Fuse()
         self.board = FakeBoard(*(names or ("m4",)), programs=PROGRAMS, **board)
@@ -59,7 +61,7 @@ class World:
         self.supervisors = MemorySupervisors(self.board, self.store, self.leases)
         self.source = MemorySource(dict.fromkeys(PROGRAMS, b"\x7fELF"))
         self.hooks = MemoryHooks()
-        self.warnings = []
+        self.warnings: list[str] = []
         self.boards_made = 0
 
         def make_board():
@@ -299,7 +301,7 @@ OPERATIONS = {
     "wait": lambda lifecycle: lifecycle.wait("c1"),
 }
 C, R, P, S, GONE = *STATUSES, None
-AFTER = {
+AFTER: dict[str, dict[Status, object]] = {
     #         created running paused stopped; WrongState where a word is missing
     "start": {C: R},
     "kill": {C: S, R: S, P: S},

@@ -151,10 +151,10 @@ def test_names_cannot_forge_a_summary():
     st.integers(0, len(EVERYTHING)),
 )
 def test_damage_is_refused_or_read_inside_the_table(changes, end):
-    data = bytearray(EVERYTHING)
+    changed = bytearray(EVERYTHING)
     for at, value in changes:
-        data[at] = value
-    data = bytes(data[: end or None])
+        changed[at] = value
+    data = bytes(changed[: end or None])
     try:
         table = parse(data)
     except FirmwareUnfit as error:

@@ -314,7 +314,7 @@ def judge(root, paths):
 
     def look():
         chroot(root)
-        found = []
+        found: list[tuple[int, int] | None] = []
         for path in paths:
             try:
                 status = os.stat(path)

@@ -15,6 +15,7 @@ from domain.supervision import (
     Answer,
     Asked,
     Done,
+    Effect,
     Finish,
     Phase,
     Say,
@@ -57,7 +58,7 @@ def seen(word, *ending):
 
 STOPPED, EXIT_KILLED = Finish(0, "stopped on request"), Finish(137, "killed")
 C, R, P, E = Phase.CREATED, Phase.RUNNING, Phase.PAUSED, Phase.ENDED
-LEGAL = {
+LEGAL: dict[tuple[Phase, str], tuple[list[Effect], Phase]] = {
     (C, "start"): ([Act("start"), Answer()], R),
     (C, "stop"): ([STOPPED], E),
     (C, "kill"): ([EXIT_KILLED], E),

@@ -101,6 +101,7 @@ def test_an_adapter_that_raises_what_it_must_not(make, broken):
         exit_ = container_dir.read_exit(directory)
     finally:
         os.close(directory)
+    assert exit_
     assert exit_.status == 137
     assert exit_.reason == r"internal error: RuntimeError: this adapter\nis broken"
     assert "internal error" in place.log.read_text()

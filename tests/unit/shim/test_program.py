@@ -75,7 +75,11 @@ class TestStart:
         for pid in set(servers):
             descriptor = os.pidfd_open(pid)
             signal.pidfd_send_signal(descriptor, signal.SIGTERM)
-            wait_until(lambda pid=pid: not os.path.exists(f"/proc/{pid}/exe"), 5)
+
+            def gone(pid=pid):
+                return not os.path.exists(f"/proc/{pid}/exe")
+
+            wait_until(gone, 5)
             os.close(descriptor)
 
     def test_serves_and_leaves_its_address(self, start, tmp_path):
@@ -110,6 +114,7 @@ class TestReplies:
         bootstrap = read_bootstrap(PARAMS.SerializeToString(), "one", "tests")
         result = BootstrapResult.FromString(reply("unix:///s", bootstrap, {}))
         assert (result.version, result.address, result.protocol) == (3, "unix:///s", "ttrpc")
+        assert bootstrap
         assert (bootstrap.grpc_address, bootstrap.ttrpc_address) == ("/none", "/none.ttrpc")
 
     @pytest.mark.parametrize(
@@ -143,6 +148,7 @@ class TestSockets:
     def test_who_serves_is_left_alone(self, tmp_path):
         path = str(tmp_path / "s/x")
         first = sockets.listen(path)
+        assert first is not None
         assert sockets.listen(path) is None
         sockets.remove_dead(path)
         assert os.path.exists(path)

@@ -220,6 +220,7 @@ def elsewhere(make_board, image):
         stdout=subprocess.PIPE,
         text=True,
     ) as other:
+        assert other.stdout
         yield other, board, int(other.stdout.readline())
         other.kill()
 

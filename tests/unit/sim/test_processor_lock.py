@@ -53,6 +53,7 @@ def test_the_dead_hold_nothing(tmp_path):
     with subprocess.Popen(
         [sys.executable, "-c", HOLDER, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as holder:
+        assert holder.stdout
         assert holder.stdout.readline() == b"held\n"
         assert look(path) == {"state": "running"}
         assert not ProcessorLock(path).take({})

@@ -8,7 +8,6 @@ import subprocess
 
 import pytest
 
-from adapters.sysfs import firmware_files
 from adapters.sysfs.board import SysfsBoard
 from adapters.sysfs.firmware_files import is_ours, kernel_name, publish, withdraw
 from adapters.sysfs.search_path import Place, SearchPath
@@ -184,7 +183,7 @@ def test_nothing_half_made_is_left_after_a_fault(tree, image, step, monkeypatch)
     place = search(tree).choose()
     firmware = image()
     name = kernel_name(place, DEVICE, "box", firmware)
-    monkeypatch.setattr(firmware_files.os, step, fail)
+    monkeypatch.setattr(os, step, fail)
     with pytest.raises(HostFault, match="EIO"):
         publish(place, name, DEVICE, firmware)
     assert files(tree) == []

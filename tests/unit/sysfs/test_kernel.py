@@ -46,7 +46,7 @@ class Bench:
         self.sys = f"/sys/class/remoteproc/{self.info.device}"
 
     def open(self, **options):
-        return open_processor(self.board.describe(self.info.device, ProcessorOptions(**options)))
+        return open_processor(self.board.open_args(self.info.device, ProcessorOptions(**options)))
 
     def image(self, data=PLAIN):
         path = f"{self.place}/firmware"

@@ -12,7 +12,7 @@ from tests.unit.ttrpc.harness import Running, eventually
 
 @pytest.fixture
 def start(tmp_path):
-    running = []
+    running: list[Running] = []
 
     def start(**options):
         running.append(Running(tmp_path / f"s{len(running)}", **options))

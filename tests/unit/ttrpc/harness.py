@@ -5,22 +5,41 @@ from __future__ import annotations
 import socket
 import threading
 import time
+import typing
 
 from google.protobuf.any_pb2 import Any
 from google.protobuf.wrappers_pb2 import BytesValue, DoubleValue, StringValue
 
 from adapters.containerd.ttrpc.client import Client
+from adapters.containerd.ttrpc.context import CallContext
 from adapters.containerd.ttrpc.errors import Code, RpcError
 from adapters.containerd.ttrpc.server import Server
 
 SERVICE = "test.v1.Test"
 
 
+class InThread(threading.Thread):
+    """Runs a function; keeps what it returned or raised as `outcome`."""
+
+    outcome: typing.Any = None
+
+    def __init__(self, function, *args, **options):
+        super().__init__()
+        self._call = lambda: function(*args, **options)
+        self.start()
+
+    def run(self):
+        try:
+            self.outcome = self._call()
+        except Exception as error:
+            self.outcome = error
+
+
 class Handlers:
     """What the methods do, and what they saw."""
 
     def __init__(self) -> None:
-        self.contexts = []
+        self.contexts: list[CallContext] = []
         self.release = threading.Event()
         self.cancelled = threading.Semaphore(0)
 

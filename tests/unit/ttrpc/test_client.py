@@ -12,7 +12,7 @@ from google.protobuf.wrappers_pb2 import BytesValue, StringValue
 from adapters.containerd.ttrpc import frames, messages
 from adapters.containerd.ttrpc.client import Client
 from adapters.containerd.ttrpc.errors import Closed, Code, RpcError
-from tests.unit.ttrpc.harness import SERVICE, eventually
+from tests.unit.ttrpc.harness import SERVICE, InThread, eventually
 
 
 @pytest.fixture
@@ -25,20 +25,12 @@ def pair():
 
 def calling(client, request=None, **options):
     """A call in a thread; `.outcome` is what came of it."""
-
-    def run():
-        try:
-            thread.outcome = client.call("s", "m", request, StringValue, **options)
-        except Exception as error:
-            thread.outcome = error
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    return thread
+    return InThread(client.call, "s", "m", request, StringValue, **options)
 
 
 def requests(sock, count):
-    reader, found = frames.FrameReader(), []
+    reader = frames.FrameReader()
+    found: list[frames.Frame | frames.Oversized] = []
     while len(found) < count:
         found += reader.feed(sock.recv(65536))
     return found
@@ -88,8 +80,12 @@ def test_an_answer_sent_before_the_end_still_counts(pair):
 def test_on_close_is_called_once_whoever_closes():
     for close_ours in (True, False):
         theirs, ours = socket.socketpair()
-        calls = []
-        client = Client(ours, on_close=lambda calls=calls: calls.append(1))
+        calls: list[int] = []
+
+        def closed(calls=calls):
+            calls.append(1)
+
+        client = Client(ours, on_close=closed)
         if close_ours:
             client.close()
         else:
@@ -104,7 +100,12 @@ def test_on_close_is_called_once_whoever_closes():
 def test_on_close_may_close_the_client():
     theirs, ours = socket.socketpair()
     closed = threading.Event()
-    client = Client(ours, on_close=lambda: (client.close(), closed.set()))
+
+    def close_again():
+        client.close()
+        closed.set()
+
+    client = Client(ours, on_close=close_again)
     theirs.close()
     assert closed.wait(10)
 

@@ -59,7 +59,8 @@ def test_any_bytes_are_frames_or_the_beginning_of_one(data, places):
 
 def test_the_largest_frame_passes_and_one_byte_more_does_not():
     data = bytes(MAX_DATA)
-    assert FrameReader().feed(encode(1, REQUEST, data))[0].data == data
+    (frame,) = FrameReader().feed(encode(1, REQUEST, data))
+    assert isinstance(frame, Frame) and frame.data == data
     with pytest.raises(FrameTooLarge, match="4194305 exceed maximum message size of 4194304"):
         encode(1, REQUEST, data + b"x")
 

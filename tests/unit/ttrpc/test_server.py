@@ -17,28 +17,15 @@ from google.protobuf.wrappers_pb2 import BytesValue, DoubleValue, StringValue
 
 from adapters.containerd.ttrpc import frames, messages, threads
 from adapters.containerd.ttrpc.client import Client
+from adapters.containerd.ttrpc.envelope_pb2 import Request
 from adapters.containerd.ttrpc.errors import Closed, Code, RpcError
 from adapters.containerd.ttrpc.server import Server
 from adapters.containerd.ttrpc.session import ServerSession
-from tests.unit.ttrpc.harness import SERVICE, Handlers, eventually
+from tests.unit.ttrpc.harness import SERVICE, Handlers, InThread, eventually
 
 
 def echo(client, text="hello", **options):
     return client.call(SERVICE, "Echo", StringValue(value=text), StringValue, **options).value
-
-
-def in_thread(function, *args, **options):
-    """Runs it, keeps what it returned or raised as `.outcome`."""
-
-    def run():
-        try:
-            thread.outcome = function(*args, **options)
-        except Exception as error:
-            thread.outcome = error
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    return thread
 
 
 def raw_call(stream_id, method="Echo", value="x", timeout=None):
@@ -47,7 +34,8 @@ def raw_call(stream_id, method="Echo", value="x", timeout=None):
 
 
 def raw_answers(sock, count):
-    reader, found = frames.FrameReader(), []
+    reader = frames.FrameReader()
+    found: list[frames.Frame | frames.Oversized] = []
     while len(found) < count:
         chunk = sock.recv(65536)
         assert chunk, f"closed after {found}"
@@ -89,7 +77,7 @@ def test_empty_is_a_payload_of_no_bytes_both_ways(running):
 
 def test_answers_come_out_of_order(running):
     with running.client() as client:
-        slow = in_thread(client.call, SERVICE, "Sleep", DoubleValue(value=0.3), DoubleValue)
+        slow = InThread(client.call, SERVICE, "Sleep", DoubleValue(value=0.3), DoubleValue)
         time.sleep(0.05)
         begun = time.monotonic()
         assert echo(client) == "hello"
@@ -101,7 +89,7 @@ def test_answers_come_out_of_order(running):
 def test_hundreds_of_calls_in_flight_on_one_connection(running):
     with running.client() as client:
         waits = [
-            in_thread(client.call, SERVICE, "Wait", StringValue(value=str(n)), StringValue)
+            InThread(client.call, SERVICE, "Wait", StringValue(value=str(n)), StringValue)
             for n in range(300)
         ]
         eventually(lambda: len(running.handlers.contexts) == 300)
@@ -117,7 +105,7 @@ def test_many_connections_each_with_many_calls(running):
         with running.client() as client:
             return [echo(client, f"{number}.{n}") for n in range(50)]
 
-    threads = [in_thread(work, number) for number in range(20)]
+    threads = [InThread(work, number) for number in range(20)]
     for number, thread in enumerate(threads):
         thread.join(60)
         assert thread.outcome == [f"{number}.{n}" for n in range(50)]
@@ -130,7 +118,7 @@ def test_large_messages_cross_each_other(running):
         def trip():
             return client.call(SERVICE, "EchoBytes", BytesValue(value=data), BytesValue).value
 
-        threads = [in_thread(trip) for _ in range(8)]
+        threads = [InThread(trip) for _ in range(8)]
         for thread in threads:
             thread.join(60)
             assert thread.outcome == data
@@ -245,7 +233,7 @@ def test_calls_beyond_the_limit_are_refused_until_others_end(start):
     running = start(limit=3)
     with running.client() as client:
         waits = [
-            in_thread(client.call, SERVICE, "Wait", StringValue(), StringValue) for _ in range(3)
+            InThread(client.call, SERVICE, "Wait", StringValue(), StringValue) for _ in range(3)
         ]
         eventually(lambda: len(running.handlers.contexts) == 3)
         with pytest.raises(RpcError) as caught:
@@ -291,7 +279,7 @@ def test_many_deadlines_are_each_kept(running):
 
 
 def test_a_deadline_in_the_past_is_answered_without_asking_the_handler(running):
-    request = messages.Request(service=SERVICE, method="Echo", timeout_nano=-1)
+    request = Request(service=SERVICE, method="Echo", timeout_nano=-1)
     with running.raw() as sock:
         sock.sendall(frames.encode(1, frames.REQUEST, request.SerializeToString()))
         assert code_of(raw_answers(sock, 1)[0]) == Code.DEADLINE_EXCEEDED
@@ -301,7 +289,7 @@ def test_a_deadline_in_the_past_is_answered_without_asking_the_handler(running):
 
 
 def test_the_farthest_deadline_is_taken(running):
-    request = messages.Request(service=SERVICE, method="Echo", timeout_nano=2**63 - 1)
+    request = Request(service=SERVICE, method="Echo", timeout_nano=2**63 - 1)
     with running.raw() as sock:
         sock.sendall(frames.encode(1, frames.REQUEST, request.SerializeToString()))
         assert code_of(raw_answers(sock, 1)[0]) == Code.OK
@@ -312,7 +300,7 @@ def test_the_farthest_deadline_is_taken(running):
 
 def test_a_peer_that_vanishes_cancels_its_calls_and_no_others(running):
     with running.client() as other:
-        kept = in_thread(other.call, SERVICE, "Wait", StringValue(value="kept"), StringValue)
+        kept = InThread(other.call, SERVICE, "Wait", StringValue(value="kept"), StringValue)
         sock = running.raw()
         for n in range(50):
             sock.sendall(raw_call(2 * n + 1, "Wait"))
@@ -485,7 +473,7 @@ def test_shutdown_answers_what_is_in_flight_then_closes(running):
     client, idle = running.client(), running.client()
     with client, idle:
         waits = [
-            in_thread(client.call, SERVICE, "Wait", StringValue(value=str(n)), StringValue)
+            InThread(client.call, SERVICE, "Wait", StringValue(value=str(n)), StringValue)
             for n in range(20)
         ]
         eventually(lambda: len(running.handlers.contexts) == 20)
@@ -511,8 +499,12 @@ def test_the_handler_that_shuts_down_is_answered_first():
     for _ in range(30):
         ours, theirs = socket.socketpair()
         server = Server()
-        server.register("s", {"Shutdown": (StringValue, lambda c, r, s=server: s.shutdown())})
-        thread = in_thread(server.serve, ours)
+
+        def shut_down(context, request, server=server):
+            return server.shutdown()
+
+        server.register("s", {"Shutdown": (StringValue, shut_down)})
+        thread = InThread(server.serve, ours)
         with Client(theirs) as client:
             client.call("s", "Shutdown", None, StringValue)
             thread.join(10)
@@ -523,7 +515,7 @@ def test_a_large_answer_is_flushed_before_closing():
     ours, theirs = socket.socketpair()
     handlers, server = Handlers(), Server()
     server.register(SERVICE, handlers.methods())
-    thread = in_thread(server.serve, ours)
+    thread = InThread(server.serve, ours)
     with theirs:
         theirs.sendall(
             messages.request_frame(
@@ -542,7 +534,7 @@ def test_a_large_answer_is_flushed_before_closing():
 
 def test_after_the_grace_calls_are_cancelled(running):
     with running.client() as client:
-        wait = in_thread(client.call, SERVICE, "Wait", StringValue(), StringValue)
+        wait = InThread(client.call, SERVICE, "Wait", StringValue(), StringValue)
         eventually(lambda: running.handlers.contexts)
         running.server.shutdown(0.2)
         running.thread.join(10)
@@ -556,7 +548,7 @@ def test_a_connected_socket_is_served_until_the_peer_closes_it():
     ours, theirs = socket.socketpair()
     server = Server()
     server.register(SERVICE, Handlers().methods())
-    thread = in_thread(server.serve, ours)
+    thread = InThread(server.serve, ours)
     with Client(theirs) as client:
         assert echo(client) == "hello"
     thread.join(10)
@@ -610,7 +602,7 @@ def test_the_deepest_recursion_of_a_c_parser_fits_the_handlers_stack():
             return StringValue(value="refused")
 
     server.register("s", {"Parse": (StringValue, parse)})
-    thread = in_thread(server.serve, ours)
+    thread = InThread(server.serve, ours)
     with Client(theirs) as client:
         assert client.call("s", "Parse", None, StringValue).value == "refused"
     thread.join(10)

@@ -22,7 +22,7 @@ def ids_and_codes(events) -> list[tuple[int, int]]:
 def test_calls_come_in_their_order():
     events = ServerSession().receive(call(1) + call(3) + call(101))
     assert ids_and_codes(events) == [(1, 0), (3, 0), (101, 0)]
-    assert events[0].request.service == "s"
+    assert isinstance(events[0], Incoming) and events[0].request.service == "s"
 
 
 @pytest.mark.parametrize(
