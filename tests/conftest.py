@@ -8,9 +8,14 @@ import pytest
 # with each other. A second failure counts, and the summary tells each that was run again.
 OTHER_PEOPLES = ("tests/engines/", "tests/board/", "tests/unit/sysfs/test_guests.py")
 
+# What script/check runs, but for slow tests.
+QUICK = ("tests/architecture/", "tests/contract/", "tests/unit/")
+
 
 def pytest_collection_modifyitems(items):
     for item in items:
+        if item.nodeid.startswith(QUICK) and not item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.quick)
         if item.nodeid.startswith(OTHER_PEOPLES):
             item.add_marker(pytest.mark.flaky(reruns=1))
 
