@@ -12,6 +12,7 @@ import signal
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, HERE)
@@ -64,7 +65,7 @@ def docker_lives(docker: Docker, rounds: int, budgets: Budgets) -> None:
     for _ in range(rounds):
         for who, words in (("remoteproc", ours), ("runc", runc)):
             run = ["run", "-d", "--network", "none", "--name", "life", *words]
-            times.take(who, "docker run -d", lambda run=run: docker.docker(*run))
+            times.take(who, "docker run -d", partial(docker.docker, *run))
             docker.docker("stop", "life")
             times.take(who, "docker start", lambda: docker.docker("start", "life"))
             times.take(who, "docker stop", lambda: docker.docker("stop", "life"))
@@ -82,7 +83,7 @@ def ctr_lives(containerd: Containerd, rounds: int, budgets: Budgets) -> None:
     for _ in range(rounds):
         for who, words in (("remoteproc", ours), ("runc", [PROBE])):
             run = ["run", "-d", *words, "life"]
-            times.take(who, "ctr run -d", lambda run=run: containerd.ctr(*run))
+            times.take(who, "ctr run -d", partial(containerd.ctr, *run))
             times.take(who, "ctr task kill", lambda: containerd.ctr("task", "kill", "life"))
             wait_until(lambda: "STOPPED" in containerd.ctr("task", "ls").stdout)
             times.take(who, "ctr task rm", lambda: containerd.ctr("task", "rm", "life"))
@@ -100,7 +101,7 @@ def podman_lives(podman: Podman, rounds: int, budgets: Budgets) -> None:
     for _ in range(rounds):
         for who, words in (("remoteproc", ours), ("crun", ["--runtime", "crun", PROBE])):
             run = ["run", "-d", "--network", "none", "--name", "life", *words]
-            times.take(who, "podman run -d", lambda run=run: podman.podman(*run))
+            times.take(who, "podman run -d", partial(podman.podman, *run))
             times.take(who, "podman stop", lambda: podman.podman("stop", "life"))
             podman.podman("rm", "life")
             podman.podman(*run)

@@ -86,10 +86,10 @@ def read_elf(data: bytes | memoryview | mmap, name: str = "the firmware") -> Elf
     `name` stands in messages. Raises FirmwareUnfit where a kernel would refuse the file, or
     would oops on it.
     """
-    return _Reader(data, name).facts()
+    return _ElfReader(data, name).facts()
 
 
-class _Reader:
+class _ElfReader:
     __slots__ = ("bits", "data", "name", "size")
 
     def __init__(self, data: bytes | memoryview | mmap, name: str) -> None:

@@ -1,5 +1,5 @@
-"""Proves the arrows between the packages, that the proof can fail, what programs on the hot path
-load, and that no module is long."""
+"""Proves the arrows between the packages, that the proof can fail, and what is loaded by programs
+on the hot path."""
 
 from __future__ import annotations
 
@@ -9,19 +9,12 @@ import shutil
 import subprocess
 import sys
 import tomllib
-import warnings
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("domain", "adapters", "bootstrap")
-MODULES = sorted(
-    path.relative_to(ROOT)
-    for package in PACKAGES
-    for path in (ROOT / package).rglob("*.py")
-    if not path.name.endswith("_pb2.py")
-)
+from tests.architecture.sources import MODULES, PACKAGES, ROOT
+
 CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"][
     "contracts"
 ]
@@ -182,14 +175,6 @@ def test_ttrpc_stands_alone(path):
         own = name.startswith("adapters.containerd.ttrpc")
         known = name.partition(".")[0] in sys.stdlib_module_names or name.startswith("google.")
         assert own or known, f"{path} imports {name}"
-
-
-@pytest.mark.parametrize("path", MODULES, ids=str)
-def test_modules_are_short(path):
-    lines = len((ROOT / path).read_text().splitlines())
-    assert lines <= 300, f"{path} has {lines} lines"
-    if lines > 200:
-        warnings.warn(f"{path} has {lines} lines: over 200", stacklevel=1)
 
 
 # --- the hot path ---------------------------------------------------------------------------
