@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adapters.oci.bundle import read_bundle
-from adapters.oci.commands import spec
+from adapters.oci.commands import CommandContext, spec
+from adapters.oci.exit_codes import LogTarget
 from adapters.oci.render import as_json
 from domain.errors import AlreadyExists, InvalidRequest, NotFound, RemoteprocError
 from domain.lifecycle import CreateRequest
@@ -198,12 +199,17 @@ def test_a_directory_in_its_place(tmp_path):
         read_bundle("c1", str(tmp_path))
 
 
+def no_lifecycle(config, root):
+    raise AssertionError("spec needs no use case")
+
+
 def test_a_written_spec_is_read(tmp_path):
-    spec.run(None, str(tmp_path), "blink.elf", "m4")
+    context = CommandContext(no_lifecycle, LogTarget())
+    spec.run(context, str(tmp_path), "blink.elf", "m4")
     request = read_bundle("c1", str(tmp_path))
     assert (request.entry, request.annotations) == ("blink.elf", {"remoteproc.name": "m4"})
     with pytest.raises(AlreadyExists):
-        spec.run(None, str(tmp_path), "blink.elf", "m4")
+        spec.run(context, str(tmp_path), "blink.elf", "m4")
 
 
 text = st.text(st.characters(exclude_categories=[]), max_size=8)  # lone surrogates, too
