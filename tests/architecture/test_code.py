@@ -77,6 +77,16 @@ def methods(node: ast.ClassDef) -> Iterator[Function]:
                 yield inner
 
 
+def members(node: ast.ClassDef) -> set[str]:
+    """Return the names that a class defines: methods, and attributes, also those of instances."""
+    found = {method.name for method in methods(node)}
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.AnnAssign | ast.Assign):
+            targets = inner.targets if isinstance(inner, ast.Assign) else [inner.target]
+            found |= {ast.unparse(target).removeprefix("self.") for target in targets}
+    return found
+
+
 def lineage(node: ast.ClassDef, classes: Mapping[str, ast.ClassDef]) -> list[ast.ClassDef]:
     """Return a class and those of the product's classes from which it inherits."""
     found = [node]
@@ -99,7 +109,7 @@ def undocumented(classes: Mapping[str, ast.ClassDef]) -> list[str]:
     missing = []
     for node in classes.values():
         family = lineage(node, classes)
-        has = {method.name for relative in family for method in methods(relative)}
+        has = set().union(*map(members, family))
         implemented = [p for p in protocols if has >= {m.name for m in methods(p)}]
         documented = {
             method.name
@@ -129,6 +139,7 @@ class Port(Protocol):
     [
         ("class A:\n def read(self): ...", ["A.read"]),
         ("class A:\n def read(self): ...\n def close(self): ...", []),
+        ("class A:\n def read(self): ...\n def __init__(self): self.close = f", []),
         ("class A:\n def read(self): ...\n def close(self): ...\n def more(self): ...", ["A.more"]),
         ("class A:\n def close(self): 'Close.'\nclass B(A):\n def read(self): ...", []),
         ("class A:\n def go(self): 'Go.'\nclass B(A):\n def go(self): ...", []),
