@@ -13,7 +13,11 @@ from adapters.containerd.events import EventPublisher
 from adapters.containerd.ttrpc import threads
 from tests.engines.process import wait_until
 
-TYPES = {"/tasks/start": TaskStart, "/tasks/exit": TaskExit, "/tasks/delete": TaskDelete}
+TYPES: dict[str, type[TaskStart | TaskExit | TaskDelete]] = {
+    "/tasks/start": TaskStart,
+    "/tasks/exit": TaskExit,
+    "/tasks/delete": TaskDelete,
+}
 
 
 class Publishing:
