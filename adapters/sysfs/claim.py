@@ -40,10 +40,14 @@ class ProcessorChanges:
         self._power = power
         self._search = search
 
+    def check(self) -> None:
+        """Raise HostFault where no file can be published."""
+        self._search.choose()
+
     def plan(
         self, container: str, firmware: FirmwareImage, options: ProcessorOptions
     ) -> dict[str, str]:
-        """Return the claim. Raises HostFault where no file can be published."""
+        """Return the claim. Raises as `check` does."""
         claim = {"name": self._name, "attached": options.attached, "firmware": "", "previous": ""}
         claim["recovery"] = self._old("recovery") if options.recovery == "container" else ""
         claim["coredump"] = self._old("coredump") if options.coredump == "enabled" else ""

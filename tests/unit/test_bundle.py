@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from adapters.oci.bundle import read_bundle
 from adapters.oci.commands import spec
 from adapters.oci.render import as_json
+from domain.creation import CreateRequest
 from domain.errors import AlreadyExists, InvalidRequest, NotFound, RemoteprocError
-from domain.lifecycle import CreateRequest
 
 GOOD = {
     "ociVersion": "1.2.1",

@@ -8,6 +8,7 @@ import functools
 import pytest
 
 from domain.container import Exit, Owner, Status
+from domain.creation import CreateRequest
 from domain.errors import (
     AlreadyExists,
     Busy,
@@ -21,7 +22,7 @@ from domain.errors import (
     WrongState,
 )
 from domain.hooks import Hook
-from domain.lifecycle import CreateRequest, Lifecycle
+from domain.lifecycle import Lifecycle
 from domain.ports import Stdio
 from domain.processor import (
     OFFLINE,
@@ -344,7 +345,7 @@ def test_every_operation_on_no_container(world, operation):
 # --- start ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("step", ["prepare", "load", "start"])
+@pytest.mark.parametrize("step", ["check", "plan_claim", "load", "start"])
 def test_a_start_that_fails_tells_why_and_can_be_tried_again(world, step):
     world.create()
     fault = world.core.faults[step] = ProcessorFault("the kernel says no", errno=22)
@@ -527,7 +528,8 @@ def test_force_when_the_processor_cannot_be_stopped(world):
 def test_a_processor_that_cannot_be_paused(operation):
     world = World(kind=RigidProcessor)
     world.running()
-    with pytest.raises(Unsupported):
+    why = "cannot pause processor m4: the kernel has no way to freeze a processor"
+    with pytest.raises(Unsupported, match=why):
         getattr(world.lifecycle, operation)("c1")
     assert world.status() is Status.RUNNING
 
@@ -599,9 +601,9 @@ def test_an_exit_recorded_between_our_look_and_our_record(world):
 
 
 def stale(world, claim):
-    lease = world.leases.take("remoteproc0", Owner("dead", "memory:"))
+    lease = world.leases.acquire("remoteproc0", Owner("dead", "memory:"))
     lease.record_claim(claim)
-    world.leases.die("remoteproc0")
+    world.leases.owner_died("dead")
 
 
 def test_what_cannot_be_cleaned_up_is_said_and_tried_again(world):
@@ -616,19 +618,31 @@ def test_what_cannot_be_cleaned_up_is_said_and_tried_again(world):
     assert world.leases.left == {} and len(world.warnings) == 2
 
 
+def test_a_start_that_cannot_undo_what_a_dead_owner_claimed_keeps_the_claim(world):
+    world.create()
+    world.core.faults["release"] = ProcessorFault("busy", errno=16)
+    stale(world, {"firmware": "x"})
+    with pytest.raises(ProcessorFault, match="busy"):
+        world.lifecycle.start("c1")
+    assert world.leases.left["remoteproc0"].claim == {"firmware": "x"}
+    world.core.faults.clear()
+    world.lifecycle.start("c1")
+    assert world.status() is Status.RUNNING
+
+
 def test_what_cannot_be_cleaned_up_does_not_keep_others_from_it():
     world = World("m4", "m7")
     world.core.faults["release"] = ProcessorFault("busy", errno=16)
     for device in ("remoteproc0", "remoteproc1"):
-        world.leases.take(device, Owner("dead", "")).record_claim({"firmware": "x"})
-        world.leases.die(device)
+        world.leases.acquire(device, Owner("dead", "")).record_claim({"firmware": "x"})
+        world.leases.owner_died("dead")
     world.lifecycle.reap_stale()
     assert set(world.leases.left) == {"remoteproc0"}
 
 
 def test_a_dead_owner_of_a_processor_that_is_gone(world):
-    world.leases.take("remoteproc9", Owner("dead", "")).record_claim({"firmware": "x"})
-    world.leases.die("remoteproc9")
+    world.leases.acquire("remoteproc9", Owner("dead", "")).record_claim({"firmware": "x"})
+    world.leases.owner_died("dead")
     world.lifecycle.reap_stale()
     assert world.leases.left == {} and world.warnings == []
 

@@ -13,7 +13,8 @@ import sys
 from collections.abc import Callable
 
 from adapters.oci.exit_codes import LogTarget
-from domain.lifecycle import CreateRequest, Lifecycle
+from domain.creation import CreateRequest
+from domain.lifecycle import Lifecycle
 
 
 class CommandContext:
