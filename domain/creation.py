@@ -15,7 +15,8 @@ from domain.selection import choose
 
 if TYPE_CHECKING:
     from domain.hook_calls import HookCalls
-    from domain.ports import Board, ContainerStore, FirmwareSource, Stdio, Supervisors
+    from domain.ports import Board, ContainerStore, FirmwareSource, Supervisors
+    from domain.stdio import Stdio
 
 
 class CreateRequest(NamedTuple):

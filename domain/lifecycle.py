@@ -25,9 +25,9 @@ if TYPE_CHECKING:
         FirmwareSource,
         HookRunner,
         Leases,
-        Stdio,
         Supervisors,
     )
+    from domain.stdio import Stdio
 
 
 class ProcessorRow(NamedTuple):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from domain.container import EXIT_KILLED, Exit
 from domain.errors import RemoteprocError
 
-TYPE_CHECKING = False  # typing's own takes time to import
 if TYPE_CHECKING:
     from collections.abc import Callable
 

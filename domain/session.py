@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 from domain.container import Operation
 from domain.errors import Busy, NotFound, RemoteprocError, Unsupported
 from domain.processor import DELETED
 
-TYPE_CHECKING = False  # typing's own takes time to import
 if TYPE_CHECKING:
     from collections.abc import Callable
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import errno
 import os
+from typing import TYPE_CHECKING
 
-TYPE_CHECKING = False  # typing's own takes time to import
 if TYPE_CHECKING:
     import socket
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from errno import EBUSY, ENOENT
+from typing import TYPE_CHECKING
 
 from adapters.sim import loader
 from adapters.sim.boot import failure
@@ -19,7 +20,6 @@ from adapters.sim.sim_freezer import SimFreezer
 from adapters.sim.spec import ProcessorSpec
 from domain.errors import ProcessorFault, host_fault
 from domain.firmware import FirmwareImage
-from domain.ports import OpenArgs
 from domain.processor import (
     ATTACHED,
     DETACHED,
@@ -29,6 +29,9 @@ from domain.processor import (
     FirmwareExit,
     ProcessorState,
 )
+
+if TYPE_CHECKING:
+    from domain.ports import OpenArgs
 
 _LONGEST_NAME = 255
 

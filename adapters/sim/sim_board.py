@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 from binascii import crc32
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from adapters.sim.board_file import BoardSpec
 from adapters.sim.processor import SimProcessor, first_state, open_processor
 from adapters.sim.processor_lock import look
 from domain.annotations import ProcessorOptions
 from domain.errors import NotFound, Unsupported
-from domain.ports import OpenArgs
 from domain.processor import ProcessorInfo, ProcessorState
+
+if TYPE_CHECKING:
+    from domain.ports import OpenArgs
 
 _USUAL = ProcessorOptions()
 

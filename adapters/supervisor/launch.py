@@ -20,7 +20,7 @@ from domain.errors import HostFault, host_fault
 if TYPE_CHECKING:
     from adapters.isolation.cgroups import Group
     from domain.linux_config import LinuxConfig
-    from domain.ports import Stdio
+    from domain.stdio import Stdio
 
 _READY_WITHIN = 20.0  # seconds
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from domain.errors import Unsupported
 from domain.processor import OFFLINE, RUNNING, FirmwareExit, ProcessorState
 
-TYPE_CHECKING = False  # typing's own takes time to import
 if TYPE_CHECKING:
     from collections.abc import Sequence
 

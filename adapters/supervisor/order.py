@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from domain.firmware import FirmwareImage
 from domain.linux_config import Namespace
 
-TYPE_CHECKING = False  # typing's own takes time to import
 if TYPE_CHECKING:
     from domain.ports import OpenArgs
 

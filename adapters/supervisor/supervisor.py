@@ -11,6 +11,7 @@ import contextlib
 import os
 import select
 import time
+from typing import TYPE_CHECKING
 
 from adapters.linux.channel import Channel
 from adapters.state import container_dir
@@ -24,7 +25,6 @@ from domain.errors import RemoteprocError
 from domain.session import ProcessorSession
 from domain.signals import signal_name
 
-TYPE_CHECKING = False  # typing's own takes time to import
 if TYPE_CHECKING:
     from domain.ports import Processor
 

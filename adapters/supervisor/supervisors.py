@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from adapters.state.leases import FileLeases
     from adapters.supervisor.order import SupervisorOrder
     from domain.annotations import ProcessorOptions
-    from domain.ports import Board, Draft, Stdio
+    from domain.ports import Board, Draft
+    from domain.stdio import Stdio
 
 _ANSWER_WITHIN = 10.0  # seconds
 _GONE_WITHIN = 5.0

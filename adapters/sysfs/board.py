@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from adapters.sysfs.attributes import Attributes
 from adapters.sysfs.policy import Policy
 from adapters.sysfs.processor import SysfsProcessor, open_processor
 from domain.annotations import ProcessorOptions
 from domain.errors import InvalidRequest, NotFound, host_fault
-from domain.ports import Claim, OpenArgs
 from domain.processor import DELETED, ProcessorInfo
+
+if TYPE_CHECKING:
+    from domain.ports import Claim, OpenArgs
 
 _DEVICE = re.compile(r"remoteproc[0-9]+")
 _CLASS = "sys/class/remoteproc"

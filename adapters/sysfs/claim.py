@@ -9,6 +9,7 @@ all is still to be undone.
 from __future__ import annotations
 
 import errno
+from typing import TYPE_CHECKING
 
 from adapters.sysfs.attributes import Attributes
 from adapters.sysfs.driver_errors import refused, unchanged
@@ -18,7 +19,9 @@ from adapters.sysfs.search_path import SearchPath
 from domain.annotations import ProcessorOptions
 from domain.errors import ProcessorFault
 from domain.firmware import FirmwareImage
-from domain.ports import Claim
+
+if TYPE_CHECKING:
+    from domain.ports import Claim
 
 _OWN = {"recovery": "disabled", "coredump": "enabled"}  # while the processor is owned
 _VALUES = {"recovery": ("enabled", "disabled"), "coredump": ("disabled", "enabled", "inline")}

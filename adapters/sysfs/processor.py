@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from adapters.sysfs.attributes import Attributes
 from adapters.sysfs.cdev import ShutdownOnRelease
@@ -19,8 +20,10 @@ from adapters.sysfs.sysfs_console import SysfsConsole
 from domain.annotations import ProcessorOptions
 from domain.errors import RemoteprocError, WrongState, reason
 from domain.firmware import FirmwareImage
-from domain.ports import Claim, OpenArgs
 from domain.processor import DELETED, DETACHED, OFFLINE, RUNNING, FirmwareExit, ProcessorState
+
+if TYPE_CHECKING:
+    from domain.ports import Claim, OpenArgs
 
 _RECOVERY_WITHIN = 5.0  # seconds in which the kernel must have recovered from a crash
 _NOT_US = "it ended by itself, or somebody else stopped it"

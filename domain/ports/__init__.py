@@ -7,7 +7,7 @@ per port (tests/contract) runs over all its adapters.
 from domain.ports.containers import ContainerStore, Draft, FirmwareSource, StatusRecord
 from domain.ports.leases import Lease, Leases
 from domain.ports.processors import Board, Claim, Console, Freezer, OpenArgs, Processor
-from domain.ports.supervisors import HookRunner, Stdio, Supervisors
+from domain.ports.supervisors import HookRunner, Supervisors
 
 __all__ = [
     "Board",
@@ -23,6 +23,5 @@ __all__ = [
     "OpenArgs",
     "Processor",
     "StatusRecord",
-    "Stdio",
     "Supervisors",
 ]

@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from domain.annotations import ProcessorOptions
 from domain.container import FirmwareContainer, Operation, Status
 from domain.hooks import Hook
 from domain.ports.containers import Draft
-
-
-class Stdio(NamedTuple):
-    """The descriptors that a container gets as stdin, stdout and stderr.
-
-    `interactive`: the supervisor reads stdin for the firmware's console. `terminal`: all three
-    are a terminal in raw mode.
-    """
-
-    stdin: int = 0
-    stdout: int = 1
-    stderr: int = 2
-    interactive: bool = False
-    terminal: bool = False
+from domain.stdio import Stdio
 
 
 class Supervisors(Protocol):

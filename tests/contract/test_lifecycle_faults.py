@@ -19,7 +19,7 @@ from domain.container import Status
 from domain.creation import CreateRequest
 from domain.errors import RemoteprocError
 from domain.lifecycle import Lifecycle
-from domain.ports import Stdio
+from domain.stdio import Stdio
 from tests.contract.children import every_death
 from tests.contract.trees import BENCHES, available
 

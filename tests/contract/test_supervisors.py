@@ -20,8 +20,8 @@ from domain.container import Exit, FirmwareContainer, Operation, Status
 from domain.errors import HostFault, NotFound, Unsupported, WrongState
 from domain.lifecycle import Lifecycle
 from domain.linux_config import LinuxConfig, Namespace
-from domain.ports import Stdio
 from domain.processor import FirmwareExit
+from domain.stdio import Stdio
 from tests.contract.benches import FIRMWARE, SimBench, image_of
 from tests.contract.children import child, kill
 from tests.contract.trees import BENCHES, available

@@ -13,9 +13,10 @@ from domain import supervision as sv
 from domain.annotations import ProcessorOptions
 from domain.container import Exit, FirmwareContainer, Operation, Owner
 from domain.errors import Busy, NotFound, RemoteprocError, WrongState
-from domain.ports import Board, Draft, Leases, Processor, Stdio
+from domain.ports import Board, Draft, Leases, Processor
 from domain.session import ProcessorSession
 from domain.signals import SIGKILL, signal_name
+from domain.stdio import Stdio
 from tests.fakes.leases import MemoryLeases
 from tests.fakes.store import MemoryStatusRecord, MemoryStore
 

@@ -23,7 +23,6 @@ from domain.errors import (
 )
 from domain.hooks import Hook
 from domain.lifecycle import Lifecycle
-from domain.ports import Stdio
 from domain.processor import (
     OFFLINE,
     RUNNING,
@@ -33,6 +32,7 @@ from domain.processor import (
     ProcessorState,
 )
 from domain.selection import choose
+from domain.stdio import Stdio
 from tests.fakes.board import FakeBoard, Program, RigidProcessor
 from tests.fakes.faulty import Fuse
 from tests.fakes.hooks import MemoryHooks
@@ -297,6 +297,7 @@ OPERATIONS = {
     "delete --force": lambda lifecycle: lifecycle.delete("c1", force=True),
     "state": lambda lifecycle: lifecycle.state("c1"),
     "directory": lambda lifecycle: lifecycle.directory("c1"),
+    "exec": lambda lifecycle: lifecycle.exec("c1", ["status"]),
     "wait": lambda lifecycle: lifecycle.wait("c1"),
 }
 C, R, P, S, GONE = *STATUSES, None
@@ -312,6 +313,7 @@ AFTER = {
     "delete --force": {C: GONE, R: GONE, P: GONE, S: GONE},
     "state": {C: C, R: R, P: P, S: S},
     "directory": {C: C, R: R, P: P, S: S},
+    "exec": {C: C, R: R, P: P},
 }
 
 
@@ -519,6 +521,20 @@ def test_force_when_the_processor_cannot_be_stopped(world):
     with pytest.raises(ProcessorFault):
         world.lifecycle.delete("c1", force=True)
     assert world.status() is Status.RUNNING, "not forgotten while it runs"
+
+
+# --- exec -----------------------------------------------------------------------------------
+
+
+def test_exec_answers_from_the_containers_record_and_files(world):
+    world.running()
+    assert world.lifecycle.exec("c1", ["status"]) == (0, b"running on m4 (remoteproc0)\n")
+    assert world.lifecycle.exec("c1", ["logs"]) == (0, b"")
+    world.store.shelf.files["c1", "log"] = b"hello\n"
+    assert world.lifecycle.exec("c1", ["logs"]) == (0, b"hello\n")
+    world.lifecycle.kill("c1", 15)
+    with pytest.raises(WrongState, match="cannot exec in container c1: it is stopped"):
+        world.lifecycle.exec("c1", ["status"])
 
 
 # --- pause ----------------------------------------------------------------------------------
