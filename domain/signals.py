@@ -14,7 +14,10 @@ _LAST = 64  # Linux's SIGRTMAX
 
 
 def read_signal(text: str) -> int:
-    """Return the number for `TERM`, `SIGTERM`, `term` or `15`. Raises InvalidRequest."""
+    """Return the number of a signal written as `TERM`, `SIGTERM`, `term` or `15`.
+
+    Raises InvalidRequest.
+    """
     short = len(text) <= 3  # the text comes from images, and int() refuses thousands of digits
     if short and text.isascii() and text.isdigit() and 0 < int(text) <= _LAST:
         return int(text)
@@ -28,7 +31,7 @@ def read_signal(text: str) -> int:
 
 
 def signal_name(number: int) -> str:
-    """Return `TERM` for 15; the number itself where it has no name."""
+    """Return `TERM` for 15; the number as text where the signal has no name."""
     try:
         return signal.Signals(number).name.removeprefix("SIG")
     except ValueError:
