@@ -31,7 +31,9 @@ class Runtime(containers.DeclarativeContainer):
         ProcessSupervisors,
         settings.provided.root,
         providers.Callable(factories.supervisor_command),
-        providers.Callable(factories.make_describe, settings, board.provider),
+        settings.provided.backend,
+        leases,
+        board.provider,
     )
     hooks = providers.ThreadSafeSingleton(factories.make_hooks)
     lifecycle = providers.ThreadSafeSingleton(

@@ -26,6 +26,7 @@ def warn(text: str) -> None:
 def lifecycle(settings: Settings, warn: Callable[[str], None] = warn) -> Lifecycle:
     """Return the use cases on what is configured; the board is only made when it is needed."""
     board = functools.cache(lambda: factories.make_board(settings))
+    leases = factories.make_leases(settings)
     return Lifecycle(
         store=DirectoryStore(settings.root),
         board=board,
@@ -33,9 +34,11 @@ def lifecycle(settings: Settings, warn: Callable[[str], None] = warn) -> Lifecyc
         supervisors=ProcessSupervisors(
             settings.root,
             factories.supervisor_command(),
-            factories.make_describe(settings, board),
+            settings.backend,
+            leases,
+            board,
         ),
-        leases=factories.make_leases(settings),
+        leases=leases,
         hooks=factories.make_hooks(),
         warn=warn,
     )

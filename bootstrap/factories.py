@@ -5,18 +5,16 @@ from __future__ import annotations
 import os
 import sys
 from binascii import crc32
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from adapters.isolation.hooks import LocalHooks
 from adapters.state.leases import FileLeases
 from adapters.supervisor.no_processor import NoProcessor
 from bootstrap.settings import Settings, cache_of
-from domain.annotations import ProcessorOptions
 
 if TYPE_CHECKING:
     from domain.container import FirmwareContainer, Status
-    from domain.ports import Board, Processor
+    from domain.ports import Board, OpenArgs, Processor
 
 # -I -S: nothing of the user's environment, and no search for packages, which it does not need.
 _PYTHON = (sys.executable, "-I", "-S", "-X", "utf8", "-c")
@@ -82,35 +80,14 @@ def make_board(settings: Settings) -> Board:
     return SysfsBoard(settings.tree, settings.firmware_directory, policies)
 
 
-def make_describe(
-    settings: Settings, board: Callable[[], Board]
-) -> Callable[[str, ProcessorOptions], Mapping[str, Any]]:
-    """Return the function that says, in JSON's types, how a supervisor opens a processor."""
-
-    def open_args(device: str, options: ProcessorOptions) -> Mapping[str, Any]:
-        return {  # a sandbox has no device
-            "backend": settings.backend,
-            "owners": f"{settings.run_directory}/owners",
-            "board": board_key(settings),
-            "open": board().open_args(device, options) if device else {},
-        }
-
-    return open_args
-
-
-def open_from_args(description: Mapping[str, Any]) -> tuple[Processor, FileLeases]:
-    """Undo `open_args`, in the supervisor."""
-    leases = FileLeases(description["owners"], description["board"])
-    return _open(description["backend"], description["open"]), leases
-
-
-def _open(backend: str, description: Mapping[str, Any]) -> Processor:
-    if not description:
+def open_processor(backend: str, args: OpenArgs) -> Processor:
+    """Open a processor in its supervisor, from what its board's `open_args` returned."""
+    if not args:
         return NoProcessor()
     if backend == "sim":
         from adapters.sim.processor import open_processor as open_sim
 
-        return open_sim(description)
+        return open_sim(args)
     from adapters.sysfs.processor import open_processor as open_sysfs
 
-    return open_sysfs(description)
+    return open_sysfs(args)

@@ -1,4 +1,4 @@
-"""The supervisor's program. It imports little: it stays in memory once per container."""
+"""The supervisor's program. It imports little, since every container keeps it in memory."""
 
 from __future__ import annotations
 
@@ -6,31 +6,36 @@ import json
 import os
 import socket
 import sys
-from typing import Any
 
+from adapters.linux.channel import Channel
 from adapters.linux.files import open_stdio
+from adapters.state.leases import FileLeases
+from adapters.state.status_record import DirectoryStatusRecord
 from adapters.supervisor import control_protocol
 from adapters.supervisor.console_input import Input
+from adapters.supervisor.order import CREATOR, SupervisorOrder
 from adapters.supervisor.output import Output
-from adapters.supervisor.session import ProcessorSession
 from adapters.supervisor.supervisor import Supervisor
-from adapters.supervisor.supervisors import CREATOR
-from bootstrap.factories import open_from_args
+from bootstrap.factories import open_processor
 from domain.container import Owner
 from domain.errors import RemoteprocError
-from domain.firmware import FirmwareImage
+from domain.session import ProcessorSession
 
 
 def main() -> None:
-    """Take the order from the creator, say that all is ready, supervise, exit as the container."""
-    creator = socket.socket(fileno=CREATOR)
-    creator.set_inheritable(False)
-    _close_strangers()
+    """Take the creator's order, tell the creator that all is ready, supervise, exit."""
+    connection = socket.socket(fileno=CREATOR)
+    connection.set_inheritable(False)
+    creator = Channel(connection)
+    _close_inherited()
+    message = creator.receive()
+    if not message:
+        sys.exit(1)  # the creator has died
     try:
-        order = json.loads(creator.recv(control_protocol.LIMIT))
-        if order["namespaces"]:
-            _enter(order, creator)
-        supervisor = _prepare(order, creator)
+        order = SupervisorOrder.from_json(json.loads(message))
+        if order.namespaces:
+            order = _enter_namespaces(order, creator)
+        supervisor = _make(order, creator)
     except RemoteprocError as error:
         creator.send(control_protocol.encode(error))
         sys.exit(1)
@@ -38,41 +43,44 @@ def main() -> None:
     os._exit(supervisor.run())
 
 
-def _enter(order: dict[str, Any], creator: socket.socket) -> None:
-    """Enter namespaces, going on as another process if need be."""
+def _enter_namespaces(order: SupervisorOrder, creator: Channel) -> SupervisorOrder:
+    """Enter the namespaces, continuing as a child process where Linux wants that."""
     from adapters.isolation.namespaces import Entry
-    from domain.linux_config import Namespace
 
-    home = (order["directory"], sys.prefix, sys.path[-1])
-    entry = Entry([Namespace(*each) for each in order["namespaces"]], home)
-    entry.enter(creator, order["hostname"])
-    order["warnings"] += entry.warnings
+    entry = Entry(order.namespaces, (order.directory, sys.prefix, sys.path[-1]))
+    entry.enter(creator, order.hostname)
+    return order._replace(warnings=(*order.warnings, *entry.warnings))
 
 
-def _prepare(order: dict[str, Any], creator: socket.socket) -> Supervisor:
-    _name_process(order["id"])
-    directory = os.open(order["directory"], os.O_RDONLY | os.O_DIRECTORY)
+def _make(order: SupervisorOrder, creator: Channel) -> Supervisor:
+    _name_process(order.id)
+    directory = os.open(order.directory, os.O_RDONLY | os.O_DIRECTORY)
     os.umask(0o077)
     os.chdir("/")
-    processor, leases = open_from_args(order["processor"])
-    terminal = order["terminal"]
-    output = Output(directory, terminal=terminal)
-    for text in order["warnings"]:
+    processor = open_processor(order.backend, order.open_args)
+    session = ProcessorSession(
+        processor,
+        FileLeases(order.leases_directory, order.board),
+        Owner(order.id, order.root),
+        order.firmware,
+        DirectoryStatusRecord(directory),
+    )
+    output = Output(directory, terminal=order.terminal)
+    for text in order.warnings:
         output.remark(text)
     return Supervisor(
-        firmware=FirmwareImage(**order["firmware"]) if order["firmware"] else None,
-        stops=frozenset(order["stops"]),
+        stop_signals=order.stop_signals,
         processor=processor,
-        session=ProcessorSession(processor, leases, Owner(order["id"], order["root"])),
+        session=session,
         directory=directory,
         creator=creator,
-        stdin=Input(0 if order["interactive"] else -1, terminal=terminal),
+        stdin=Input(0 if order.interactive else -1, terminal=order.terminal),
         output=output,
     )
 
 
-def _close_strangers() -> None:
-    """Close what the caller's caller left open, and open what it left closed (stdio)."""
+def _close_inherited() -> None:
+    """Close descriptors that the creator's caller left open; open stdio that it left closed."""
     for name in os.listdir("/proc/self/fd"):
         if int(name) > CREATOR:
             try:
@@ -83,6 +91,6 @@ def _close_strangers() -> None:
 
 
 def _name_process(container: str) -> None:
-    """Show the container's id in `ps -e` (15 bytes are all that proc(5) keeps)."""
+    """Show the container's id in `ps -e` (proc(5): 15 bytes)."""
     with open("/proc/self/comm", "w", encoding="utf-8") as file:
         file.write(f"rproc:{container}"[:15])

@@ -1,1 +1,1 @@
-"""The life of firmware in a container, free of I/O: imports the standard library only."""
+"""The rules of firmware in containers, without I/O; imports only the standard library."""

@@ -1,4 +1,4 @@
-"""The annotations through which a container asks for a processor: all under one prefix."""
+"""The annotations that ask for a processor, all under the prefix `remoteproc.`."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ _TTY = re.compile(r"/dev/tty[0-9A-Za-z_]+")
 
 
 class ProcessorOptions(NamedTuple):
-    """What a container asks for. The defaults are what no annotation means.
+    """What a container asks for. The defaults are for a container without annotations.
 
-    `name`: the processor, by its kernel name or as `remoteprocN`; `` for the only one.
-    `console`: where the firmware's output is found: `trace`, `rpmsg`, `none` or a tty device.
-    `recovery`: who deals with a crash: the `container` (it ends) or the `kernel`.
-    `coredump`: `enabled` to keep one of a crash. `digest`: pins the firmware, `sha256:...`.
-    `attached`: of a core that runs already: `take` it over, `keep` what runs; `` to refuse.
+    `name`: the processor, by its kernel name or as `remoteprocN`; `` for the only processor.
+    `console`: where the runtime finds the firmware's output: `trace`, `rpmsg`, `none`, or a tty
+    device. `recovery`: after a crash the `container` ends, or the `kernel` restarts the firmware.
+    `coredump`: `enabled` saves a core dump of a crash. `digest`: the only firmware that may run,
+    `sha256:...`. `attached`: what to do if a boot loader has started the processor: `take` it and
+    load the container's firmware, `keep` the firmware that runs, or `` refuse to start.
     """
 
     name: str = ""
@@ -50,15 +51,15 @@ _CHOICES = {
 
 
 def known() -> tuple[str, ...]:
-    """Return the annotations that mean something here."""
+    """Return the annotations that this runtime understands."""
     return tuple(_FIELDS)
 
 
 def read_annotations(annotations: Mapping[str, str]) -> ProcessorOptions:
-    """Read those under our prefix. Raises InvalidRequest on an unknown key or a bad value.
+    """Read the annotations under the prefix. Raises InvalidRequest on an unknown key or bad value.
 
-    In a pod, whose annotations all its containers have, `remoteproc.name.CONTAINER` names the
-    processor of one of them.
+    All containers of a pod have the pod's annotations, so `remoteproc.name.CONTAINER` names the
+    processor of one container.
     """
     found = {}
     container = next((annotations[key] for key in _CONTAINER_NAMES if key in annotations), "")
@@ -81,7 +82,7 @@ def read_annotations(annotations: Mapping[str, str]) -> ProcessorOptions:
 
 
 def drop_remoteproc_annotations(annotations: Mapping[str, str]) -> dict[str, str]:
-    """Return those that are not under our prefix."""
+    """Return the annotations that are not under the prefix."""
     return {key: value for key, value in annotations.items() if not key.startswith(PREFIX)}
 
 

@@ -1,4 +1,4 @@
-"""Which Arm architecture a program was built for, and whether a core executes it.
+"""Which Arm architecture a program was built for, and whether a core can execute it.
 
 Source: Addenda to the ABI for the Arm Architecture (addenda32), "Build Attributes".
 """
@@ -24,7 +24,7 @@ _NAMES = {
 
 _V7_M_RUNS = frozenset((V6_M, V6S_M, V7))
 _V8_M_RUNS = _V7_M_RUNS | {V7E_M, V8_M_BASE, V8_M_MAIN}
-# Microcontroller cores: each architecture with those whose code it executes.
+# For each architecture of a microcontroller core: the architectures whose code it can execute.
 _M_RUNS = {
     V6_M: frozenset((V6_M,)),
     V6S_M: frozenset((V6_M, V6S_M)),
@@ -48,7 +48,7 @@ class ArmArchitecture(NamedTuple):
 
     @property
     def microcontroller(self) -> bool:
-        """Whether this is the M profile, whose exception model no other core has."""
+        """Whether this is the M profile, whose exception model no other profile has."""
         return self.profile == "M" or (self.arch in _M_RUNS and self.arch != V7)
 
     def runs_on(self, core: ArmArchitecture) -> bool:
@@ -58,16 +58,16 @@ class ArmArchitecture(NamedTuple):
             return both and self.arch in _M_RUNS.get(core.arch, ())
         if {self.profile, core.profile} == {"A", "R"}:
             return False
-        # v8-R was numbered after v8-A, but runs none of it: only v7 and before.
+        # v8-R has a higher number than v8-A, but runs code for v7 and before only.
         if core.arch == V8_R:
             return self.arch <= V7 or self.arch == V8_R
         return self.arch <= core.arch and self.arch != V8_R
 
 
 def read_attributes(section: bytes) -> ArmArchitecture | None:
-    """Read an .ARM.attributes section; None if it does not say, or is damaged.
+    """Read an .ARM.attributes section; None if it names no architecture, or is damaged.
 
-    Nothing that loads firmware reads this section, so damage is no reason to refuse a file.
+    No loader of firmware reads this section, so a damaged section is no reason to refuse a file.
     """
     try:
         return _aeabi(section)

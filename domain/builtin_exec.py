@@ -1,6 +1,6 @@
-"""The commands that a firmware container answers from inside: an image of firmware has no shell.
+"""The built-in commands of `exec`: the runtime answers them, since firmware runs no programs.
 
-Their exit codes suit health checks: 0 is well, 1 is not, 127 is no such command.
+Their exit codes suit health checks: 0 healthy, 1 not healthy, 127 no such command.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 from domain.container import FirmwareContainer, Status
 from domain.errors import FirmwareUnfit
+from domain.firmware import STAGED_NAME
 
 UNKNOWN = 127
-REMARK = b"remoteproc-runtime: "  # the runtime's own lines in a log begin so
+REMARK = b"remoteproc-runtime: "  # begins each line of the runtime itself in a log
 
 COMMANDS = {
     "status": "the container's status; fails unless the firmware runs",
@@ -24,7 +25,7 @@ COMMANDS = {
 }
 
 
-class Reply(NamedTuple):
+class ExecResult(NamedTuple):
     """An exit code, and what to write to stdout (or to stderr if the command is unknown)."""
 
     code: int
@@ -33,33 +34,33 @@ class Reply(NamedTuple):
 
 def answer(
     words: Sequence[str], container: FirmwareContainer, read: Callable[[str], bytes]
-) -> Reply:
-    """Carry a command out. `read` gives a file of the container's directory, b"" if there is none.
+) -> ExecResult:
+    """Answer a command. `read` returns a file of the container's directory, b"" if there is none.
 
-    Raises what `read` raises.
+    Raises the errors of `read`.
     """
     words = _unshelled(words)
     name = words[0].rpartition("/")[2] if words else ""
     if name == "status":
-        running = container.status is Status.RUNNING
-        return Reply(0 if running else 1, f"{container.status} on {_place(container)}\n".encode())
+        text = f"{container.status} on {_place(container)}\n"
+        return ExecResult(0 if container.status is Status.RUNNING else 1, text.encode())
     if name == "logs":
-        return Reply(0, read("log.1") + read("log"))
+        return ExecResult(0, read("log.1") + read("log"))
     if name == "trace":
         lines = (read("log.1") + read("log")).splitlines(keepends=True)
         data = b"".join(line for line in lines if not line.startswith(REMARK))
-        return Reply(0 if data else 1, data)
+        return ExecResult(0 if data else 1, data)
     if name in ("resource-table", "firmware"):
         return _of_file(name, container, read)
     listing = "".join(f"  {each:16}{what}\n" for each, what in COMMANDS.items())
     if name == "help":
-        return Reply(0, listing.encode())
+        return ExecResult(0, listing.encode())
     problem = f"firmware has no program {words[0]!a}" if words else "no command is given"
-    return Reply(UNKNOWN, f"{problem}; there are\n{listing}".encode())
+    return ExecResult(UNKNOWN, f"{problem}; there are\n{listing}".encode())
 
 
 def _unshelled(words: Sequence[str]) -> Sequence[str]:
-    """Return what a shell would run first: health checks come as `sh -c "status || exit 1"`."""
+    """Return the first command of `sh -c "status || exit 1"`, as engines write health checks."""
     if len(words) == 3 and words[0].rpartition("/")[2] == "sh" and words[1] == "-c":
         return words[2].partition("||")[0].split()
     return words
@@ -69,24 +70,24 @@ def _place(container: FirmwareContainer) -> str:
     return f"{container.processor} ({container.device})" if container.device else "no processor"
 
 
-def _of_file(name: str, container: FirmwareContainer, read: Callable[[str], bytes]) -> Reply:
+def _of_file(name: str, container: FirmwareContainer, read: Callable[[str], bytes]) -> ExecResult:
     firmware = container.firmware
     if firmware is None:
-        return Reply(1, b"a sandbox runs no firmware\n")
+        return ExecResult(1, b"a sandbox runs no firmware\n")
     from domain.elf import machine_name, read_elf
 
     try:
-        facts = read_elf(read("firmware"), firmware.name)
+        facts = read_elf(read(STAGED_NAME), firmware.name)
         kind = f"{facts.bits}-bit {machine_name(facts.machine)}, entry {facts.entry:#x}"
     except FirmwareUnfit:
         facts, kind = None, "no ELF file"  # some processors take other formats
     if name == "firmware":
         text = f"{firmware.name}\n{firmware.size} bytes\n{firmware.digest}\n{kind}\n"
-        return Reply(0, text.encode())
+        return ExecResult(0, text.encode())
     if facts is None or facts.resource_table is None:
-        return Reply(1, b"the firmware has no resource table\n")
-    from domain.resource_summary import describe
+        return ExecResult(1, b"the firmware has no resource table\n")
+    from domain.resource_summary import summarize
     from domain.resource_table import parse
 
     table = parse(facts.resource_table, firmware.name)
-    return Reply(0, describe(table, facts.resource_table_address).encode())
+    return ExecResult(0, summarize(table, facts.resource_table_address).encode())

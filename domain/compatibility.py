@@ -1,8 +1,8 @@
-"""Whether a firmware fits a processor whose core and memory are known, as a simulated one's are.
+"""Whether firmware fits a processor whose core and memory are known, as a simulated one's are.
 
-The kernel refuses segments outside its processor's memory (rproc_da_to_va gives nothing: EINVAL)
-and resource entries that it cannot serve. A core that cannot execute the code it learns of by
-nothing; who knows the core does better to refuse.
+The kernel refuses segments outside the processor's memory (rproc_da_to_va finds no address:
+EINVAL) and resource entries that it cannot serve. The kernel does not know which code the core
+can execute: it would start any. So an adapter that knows the core must check that.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _RELINK = "link the firmware for this processor, or choose another one"
 
 
 class Region(NamedTuple):
-    """Memory of a processor, by the processor's own addresses; size in bytes."""
+    """Memory of a processor, at the processor's own addresses; size in bytes."""
 
     name: str
     address: int
@@ -29,12 +29,12 @@ class Region(NamedTuple):
         return f"{self.name} {self.address:#x}-{self.address + self.size:#x}"
 
     def holds(self, address: int, size: int) -> bool:
-        """Whether this many bytes from there on lie inside."""
+        """Tell whether `size` bytes at `address` lie inside."""
         return self.address <= address and address + size <= self.address + self.size
 
 
 class Core(NamedTuple):
-    """What executes: `name` for people; `machine` is e_machine; `arm` None where unknown."""
+    """A core: `name` for people; `machine` is the ELF file's e_machine; `arm` None if unknown."""
 
     name: str
     bits: int
@@ -43,7 +43,7 @@ class Core(NamedTuple):
 
 
 def check_core(facts: ElfFacts, core: Core, name: str = "the firmware") -> None:
-    """Raise FirmwareUnfit unless the core executes what the ELF file was built for."""
+    """Raise FirmwareUnfit unless the core can execute the code of the ELF file."""
     if (facts.machine, facts.bits) != (core.machine, core.bits):
         raise FirmwareUnfit(
             f"{name} is {facts.bits}-bit {machine_name(facts.machine)} code, "
@@ -60,7 +60,7 @@ def check_core(facts: ElfFacts, core: Core, name: str = "the firmware") -> None:
 def check_memory(facts: ElfFacts, regions: Sequence[Region], name: str = "the firmware") -> None:
     """Raise FirmwareUnfit unless each segment lies inside one region.
 
-    One that spans two regions is refused, adjacent though they be, as the kernel does.
+    A segment that spans two adjacent regions is refused, as the kernel does.
     """
     for segment in facts.segments:
         address, size = segment.physical, segment.memory_size
@@ -74,7 +74,7 @@ def check_memory(facts: ElfFacts, regions: Sequence[Region], name: str = "the fi
 
 
 def check_resources(table: ResourceTable, name: str = "the firmware", *, iommu: bool) -> None:
-    """Raise FirmwareUnfit for entries that the kernel refuses on such a processor."""
+    """Raise FirmwareUnfit for entries that the kernel refuses on a processor without an IOMMU."""
     for entry in table.entries:
         if isinstance(entry, Devmem) and not iommu:
             raise FirmwareUnfit(

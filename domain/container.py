@@ -1,4 +1,4 @@
-"""A container whose process is firmware: its status, and which operation is legal when."""
+"""A container whose process is firmware: its status, and the one table of legal operations."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from domain.errors import InvalidRequest, WrongState
 from domain.firmware import FirmwareImage
 from domain.hooks import Hook
 from domain.linux_config import LinuxConfig
+from domain.signals import stop_signals
 
 EXIT_KILLED = 137
 EXIT_CRASHED = 139
 
 _ID = re.compile(r"[0-9A-Za-z_+.-]+")
-_ID_MAX = 200  # a file name has 255 bytes, and the store puts a mark before the id
+_ID_MAX = 200  # a file name has 255 bytes, and names of drafts have a prefix and a suffix
 
 
 class Status(StrEnum):
@@ -30,21 +31,25 @@ class Status(StrEnum):
 
 
 class Operation(StrEnum):
-    """What can be asked of an existing container."""
+    """What a caller can ask of an existing container."""
 
     START = "start"
+    STOP = "stop"
     KILL = "kill"
     DELETE = "delete"
     PAUSE = "pause"
     RESUME = "resume"
+    EXEC = "exec in"  # as messages say it: "cannot exec in container c1"
 
 
 _LEGAL: Mapping[Operation, tuple[Status, ...]] = {
     Operation.START: (Status.CREATED,),
+    Operation.STOP: (Status.CREATED, Status.RUNNING, Status.PAUSED),
     Operation.KILL: (Status.CREATED, Status.RUNNING, Status.PAUSED),
     Operation.DELETE: (Status.STOPPED,),
     Operation.PAUSE: (Status.RUNNING,),
     Operation.RESUME: (Status.PAUSED,),
+    Operation.EXEC: (Status.CREATED, Status.RUNNING, Status.PAUSED),
 }
 
 _HINTS: Mapping[tuple[Operation, Status], str] = {
@@ -56,8 +61,20 @@ _HINTS: Mapping[tuple[Operation, Status], str] = {
 }
 
 
+def check_operation(operation: Operation, status: Status, subject: str) -> None:
+    """Raise WrongState unless the operation is legal in this status.
+
+    `subject` names in the message what the operation was asked of, as in `container c1`.
+    """
+    if status not in _LEGAL[operation]:
+        raise WrongState(
+            f"cannot {operation} {subject}: it is {status}",
+            hint=_HINTS.get((operation, status), ""),
+        )
+
+
 class Exit(NamedTuple):
-    """How a container ended: status as in a shell, time in seconds since the epoch."""
+    """How a container ended: the exit status as in a shell, the time in seconds since the epoch."""
 
     status: int
     at: float
@@ -65,19 +82,19 @@ class Exit(NamedTuple):
 
 
 class Owner(NamedTuple):
-    """The container that owns a processor: its id and the state root it is recorded under."""
+    """The container that owns a processor: its id, and the state root that has its record."""
 
     id: str
     root: str
 
 
 class FirmwareContainer(NamedTuple):
-    """A container as recorded, corrected by what is.
+    """A container as the store has recorded it.
 
     `processor` and `device` are empty for a pod's sandbox, which has no firmware. `pid` and
-    `start_time` (its start time in clock ticks since boot) name the supervisor beyond pid reuse.
-    Times are seconds since the epoch; `stop_signals` besides TERM and INT stop gracefully.
-    `hooks` and `linux_config` are those that the bundle asked for at creation.
+    `start_time` (in clock ticks since boot) identify the supervisor, even after the kernel has
+    given its pid to another process. `owner` is a user id. Times are seconds since the epoch.
+    `hooks` and `linux_config` are those of the bundle at creation.
     """
 
     id: str
@@ -99,21 +116,21 @@ class FirmwareContainer(NamedTuple):
 
     @property
     def status(self) -> Status:
-        """The status that the recorded facts amount to."""
+        """The status that follows from the recorded facts."""
         if self.exit is not None:
             return Status.STOPPED
         if self.started is None:
             return Status.CREATED
         return Status.PAUSED if self.paused else Status.RUNNING
 
+    @property
+    def stop_signals(self) -> frozenset[int]:
+        """The signals that ask the firmware to stop: TERM, INT and the image's stop signal."""
+        return stop_signals(self.annotations)
+
     def check(self, operation: Operation) -> None:
-        """Raise WrongState unless the operation is legal now."""
-        status = self.status
-        if status not in _LEGAL[operation]:
-            raise WrongState(
-                f"cannot {operation} container {self.id}: it is {status}",
-                hint=_HINTS.get((operation, status), ""),
-            )
+        """Raise WrongState unless the operation is legal in the container's status."""
+        check_operation(operation, self.status, f"container {self.id}")
 
 
 def check_id(container_id: str) -> str:

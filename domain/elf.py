@@ -1,8 +1,9 @@
-"""Reads a firmware's ELF file and refuses what a kernel must never be given.
+"""Reads a firmware's ELF file and refuses a file that could harm the kernel.
 
-The kernel's loader trusts much of the file: a wild string table offset, section name or program
-header count makes it read outside the file and oops, holding the processor's lock for ever. So
-every offset that it follows is checked here first. What it accepts is accepted.
+The kernel's loader trusts much of the file: with a wrong string table offset, section name or
+program header count it reads outside the file and oopses, and the processor's lock is never
+released. So this module first checks every offset that the kernel follows. It accepts every file
+that the kernel loads without harm.
 
 Sources: the gABI; Linux drivers/remoteproc/remoteproc_elf_loader.c (sanity check, load_segments,
 find_table), remoteproc_core.c (rproc_da_to_va).
@@ -25,8 +26,8 @@ EM_AARCH64 = 183
 EM_RISCV = 243
 
 SEGMENT_LIMIT = 1 << 31
-"""Memory size, in bytes, over which a segment is refused: the kernel's bounds check adds an
-offset to it in a size_t and a 32-bit kernel wraps, to clear memory that is not the processor's."""
+"""The largest memory size of a segment, in bytes. The kernel's bounds check adds an offset in a
+size_t; with more, that sum wraps on a 32-bit kernel, which then clears memory of its own."""
 
 _MACHINES = {
     3: "x86", 8: "MIPS", 40: "ARM", 62: "x86-64", 92: "OpenRISC", 94: "Xtensa", 106: "Blackfin",
@@ -38,7 +39,7 @@ _PT_LOAD = 1
 _SHT_ARM_ATTRIBUTES = 0x70000003
 _TABLE = b".resource_table\0"
 
-# struct elf32_hdr and elf64_hdr; the kernel takes the sizes of headers from these, not the file.
+# struct elf32_hdr and elf64_hdr. The kernel takes the sizes of headers from these structures.
 _HEADER = {32: Struct("<16sHHIIIIIHHHHHH"), 64: Struct("<16sHHIQQQIHHHHHH")}
 _PROGRAM = {32: Struct("<8I"), 64: Struct("<2I6Q")}
 _SECTION = {32: Struct("<10I"), 64: Struct("<2I4Q2I2Q")}
@@ -58,11 +59,11 @@ class Segment(NamedTuple):
 
 
 class ElfFacts(NamedTuple):
-    """What an ELF file says of itself.
+    """The contents of an ELF file, as far as the runtime needs them.
 
-    `bits` is 32 or 64, `type` e_type, `machine` e_machine. `arm` comes of .ARM.attributes, None
-    where there are none. `resource_table` is the section's content, None where it is missing or
-    empty; `resource_table_address` its sh_addr.
+    `bits` is 32 or 64, `type` e_type, `machine` e_machine. `arm` is from .ARM.attributes, None
+    without that section. `resource_table` is the section's content, None where the section is
+    missing or empty; `resource_table_address` its sh_addr.
     """
 
     bits: int
@@ -81,10 +82,10 @@ def machine_name(machine: int) -> str:
 
 
 def read_elf(data: bytes | memoryview | mmap, name: str = "the firmware") -> ElfFacts:
-    """Check an ELF file whole and return what it says.
+    """Check the whole ELF file and return its contents.
 
-    `name` stands in messages. Raises FirmwareUnfit where a kernel would refuse the file, or
-    would oops on it.
+    Messages call the file `name`. Raises FirmwareUnfit where a kernel would refuse the file or
+    oops.
     """
     return _ElfReader(data, name).facts()
 
@@ -193,7 +194,7 @@ class _ElfReader:
 
     def _is_table(self, at: int) -> bool:
         label = bytes(self.data[at : at + len(_TABLE)])
-        # The kernel compares with strcmp, which must meet a difference or NUL inside the file.
+        # The kernel compares with strcmp, which must find a difference or a NUL inside the file.
         if len(label) < len(_TABLE) and _TABLE.startswith(label):
             self._refuse(
                 f"has a section name at {at:#x}, which runs past its end at {self.size:#x}",

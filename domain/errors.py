@@ -1,6 +1,7 @@
-"""What can go wrong, told for people: one line with what, where, why and what to do next.
+"""What can go wrong, as one line for people: what failed, where, why, and what to do next.
 
-Nothing here knows of exit codes or ttrpc codes: each input adapter has one table for that.
+Exit codes and ttrpc codes are not here: each input adapter has a table from class to code. A
+supervisor sends the class by name, see adapters.supervisor.control_protocol.
 """
 
 from __future__ import annotations
@@ -10,13 +11,13 @@ import os
 
 
 def reason(error: OSError) -> str:
-    """Return the kernel's word and name for an error, as in `Invalid argument (EINVAL)`."""
+    """Return the text and the name of an errno, as in `Invalid argument (EINVAL)`."""
     number = error.errno or 0
     return f"{os.strerror(number)} ({_errno.errorcode.get(number, number)})"
 
 
 class RemoteprocError(Exception):
-    """Root of all errors meant for the user. `hint` says what to do next; it may be empty."""
+    """The root of all errors that users see. `hint` says what to do next; it may be empty."""
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
@@ -25,7 +26,7 @@ class RemoteprocError(Exception):
 
     def __str__(self) -> str:
         text = f"{self.message}; {self.hint}" if self.hint else self.message
-        # Messages quote names that images choose: no name may break or forge a line.
+        # Messages quote names from images: such a name must not break or forge a line.
         return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
@@ -34,7 +35,7 @@ class InvalidRequest(RemoteprocError):
 
 
 class FirmwareUnfit(InvalidRequest):
-    """The firmware file cannot run on the processor it was meant for."""
+    """The firmware file cannot run on the chosen processor."""
 
 
 class NotFound(RemoteprocError):
@@ -50,15 +51,15 @@ class WrongState(RemoteprocError):
 
 
 class Busy(RemoteprocError):
-    """The processor belongs to another container, or somebody else started it."""
+    """The processor belongs to another container, or another program has started it."""
 
 
 class Unsupported(RemoteprocError):
-    """Has no meaning for firmware, or this backend cannot do it."""
+    """The operation has no meaning for firmware, or this backend cannot perform it."""
 
 
 class HostFault(RemoteprocError):
-    """Linux refused something: no space, no permission, no such program. See `fault`."""
+    """A system call failed: no space, no permission, no such program. See `host_fault`."""
 
     def __init__(self, message: str, *, errno: int = 0, hint: str = "") -> None:
         super().__init__(message, hint=hint)
@@ -72,20 +73,20 @@ class ProcessorFault(HostFault):
     def cannot(
         cls, verb: str, processor: str, why: str, *, errno: int = 0, hint: str = ""
     ) -> ProcessorFault:
-        """Return the error of an order to a processor, in the words of every backend."""
+        """Return the error of an operation on a processor, worded alike for every backend."""
         return cls(f"cannot {verb} processor {processor}: {why}", errno=errno, hint=hint)
 
     @classmethod
     def refused(
         cls, verb: str, processor: str, error: OSError, *, words: str = "", hint: str = ""
     ) -> ProcessorFault:
-        """Return the error of an order that the driver refused; `words`: what else was said."""
+        """Return the error of an operation that the driver refused; `words`: the kernel's log."""
         why = f"{reason(error)} [{words}]" if words else reason(error)
         return cls.cannot(verb, processor, why, errno=error.errno or 0, hint=hint)
 
 
 def host_fault(what: str, error: OSError, hint: str = "") -> HostFault:
-    """Return the error of a failed system call; `what` is the first half of the line."""
+    """Return the error of a failed system call; the message begins with `what`."""
     number = error.errno or 0
     return HostFault(f"{what}: {reason(error)}", errno=number, hint=hint or _HINTS.get(number, ""))
 

@@ -1,4 +1,4 @@
-"""What a file that is no ELF looks like, so that an error can say it."""
+"""Guesses what a file is that is not an ELF file, so that the error can say it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _TEXT = frozenset(b"\t\n\f\r") | frozenset(range(0x20, 0x7F))
 
 
 def looks_like(head: bytes) -> str:
-    """Say in a few words what a file is, judged by its first bytes (512 are enough)."""
+    """Return in a few words what a file seems to be, from its first bytes (512 are enough)."""
     for magic, words in _MAGIC:
         if head.startswith(magic):
             return words
@@ -42,7 +42,7 @@ def looks_like(head: bytes) -> str:
 
 def _vector_table(head: bytes) -> bool:
     # Arm v7-M ARM, B1.5.3: the initial stack pointer, word-aligned in RAM, then the reset
-    # handler, whose lowest bit says Thumb.
+    # handler, whose lowest bit means Thumb.
     stack = int.from_bytes(head[:4], "little")
     reset = int.from_bytes(head[4:8], "little")
     in_ram = 0x1000_0000 <= stack < 0x4000_0000 and stack % 4 == 0

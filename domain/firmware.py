@@ -1,4 +1,4 @@
-"""A firmware file that has been taken out of an image."""
+"""A firmware file that the runtime has copied out of an image."""
 
 from __future__ import annotations
 
@@ -7,15 +7,23 @@ from typing import NamedTuple
 SIZE_LIMIT = 64 << 20
 """The largest firmware, in bytes, that a processor takes unless the operator says otherwise."""
 
+STAGED_NAME = "firmware"
+"""The name of the private copy in the container's directory."""
+
 
 class FirmwareImage(NamedTuple):
-    """What is known of a container's firmware from the moment it was copied out of the image.
+    """A container's firmware: `path` is a private copy, which nobody changes until it is deleted.
 
     `name` is the entry point as the image gives it, `size` in bytes, `digest` as
-    `sha256:<hex>`, `path` the private copy that nothing may change until it is deleted.
+    `sha256:<hex>`.
     """
 
     name: str
     size: int
     digest: str
     path: str
+
+
+def staged_path(directory: str) -> str:
+    """Return the path of the private copy in this container's directory."""
+    return f"{directory}/{STAGED_NAME}"

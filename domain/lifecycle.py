@@ -4,56 +4,30 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from domain.annotations import ProcessorOptions, read_annotations
-from domain.container import EXIT_KILLED, Exit, FirmwareContainer, Operation, Status, check_id
-from domain.errors import (
-    Busy,
-    FirmwareUnfit,
-    HostFault,
-    NotFound,
-    RemoteprocError,
-    WrongState,
-)
-from domain.hooks import Hook, HookCalls
-from domain.linux_config import LinuxConfig
+from domain.container import Exit, FirmwareContainer, Operation, Status, check_id
+from domain.errors import Busy, HostFault, NotFound, WrongState
+from domain.hook_calls import HookCalls
 from domain.processor import ProcessorInfo
-from domain.selection import choose
-from domain.signals import SIGKILL, stop_signals
+from domain.recovery import Recovery
+from domain.signals import SIGKILL
 
-_GONE_WITHIN = 10.0  # seconds that a supervisor may take to wind up
+_GONE_WITHIN = 10.0  # seconds that a supervisor may take to exit
 
 if TYPE_CHECKING:
+    from domain.builtin_exec import ExecResult
+    from domain.creation import CreateRequest
     from domain.ports import (
         Board,
         ContainerStore,
         FirmwareSource,
         HookRunner,
         Leases,
-        Stdio,
         Supervisors,
     )
-
-
-class CreateRequest(NamedTuple):
-    """What a bundle asks for. Paths are absolute, but for `entry`, which is the image's own.
-
-    A pod's sandbox has no `entry`. `terminal`: whoever makes the stdio is asked for a terminal,
-    of `size` rows and columns (0 leaves them open).
-    """
-
-    id: str
-    bundle: str
-    rootfs: str
-    cwd: str
-    entry: str
-    annotations: Mapping[str, str]
-    hooks: Mapping[str, tuple[Hook, ...]] = {}
-    linux_config: LinuxConfig = LinuxConfig()
-    terminal: bool = False
-    size: tuple[int, int] = (0, 0)
+    from domain.stdio import Stdio
 
 
 class ProcessorRow(NamedTuple):
@@ -64,7 +38,10 @@ class ProcessorRow(NamedTuple):
 
 
 class Lifecycle:
-    """All operations on containers. `board` is a function: few operations need the hardware."""
+    """All operations on containers. `board` is a function, since few operations need hardware.
+
+    Every operation first cleans up after processes that died, see domain.recovery.
+    """
 
     def __init__(
         self,
@@ -85,81 +62,39 @@ class Lifecycle:
         self._hooks = HookCalls(hooks, warn)
         self._warn = warn
         self._clock = clock
+        self._recovery = Recovery(store, board, supervisors, leases, warn, clock)
 
     def create(self, request: CreateRequest, stdio: Stdio) -> FirmwareContainer:
-        """Make a container, ready to start; on any error nothing of it remains."""
+        """Create a container, ready to start; on any error nothing of it remains."""
+        from domain.creation import Creation
+
         check_id(request.id)
         self.reap_stale()
-        options = read_annotations(request.annotations)
-        draft = self._store.draft(request.id)
-        container: FirmwareContainer | None = None
-        try:
-            planned = self._describe(request, options, draft.path)
-            container = self._supervisors.spawn(draft, planned, stdio)
-            self._hooks.demand(
-                container, Status.CREATING, "prestart", "createRuntime", "createContainer"
-            )
-            draft.commit(container)
-            self._supervisors.adopt(container)
-        except BaseException:
-            if container is not None:
-                self._supervisors.abandon(container)
-            draft.discard()
-            if container is not None:
-                self._hooks.attempt(container, Status.STOPPED, "poststop")
-            raise
-        draft.close()
-        return container
-
-    def _describe(
-        self, request: CreateRequest, options: ProcessorOptions, place: str
-    ) -> FirmwareContainer:
-        container = FirmwareContainer(
-            id=request.id,
-            bundle=request.bundle,
-            rootfs=request.rootfs,
-            processor="",
-            device="",
-            firmware=None,
-            annotations=request.annotations,
-            created=self._clock(),
-            hooks=request.hooks,
-            linux_config=request.linux_config,
+        creation = Creation(
+            self._store, self._board, self._source, self._supervisors, self._hooks, self._clock
         )
-        if not request.entry:
-            return container
-        board = self._board()
-        info = choose(board.processors(), options.name)
-        image = self._source.stage(request.rootfs, request.cwd, request.entry, f"{place}/firmware")
-        if options.digest not in ("", image.digest):
-            raise FirmwareUnfit(
-                f"{image.name} has digest {image.digest}, not {options.digest}",
-                hint="deploy the image that the annotation remoteproc.firmware-digest pins",
-            )
-        board.open(info.device, options).prepare(request.id, image)
-        image = image._replace(path=f"{self._store.directory(request.id)}/firmware")
-        return container._replace(processor=info.name, device=info.device, firmware=image)
+        return creation.create(request, stdio)
 
     def start(self, container_id: str) -> None:
-        """Run the firmware; return when the processor runs it. Raises the kernel's reason."""
+        """Run the firmware; return when the processor runs it. Raises the kernel's error."""
         self.reap_stale()
         with self._store.locked(container_id) as recorded:
-            container = self._settled(recorded)
+            container = self._recovery.settle(recorded)
             container.check(Operation.START)
             try:
                 self._hooks.demand(container, Status.CREATED, "startContainer")
             except BaseException:
-                # runtime.md#lifecycle, step 7: stop the container and destroy it.
+                # runtime.md#lifecycle, step 7: the runtime stops the container and destroys it.
                 self._kill(container)
-                self._destroy(self._settled(self._store.load(container_id)))
+                self._destroy(self._recovery.settle(self._store.load(container_id)))
                 raise
-            self._supervisors.ask(container, "start")
+            self._supervisors.ask(container, Operation.START)
             self._hooks.attempt(container, Status.RUNNING, "poststart")
 
     def state(self, container_id: str) -> FirmwareContainer:
         """Return the container as it is now."""
         self.reap_stale()
-        return self._settled(self._store.load(container_id))
+        return self._recovery.settle(self._store.load(container_id))
 
     def all(self) -> list[FirmwareContainer]:
         """Return all containers of this state root as they are now."""
@@ -167,28 +102,27 @@ class Lifecycle:
         found = []
         for container_id in self._store.ids():
             try:
-                found.append(self._settled(self._store.load(container_id)))
+                found.append(self._recovery.settle(self._store.load(container_id)))
             except NotFound:
-                continue  # deleted meanwhile
+                continue  # another process has deleted it meanwhile
             except HostFault as error:
-                self._warn(str(error))  # one that is damaged does not hide the others
+                self._warn(str(error))  # a damaged record does not hide the other containers
         return found
 
     def kill(self, container_id: str, number: int) -> None:
-        """Send a signal; after KILL and the stop signals the processor is off on return."""
+        """Send a signal. After KILL and the stop signals the processor is off on return."""
         container = self.state(container_id)
         container.check(Operation.KILL)
-        if number == SIGKILL or number in stop_signals(container.annotations):
+        if number == SIGKILL or number in container.stop_signals:
             self._kill(container, graceful=number != SIGKILL)
         else:
             self._supervisors.signal(container, number)
 
     def _kill(self, container: FirmwareContainer, *, graceful: bool = False) -> None:
-        verb = "stop" if graceful else "kill"
         try:
-            self._supervisors.ask(container, verb)
+            self._supervisors.ask(container, Operation.STOP if graceful else Operation.KILL)
         except WrongState:
-            # It ended by itself at this moment, or was killed: either is what was wanted.
+            # The supervisor has just ended or been killed, which is what the caller wants.
             if not self._supervisors.wait(container, _GONE_WITHIN):
                 raise
             self.reap_stale()
@@ -200,15 +134,15 @@ class Lifecycle:
             self.reap_stale()
 
     def delete(self, container_id: str, *, force: bool = False) -> None:
-        """Forget a stopped container; with `force` kill it first and accept that it is gone."""
+        """Remove a stopped container; with `force` kill it first, and accept that there is none."""
         try:
             self.reap_stale()
             with self._store.locked(container_id) as recorded:
-                container = self._settled(recorded)
+                container = self._recovery.settle(recorded)
                 if force and container.status is not Status.STOPPED:
-                    with contextlib.suppress(WrongState):  # it has ended meanwhile
+                    with contextlib.suppress(WrongState):  # the container has ended meanwhile
                         self.kill(container_id, SIGKILL)
-                    container = self._settled(self._store.load(container_id))
+                    container = self._recovery.settle(self._store.load(container_id))
                 container.check(Operation.DELETE)
                 self._destroy(container)
         except NotFound:
@@ -225,34 +159,42 @@ class Lifecycle:
         self._hooks.attempt(container, Status.STOPPED, "poststop")
 
     def pause(self, container_id: str) -> None:
-        """Freeze the firmware, where the processor can."""
+        """Pause the firmware. Raises Unsupported where the processor cannot be paused."""
         self._ask(container_id, Operation.PAUSE)
 
     def resume(self, container_id: str) -> None:
-        """Let frozen firmware go on."""
+        """Let paused firmware continue."""
         self._ask(container_id, Operation.RESUME)
 
     def _ask(self, container_id: str, operation: Operation) -> None:
         with self._store.locked(container_id) as recorded:
-            container = self._settled(recorded)
+            container = self._recovery.settle(recorded)
             container.check(operation)
-            self._supervisors.ask(container, operation.value)
+            self._supervisors.ask(container, operation)
+
+    def exec(self, container_id: str, words: Sequence[str]) -> ExecResult:
+        """Answer a built-in command. Raises WrongState if the container has ended."""
+        from domain.builtin_exec import answer
+
+        container = self.state(container_id)
+        container.check(Operation.EXEC)
+        return answer(words, container, lambda name: self._store.read_file(container_id, name))
 
     def wait(self, container_id: str) -> Exit:
-        """Wait until the container has ended; return how."""
+        """Wait until the container has ended; return how it ended."""
         container = self.state(container_id)
         self._supervisors.wait(container, None)
         exit_ = self.state(container_id).exit
-        assert exit_ is not None  # a container without a supervisor has ended
+        assert exit_ is not None  # a container whose supervisor has ended has an exit
         return exit_
 
     def directory(self, container_id: str) -> str:
-        """Return where the container's files are. Raises NotFound."""
+        """Return the directory of the container's files. Raises NotFound."""
         self._store.load(container_id)
         return self._store.directory(container_id)
 
     def processors(self) -> list[ProcessorRow]:
-        """List the processors of this board and who owns them."""
+        """List the processors of this board, each with the container that owns it."""
         self.reap_stale()
         rows = []
         for info in self._board().processors():
@@ -261,22 +203,5 @@ class Lifecycle:
         return rows
 
     def reap_stale(self) -> None:
-        """Clean up after the dead: stop processors without an owner, drop half-made containers."""
-        self._store.sweep()
-        for lease in self._leases.stale():
-            try:
-                if lease.claim:  # else its owner died before it had done anything
-                    self._board().reclaim(lease.device, lease.claim)
-            except RemoteprocError as error:
-                # Stays stale: the next touch tries again.
-                self._warn(f"cannot clean up after {lease.owner.id}: {error}")
-            else:
-                lease.close()
-
-    def _settled(self, container: FirmwareContainer) -> FirmwareContainer:
-        if container.exit is not None or self._supervisors.alive(container):
-            return container
-        exit_ = self._store.record_exit(
-            container.id, Exit(EXIT_KILLED, self._clock(), "its supervisor was killed")
-        )
-        return container._replace(exit=exit_)
+        """Remove incomplete containers, and give back the processors of dead owners."""
+        self._recovery.reap_stale()

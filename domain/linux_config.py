@@ -1,4 +1,7 @@
-"""What a bundle asks to put around the process that stands for the firmware."""
+"""The namespaces, control group and limits that a bundle asks for (runtime-spec config-linux.md).
+
+They apply to the supervisor, the Linux process that stands for the firmware.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,14 @@ from typing import NamedTuple
 
 
 class Namespace(NamedTuple):
-    """A Linux namespace: a new one, or the one that `path` names (config-linux.md#namespaces)."""
+    """A Linux namespace: a new one, or the one at `path` (config-linux.md#namespaces)."""
 
     kind: str
     path: str = ""
 
 
 class IdMapping(NamedTuple):
-    """A range of user or group ids: as seen inside, as seen outside, and how many."""
+    """A range of user or group ids: the first id inside, the first outside, and how many."""
 
     inside: int
     outside: int
@@ -30,7 +33,7 @@ class Rlimit(NamedTuple):
 
 
 class LinuxConfig(NamedTuple):
-    """Namespaces, control group and limits. Empty values ask for nothing.
+    """Namespaces, control group and limits. An empty value asks for nothing.
 
     `cgroup` is linux.cgroupsPath: below the mount point of each hierarchy, or systemd's
     `slice:prefix:name`. `limits` are the control group's, by the names that config-linux.md

@@ -6,22 +6,22 @@ from typing import NamedTuple
 
 
 class ProcessorState(str):
-    """The word the kernel gives for a processor's state.
+    """The kernel's word for a processor's state.
 
-    Open-ended: kernels add words. One that this version has never heard of counts as active
-    (somebody may depend on the processor), is never started over, and ends no container.
+    Kernels add words. A word that this version does not know counts as active, since a program
+    may depend on the processor: the runtime loads nothing there, and ends no container for it.
     """
 
     __slots__ = ()
 
     @property
     def known(self) -> bool:
-        """Whether this version knows what the word means."""
+        """Whether this version knows the word."""
         return self in _KNOWN
 
     @property
     def startable(self) -> bool:
-        """Whether `start` loads and runs firmware. Elsewhere it may only raise a use count."""
+        """Whether `start` loads and runs firmware. In other states it may only count a user."""
         return self == "offline"
 
     @property
@@ -31,12 +31,12 @@ class ProcessorState(str):
 
     @property
     def crashed(self) -> bool:
-        """Whether the processor stands still after a fault."""
+        """Whether the processor has stopped after a fault."""
         return self in ("crashed", "defunct")
 
     @property
     def ended(self) -> bool:
-        """Whether what ran no longer does, whatever the reason."""
+        """Whether the firmware does not run any more, whatever the reason."""
         return self.crashed or self in ("offline", "deleted", "invalid", "detached")
 
 
@@ -54,11 +54,11 @@ _KNOWN = frozenset(
 
 
 class ProcessorInfo(NamedTuple):
-    """One row of what is on this board.
+    """One processor of a board.
 
-    `name` is the driver's word (`m4`, `imx-rproc`); `device` the kernel's (`remoteproc0`).
-    `firmware` is what was loaded last, empty if nothing or unknown. `note` tells what is
-    unusual, such as a processor that user space may not control.
+    `name` is the driver's name (`m4`, `imx-rproc`), `device` the kernel's (`remoteproc0`).
+    `firmware` was loaded last, empty if none or unknown. `note` is for people, such as that user
+    space may not control the processor.
     """
 
     name: str
@@ -69,9 +69,9 @@ class ProcessorInfo(NamedTuple):
 
 
 class FirmwareExit(NamedTuple):
-    """How firmware ended, as far as the processor tells.
+    """How firmware ended, as far as the processor reports it.
 
-    `status` is the code the firmware itself gave (semihosting), None where it can give none.
+    `status` is the firmware's own exit code (semihosting), None where the processor reports none.
     `reason` is for people: `watchdog`, `exit code 7`, ``.
     """
 

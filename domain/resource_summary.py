@@ -1,4 +1,4 @@
-"""Tells people what a resource table holds."""
+"""The contents of a resource table as text for people."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _VIRTIO = {1: "net", 2: "block", 3: "console", 4: "rng", 7: "rpmsg", 8: "scsi", 
            11: "remoteproc serial", 18: "input", 19: "vsock", 34: "i2c", 41: "gpio"}  # fmt: skip
 
 
-def describe(table: ResourceTable, address: int) -> str:
-    """Tell people what the table at `address` holds: one line each, newline at the end."""
+def summarize(table: ResourceTable, address: int) -> str:
+    """Return one line for each entry of the table at `address`, with a newline at the end."""
     count = len(table.entries)
     lines = [f"resource table at {address:#010x}: {count} {'entry' if count == 1 else 'entries'}"]
     number = 0

@@ -1,4 +1,4 @@
-"""Reads the resource table of a firmware: what it asks of the host and shows to it.
+"""Reads a firmware's resource table: what the firmware asks of the kernel and offers to it.
 
 Sources: Linux include/linux/remoteproc.h (layout), drivers/remoteproc/remoteproc_core.c
 (rproc_handle_resources and what it calls) and remoteproc_elf_loader.c (find_table).
@@ -15,10 +15,10 @@ ANY_ADDRESS = 0xFFFF_FFFF
 """FW_RSC_ADDR_ANY: the host chooses the address."""
 
 ENTRIES_LIMIT = 1024
-"""More entries than that are refused: every one may cost the kernel a debugfs file or a device."""
+"""The most entries. Each may cost the kernel a debugfs file or a device."""
 
 SIZE_LIMIT = 1 << 31
-"""Trace buffers over this many bytes are refused: a 32-bit kernel's bounds check would wrap."""
+"""The largest trace buffer, in bytes. With more, a 32-bit kernel's bounds check would wrap."""
 
 _CARVEOUT, _DEVMEM, _TRACE, _VDEV, _VENDOR_START, _VENDOR_END = 0, 1, 2, 3, 128, 512
 
@@ -32,14 +32,14 @@ _HINT = "correct the firmware's resource table (.resource_table) and build it ag
 
 
 class UnusableTable(FirmwareUnfit):
-    """The table's header is broken in a way that every kernel notices.
+    """The table's header is damaged in a way that every kernel notices.
 
-    Some drivers then refuse the firmware, others (i.MX, STM32) run it as if it had no table.
+    Some drivers then refuse the firmware; others (i.MX, STM32) run it as firmware without a table.
     """
 
 
 class Carveout(NamedTuple):
-    """Memory that the host is asked to allocate. Sizes in bytes, addresses the processor's."""
+    """Memory that the kernel must allocate. Sizes in bytes, addresses of the processor."""
 
     address: int
     physical: int
@@ -49,7 +49,7 @@ class Carveout(NamedTuple):
 
 
 class Devmem(NamedTuple):
-    """Peripheral registers that the host is asked to map in the processor's IOMMU."""
+    """Peripheral registers that the kernel must map in the processor's IOMMU."""
 
     address: int
     physical: int
@@ -67,7 +67,7 @@ class Trace(NamedTuple):
 
 
 class Vring(NamedTuple):
-    """One queue of a virtio device, with that many `buffers`."""
+    """One queue of a virtio device; `buffers` is its length."""
 
     address: int
     align: int
@@ -103,9 +103,9 @@ class ResourceTable(NamedTuple):
 
 
 def parse(data: bytes, name: str = "the firmware") -> ResourceTable:
-    """Read a version 1 table; `name` stands in messages.
+    """Read a table of version 1; messages call the firmware `name`.
 
-    Raises UnusableTable where kernels find no table in the section, FirmwareUnfit where they
+    Raises UnusableTable where kernels find no table in the section, FirmwareUnfit where kernels
     refuse to start, or would read outside the table.
     """
     if len(data) < _HEADER.size:
@@ -118,7 +118,7 @@ def parse(data: bytes, name: str = "the firmware") -> ResourceTable:
     if any(reserved):
         raise UnusableTable(f"{name} has a resource table with reserved fields set", hint=_HINT)
     if count > ENTRIES_LIMIT or _HEADER.size + 4 * count > len(data):
-        # Not UnusableTable: the size computed of this count wraps on old 32-bit kernels.
+        # Not UnusableTable: old 32-bit kernels wrap when they compute the size from this count.
         raise FirmwareUnfit(
             f"{name} has a resource table of {len(data)} bytes that claims {count} entries",
             hint=_HINT,
@@ -133,7 +133,7 @@ def traces(table: ResourceTable) -> tuple[Trace, ...]:
 
 
 class _Entry:
-    """One entry while it is read; messages count from 0, as the kernel's log does."""
+    """Reads one entry; messages count entries from 0, as the kernel's log does."""
 
     __slots__ = ("at", "data", "index", "name")
 
@@ -144,7 +144,7 @@ class _Entry:
         self.name = name
 
     def read(self) -> Entry:
-        # The kernel takes the offset as signed: a huge one would lie before the table.
+        # The kernel reads the offset as a signed number: a huge one would lie before the table.
         self._need(4, "entry")
         kind = int.from_bytes(self.data[self.at : self.at + 4], "little")
         self.at += 4

@@ -1,4 +1,4 @@
-"""Which processor a container means."""
+"""Which processor of the board a container gets."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from domain.processor import ProcessorInfo
 
 
 def no_processors() -> NotFound:
-    """Return the error of a board without any."""
+    """Return the error of a board without processors."""
     return NotFound(
         "this board has no remote processors",
         hint="load the kernel's remoteproc driver, or configure `backend: sim`",
@@ -15,7 +15,10 @@ def no_processors() -> NotFound:
 
 
 def choose(processors: list[ProcessorInfo], wanted: str) -> ProcessorInfo:
-    """Return the processor of that name or device, or the only one there is."""
+    """Return the processor of this name or device; the only processor if `wanted` is empty.
+
+    Raises NotFound, and InvalidRequest where several would do; the hint lists the processors.
+    """
     there = ", ".join(f"{p.name} ({p.device})" for p in processors) or "none"
     if not processors:
         raise no_processors()

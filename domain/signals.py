@@ -1,4 +1,4 @@
-"""Signals as callers write them, and which of them ask firmware to stop."""
+"""Signals as callers write them, and the signals that ask firmware to stop."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ _LAST = 64  # Linux's SIGRTMAX
 
 
 def read_signal(text: str) -> int:
-    """Return the number for `TERM`, `SIGTERM`, `term` or `15`. Raises InvalidRequest."""
-    short = len(text) <= 3  # images choose the text, and int() takes no endless one
+    """Return the number of a signal written as `TERM`, `SIGTERM`, `term` or `15`.
+
+    Raises InvalidRequest.
+    """
+    short = len(text) <= 3  # the text comes from images, and int() refuses thousands of digits
     if short and text.isascii() and text.isdigit() and 0 < int(text) <= _LAST:
         return int(text)
     name = text.upper().removeprefix("SIG")
@@ -28,7 +31,7 @@ def read_signal(text: str) -> int:
 
 
 def signal_name(number: int) -> str:
-    """Return `TERM` for 15; the number itself where it has no name."""
+    """Return `TERM` for 15; the number as text where the signal has no name."""
     try:
         return signal.Signals(number).name.removeprefix("SIG")
     except ValueError:
@@ -36,9 +39,9 @@ def signal_name(number: int) -> str:
 
 
 def stop_signals(annotations: Mapping[str, str]) -> frozenset[int]:
-    """Return TERM, INT and the image's own stop signal if the engine tells it."""
+    """Return TERM, INT and the image's stop signal, if the engine put that into an annotation."""
     own = annotations.get(_IMAGE_STOP_SIGNAL, "")
     try:
         return _STOPS | {read_signal(own)} if own else _STOPS
     except InvalidRequest:
-        return _STOPS  # the engine's annotation, not ours to refuse
+        return _STOPS  # the engine wrote this annotation, so the user cannot mend it

@@ -1,168 +1,167 @@
-"""What a supervisor does between the creation of a container and its end.
+"""The decisions of a supervisor, from the creation of a container to its end.
 
-A pure state machine: events in, effects out. The caller performs the effects in order; for
-`Act` it reports back at once with `Done`.
+A state machine without I/O: the supervisor passes events in and performs, in order, the effects
+that come out. After an `Action` the supervisor at once passes in `ActionDone`.
 """
 
 from __future__ import annotations
 
-from enum import Enum
 from typing import NamedTuple
 
-from domain.container import EXIT_CRASHED, EXIT_KILLED
+from domain.container import EXIT_CRASHED, EXIT_KILLED, Operation, Status, check_operation
 from domain.errors import RemoteprocError, WrongState
 from domain.processor import FirmwareExit, ProcessorState
 
-
-class Asked(NamedTuple):
-    """Somebody asks for `start`, `stop`, `kill`, `pause` or `resume` and awaits an answer."""
-
-    verb: str
+# --- events ---------------------------------------------------------------------------------
 
 
-class Signalled(NamedTuple):
-    """A signal reached the supervisor; `stops` tells whether it is one that asks to stop."""
+class Request(NamedTuple):
+    """A process asks for an operation and waits for the reply."""
+
+    operation: Operation
+
+
+class SignalReceived(NamedTuple):
+    """A signal reached the supervisor; `stops` tells whether it asks the firmware to stop."""
 
     name: str
     stops: bool
 
 
-class Seen(NamedTuple):
-    """The processor was looked at; `ending` is given once its state says that it ended."""
+class StateObserved(NamedTuple):
+    """The supervisor read the processor's state; `firmware_exit` is given if the state ended."""
 
     state: ProcessorState
-    ending: FirmwareExit | None = None
+    firmware_exit: FirmwareExit | None = None
 
 
-class Done(NamedTuple):
-    """An `Act` has been performed, or failed."""
+class ActionDone(NamedTuple):
+    """The supervisor has performed an action, or failed to."""
 
-    verb: str
+    operation: Operation
     error: RemoteprocError | None = None
 
 
-class Abandoned(NamedTuple):
-    """Whoever was creating the container has died half-way."""
+class CreatorDied(NamedTuple):
+    """The process that was creating the container died before the container was complete."""
 
 
-class Act(NamedTuple):
-    """Do `start`, `stop`, `pause` or `resume` to the processor and report `Done`."""
-
-    verb: str
+# --- effects --------------------------------------------------------------------------------
 
 
-class Answer(NamedTuple):
-    """Tell whoever asked last how it went."""
+class Action(NamedTuple):
+    """Start, stop, pause or resume the firmware, then report `ActionDone`."""
+
+    operation: Operation
+
+
+class Reply(NamedTuple):
+    """Tell the process that made the last request how it went."""
 
     error: RemoteprocError | None = None
 
 
-class Say(NamedTuple):
-    """A remark for the operator."""
+class Log(NamedTuple):
+    """Write one line for the operator into the container's log."""
 
     text: str
 
 
-class Finish(NamedTuple):
-    """Clean up, put the exit on record, answer whoever still waits, and end."""
+class Terminate(NamedTuple):
+    """Give the processor back, record the exit, reply to a waiting process, and exit."""
 
     status: int
     reason: str
 
 
-Event = Asked | Signalled | Seen | Done | Abandoned
-Effect = Act | Answer | Say | Finish
+Event = Request | SignalReceived | StateObserved | ActionDone | CreatorDied
+Effect = Action | Reply | Log | Terminate
 
+REQUESTS = frozenset(
+    (Operation.START, Operation.STOP, Operation.KILL, Operation.PAUSE, Operation.RESUME)
+)
+"""The operations that a process may ask a supervisor for."""
 
-class Phase(Enum):
-    """Where in its life the container is, as its supervisor knows."""
-
-    CREATED = "created"
-    RUNNING = "running"
-    PAUSED = "paused"
-    ENDED = "stopped"
-
-
-_LEGAL = {
-    "start": (Phase.CREATED,),
-    "stop": (Phase.CREATED, Phase.RUNNING, Phase.PAUSED),
-    "kill": (Phase.CREATED, Phase.RUNNING, Phase.PAUSED),
-    "pause": (Phase.RUNNING,),
-    "resume": (Phase.PAUSED,),
-}
-_EXIT = {"stop": (0, "stopped on request"), "kill": (EXIT_KILLED, "killed")}
+_ACTIVE = (Status.RUNNING, Status.PAUSED)
+_EXIT = {Operation.STOP: (0, "stopped on request"), Operation.KILL: (EXIT_KILLED, "killed")}
 
 
 class Supervision:
-    """The state machine of one container."""
+    """The state machine of one container; `processor` is the processor's name for messages."""
 
-    __slots__ = ("_asked", "_puzzled", "_wanted", "phase", "processor")
+    __slots__ = ("_ending", "_logged", "_requested", "processor", "status")
 
     def __init__(self, processor: str) -> None:
         self.processor = processor
-        self.phase = Phase.CREATED
-        self._asked = ""  # the verb that somebody awaits an answer to
-        self._wanted = ""  # `stop` or `kill` while one is under way
-        self._puzzled = ""
+        self.status = Status.CREATED
+        self._requested = False  # a process waits for the reply
+        self._ending = Operation.STOP  # of a stop that is under way: STOP or KILL
+        self._logged = ""  # the unknown state that was logged last
+
+    @property
+    def active(self) -> bool:
+        """Whether the firmware runs or is paused."""
+        return self.status in _ACTIVE
 
     def on(self, event: Event) -> list[Effect]:
-        """Take one event; return what to do, in order."""
-        if self.phase is Phase.ENDED:
-            return [Answer(self._refusal(event.verb))] if isinstance(event, Asked) else []
+        """Take one event; return what the supervisor must do, in order."""
+        if isinstance(event, Request):
+            return self._request(event.operation)
+        if self.status is Status.STOPPED:
+            return []
         match event:
-            case Asked(verb):
-                if self.phase not in _LEGAL.get(verb, ()):
-                    return [Answer(self._refusal(verb))]
-                self._asked = verb
-                return self._end(verb) if verb in _EXIT else [Act(verb)]
-            case Signalled(name, stops):
-                return self._end("stop") if stops else [Say(f"signal {name} ignored")]
-            case Done(verb, error):
-                return self._done(verb, error)
-            case Seen(state, ending):
-                return self._seen(state, ending)
-            case Abandoned():
-                return self._finish(EXIT_KILLED, "abandoned before it was created")
+            case SignalReceived(name, stops):
+                return self._end(Operation.STOP) if stops else [Log(f"signal {name} ignored")]
+            case ActionDone(operation, error):
+                return self._done(operation, error)
+            case StateObserved(state, firmware_exit):
+                return self._observed(state, firmware_exit)
+            case CreatorDied():
+                return self._terminate(EXIT_KILLED, "abandoned before it was created")
 
-    def _end(self, how: str) -> list[Effect]:
-        self._wanted = how
-        if self.phase is Phase.CREATED:
-            return self._finish(*_EXIT[how])
-        return [Act("stop")]
+    def _request(self, operation: Operation) -> list[Effect]:
+        subject = f"firmware on {self.processor}"
+        if operation not in REQUESTS:
+            return [Reply(WrongState(f"a supervisor cannot {operation} {subject}"))]
+        try:
+            check_operation(operation, self.status, subject)
+        except WrongState as error:
+            return [Reply(error)]
+        self._requested = True
+        return self._end(operation) if operation in _EXIT else [Action(operation)]
 
-    def _done(self, verb: str, error: RemoteprocError | None) -> list[Effect]:
+    def _end(self, operation: Operation) -> list[Effect]:
+        self._ending = operation
+        if self.status is Status.CREATED:
+            return self._terminate(*_EXIT[operation])
+        return [Action(Operation.STOP)]
+
+    def _done(self, operation: Operation, error: RemoteprocError | None) -> list[Effect]:
+        requested, self._requested = self._requested, False
         if error is not None:
-            self._wanted = ""
-            if self._asked:
-                self._asked = ""
-                return [Answer(error)]
-            return [Say(str(error))]
-        if verb == "stop":
-            return self._finish(*_EXIT[self._wanted])
-        self.phase = Phase.PAUSED if verb == "pause" else Phase.RUNNING
-        self._asked = ""
-        return [Answer()]
+            return [Reply(error)] if requested else [Log(str(error))]
+        if operation is Operation.STOP:
+            return self._terminate(*_EXIT[self._ending])
+        self.status = Status.PAUSED if operation is Operation.PAUSE else Status.RUNNING
+        return [Reply()]
 
-    def _seen(self, state: ProcessorState, ending: FirmwareExit | None) -> list[Effect]:
-        if self.phase is Phase.CREATED:
+    def _observed(self, state: ProcessorState, firmware_exit: FirmwareExit | None) -> list[Effect]:
+        if self.status is Status.CREATED:
             return []
         if not state.ended:
-            if state.known or state == self._puzzled:
+            if state.known or state == self._logged:
                 return []
-            self._puzzled = state
-            return [Say(f"{self.processor}: state {state} is unknown here; taken as active")]
-        ending = ending or FirmwareExit(crashed=state.crashed)
-        why = f": {ending.reason}" if ending.reason else ""
-        if ending.crashed:
+            self._logged = state
+            return [Log(f"{self.processor}: state {state} is unknown here; taken as active")]
+        end = firmware_exit or FirmwareExit(crashed=state.crashed)
+        why = f": {end.reason}" if end.reason else ""
+        if end.crashed:
             text = f"{self.processor}: crashed{why}"
-            return [Say(text), *self._finish(EXIT_CRASHED, text)]
-        status = ending.status or 0
+            return [Log(text), *self._terminate(EXIT_CRASHED, text)]
+        status = end.status or 0
         text = f"{self.processor}: the firmware ended{why}"
-        return [*([Say(text)] if status else []), *self._finish(status, text)]
+        return [*([Log(text)] if status else []), *self._terminate(status, text)]
 
-    def _finish(self, status: int, why: str) -> list[Effect]:
-        self.phase = Phase.ENDED
-        return [Finish(status, why)]
-
-    def _refusal(self, verb: str) -> WrongState:
-        return WrongState(f"cannot {verb} firmware on {self.processor}: it is {self.phase.value}")
+    def _terminate(self, status: int, reason: str) -> list[Effect]:
+        self.status = Status.STOPPED
+        return [Terminate(status, reason)]

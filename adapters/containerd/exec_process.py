@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from adapters.containerd.api.events_pb2 import TaskExecStarted
 from adapters.containerd.api.process_pb2 import Status
@@ -17,8 +17,7 @@ from adapters.containerd.events import EventPublisher
 from adapters.containerd.stdio import TaskIO
 from adapters.containerd.task_process import TaskProcess
 from adapters.containerd.ttrpc import threads
-from adapters.containerd.ttrpc_codes import map_error
-from domain.builtin_exec import UNKNOWN, Reply
+from domain.builtin_exec import UNKNOWN, ExecResult
 from domain.container import Exit
 from domain.errors import HostFault, NotFound
 from domain.signals import SIGKILL
@@ -45,14 +44,14 @@ class ExecProcess(TaskProcess):
             return Status.STOPPED
         return Status.RUNNING if self.pid else Status.CREATED
 
-    def start(self, ask: Callable[[], Reply]) -> None:
-        """Carry the command out in a thread; the caller has opened the descriptors.
+    def start(self, result: ExecResult) -> None:
+        """Write the command's result in a thread; the caller has opened the descriptors.
 
         Raises HostFault if the system gives no thread: the command can be started again then.
         """
         self.pid = os.getpid()
         try:
-            threads.start(lambda: self._run(ask), f"exec {self.id}")
+            threads.start(lambda: self._run(result), f"exec {self.id}")
         except (RuntimeError, MemoryError) as error:
             self.pid = 0
             self.io.close()
@@ -61,24 +60,20 @@ class ExecProcess(TaskProcess):
                 hint="raise the limit of threads, or try again",
             ) from error
 
-    def _run(self, ask: Callable[[], Reply]) -> None:
+    def _run(self, result: ExecResult) -> None:
         code = 1
         try:
             started = TaskExecStarted(container_id=self.container, exec_id=self.id, pid=self.pid)
             self._publisher.publish("/tasks/exec-started", started)
-            code = self._reply(ask)
+            code = self._show(result)
         finally:  # whatever fails, those who wait for the end must be woken
             self.io.close_supervisor_ends()  # clients see the end of output before the exit
             self.record_exit(Exit(128 + self._signal if self._signal else code, time.time()))
 
-    def _reply(self, ask: Callable[[], Reply]) -> int:
+    def _show(self, result: ExecResult) -> int:
         """Write the command's output; return its exit code."""
-        stdio = self.io.stdio
-        try:
-            code, data = ask()
-            number = stdio.stderr if code == UNKNOWN else stdio.stdout
-        except Exception as error:  # whatever it is, the client gets it as the output
-            code, data, number = 1, f"{map_error(error).message}\n".encode(), stdio.stderr
+        code, data = result
+        number = self.io.stdio.stderr if code == UNKNOWN else self.io.stdio.stdout
         try:
             self._write(number, data)
         except OSError:

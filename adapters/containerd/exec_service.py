@@ -19,7 +19,6 @@ from adapters.containerd.task import Task, Tasks
 from adapters.containerd.task_queries import state_of, wait_for
 from adapters.containerd.times import timestamp
 from adapters.containerd.ttrpc.context import CallContext
-from adapters.oci.execute import question
 from domain.container import Exit
 from domain.errors import AlreadyExists, InvalidRequest, NotFound, WrongState
 from domain.lifecycle import Lifecycle
@@ -61,9 +60,9 @@ class ExecService:
         with command.operating:
             if command.status != Status.CREATED:
                 raise WrongState(f"process {command.id} of task {task.id} was started before")
-            ask = question(self._lifecycle(), task.id, command.words)
+            result = self._lifecycle().exec(task.id, command.words)
             command.io.open(task.id, self._namespace)
-            command.start(ask)
+            command.start(result)
         return api.StartResponse(pid=command.pid)
 
     def state(self, _: CallContext, request: api.StateRequest) -> Message:

@@ -16,7 +16,7 @@ import time
 
 from adapters.containerd.logger import Logger
 from domain.errors import InvalidRequest, host_fault
-from domain.ports import Stdio
+from domain.stdio import Stdio
 
 _READER_WITHIN = 0.25  # seconds; engines begin to open their end before they call the shim
 

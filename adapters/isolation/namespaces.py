@@ -15,6 +15,7 @@ import socket
 import sys
 from collections.abc import Sequence
 
+from adapters.linux.channel import Channel
 from adapters.linux.process import open_process, privileged
 from domain.errors import InvalidRequest, host_fault, reason
 from domain.linux_config import Namespace
@@ -60,7 +61,7 @@ class Entry:
         self._new: set[str] = set()
         self.warnings: list[str] = []
 
-    def enter(self, creator: socket.socket, hostname: str) -> None:
+    def enter(self, creator: Channel, hostname: str) -> None:
         """Enter them all; go on as another process, whose pid `creator` is told, if need be."""
         opened = [(each, self._open(each)) for each in self._wanted]
         forks = [self._enter(each, at, creator) for each, at in opened]
@@ -84,7 +85,7 @@ class Entry:
         except OSError as error:
             raise host_fault(f"cannot open {each.kind} namespace {each.path}", error) from error
 
-    def _enter(self, each: Namespace, at: int, creator: socket.socket) -> bool:
+    def _enter(self, each: Namespace, at: int, creator: Channel) -> bool:
         """Tell whether a fork is needed to be in it."""
         flag = FLAGS[each.kind]
         try:
@@ -100,7 +101,7 @@ class Entry:
         if each.kind == "user":
             if at < 0:
                 creator.send(b'{"map": true}')
-                creator.recv(16)
+                creator.receive()
             if os.geteuid() == _UNMAPPED:
                 raise InvalidRequest(
                     f"user namespace {each.path or 'of the bundle'} has no id for the user who "
@@ -138,7 +139,7 @@ class Entry:
             except OSError:
                 pass  # it lay below one that is detached already
 
-    def _fork(self, creator: socket.socket) -> None:
+    def _fork(self, creator: Channel) -> None:
         try:
             pid = os.fork()
         except OSError as error:

@@ -15,8 +15,8 @@ from adapters.oci.json_value import Value
 from adapters.oci.linux_section import read_hooks, read_linux_config
 from adapters.oci.sandbox import is_sandbox
 from domain.annotations import drop_remoteproc_annotations
+from domain.creation import CreateRequest
 from domain.errors import InvalidRequest, NotFound
-from domain.lifecycle import CreateRequest
 
 _LIMIT = 8 << 20  # bytes; engines write some kilobytes
 

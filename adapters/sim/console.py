@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 
-class Console:
+class UartConsole:
     """Both directions of one UART; `fd` is -1 where there is none, or once it has ended.
 
     A UART waits for nobody: when no one reads, the oldest output is lost, not the processor's

@@ -8,16 +8,17 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from errno import EBUSY, ENOENT
-from typing import Any
+from typing import TYPE_CHECKING
 
 from adapters.sim import loader
 from adapters.sim.boot import failure
 from adapters.sim.processor_lock import ProcessorLock, look
 from adapters.sim.qemu import QemuProcess
 from adapters.sim.remoteproc import RemoteProc
+from adapters.sim.sim_console import SimConsole
+from adapters.sim.sim_freezer import SimFreezer
 from adapters.sim.spec import ProcessorSpec
-from adapters.sim.trace import Traces
-from domain.errors import HostFault, ProcessorFault, host_fault
+from domain.errors import ProcessorFault, host_fault
 from domain.firmware import FirmwareImage
 from domain.processor import (
     ATTACHED,
@@ -29,14 +30,17 @@ from domain.processor import (
     ProcessorState,
 )
 
+if TYPE_CHECKING:
+    from domain.ports import OpenArgs
+
 _LONGEST_NAME = 255
 
 
-def open_processor(description: Mapping[str, Any]) -> SimProcessor:
-    """Open what `SimBoard.describe` described: no board file is read."""
-    spec = ProcessorSpec.from_json(description["spec"])
-    device, directory = str(description["device"]), str(description["directory"])
-    return SimProcessor(spec, device, directory, description["remarks"])
+def open_processor(args: OpenArgs) -> SimProcessor:
+    """Open a processor from what SimBoard.open_args returned; no board file is read."""
+    spec = ProcessorSpec.from_json(args["spec"])
+    device, directory = str(args["device"]), str(args["directory"])
+    return SimProcessor(spec, device, directory, args["remarks"])
 
 
 def first_state(spec: ProcessorSpec) -> ProcessorState:
@@ -59,12 +63,11 @@ class SimProcessor:
         self._remarks = remarks
         self._rproc = RemoteProc(spec, self._find)
         self._rproc.recovery = False  # a crash ends the container; the engine restarts it
-        self._traces = Traces((), self._rproc.read_trace)
-        self._rproc.before_stop = lambda: self._traces.look()
+        self.console = SimConsole(self._rproc)
+        self.freezer = SimFreezer(self._rproc, self._tell)
         self._presence = ProcessorLock(os.path.join(directory, device))
         self._claim: Mapping[str, str] = {}
         self._path = ""
-        self._paused = False
         self._reported: ProcessorState = OFFLINE
         self._ready = -1
 
@@ -81,9 +84,11 @@ class SimProcessor:
         """Whether it is off."""
         return self.state().startable
 
-    def prepare(self, container: str, firmware: FirmwareImage) -> dict[str, str]:
-        """Raises FirmwareUnfit; the claim names the file as the attribute `firmware` will."""
+    def check(self, firmware: FirmwareImage) -> None:
         loader.check(_read(firmware.path), self._spec, firmware.name)
+
+    def plan_claim(self, container: str, firmware: FirmwareImage) -> dict[str, str]:
+        """Return a claim that names the file as the attribute `firmware` will show it."""
         name = "".join(c if c.isprintable() else "?" for c in os.path.basename(firmware.name))
         return {"container": container, "firmware": name[:_LONGEST_NAME]}
 
@@ -98,9 +103,9 @@ class SimProcessor:
         self._take("start")
         if self._state() != OFFLINE:  # the kernel would count a second user, whom we never have
             raise self._refused("start", failure(EBUSY, f"it is {self._state()}"))
-        self._paused = False
+        self.freezer.paused = False
         self._do("start", self._rproc.write_state, "start")
-        self._traces = Traces([t.size for t in self._rproc.traces], self._rproc.read_trace)
+        self.console.open()
 
     def stop(self) -> None:
         """Stop it; what it printed can still be read. Firmware that just ended is no error."""
@@ -127,22 +132,6 @@ class SimProcessor:
         elif os.path.exists(self._presence.path) and self._presence.take({}):
             self._presence.drop()
 
-    def pause(self) -> None:
-        """Freeze it: QEMU's `stop`."""
-        if self.state() == RUNNING and self._rproc.machine:
-            self._freeze(self._rproc.machine.pause, True)
-
-    def resume(self) -> None:
-        """Let it go on: QEMU's `cont`."""
-        if self._paused and self._rproc.machine:
-            self._freeze(self._rproc.machine.resume, False)
-
-    def _freeze(self, ask: Callable[[], bool], paused: bool) -> None:
-        if not ask():
-            raise HostFault(f"cannot pause or resume {self.name}: the simulator does not answer")
-        self._paused = paused
-        self._tell()
-
     def firmware_exit(self) -> FirmwareExit:
         """Tell what QEMU told, the semihosting exit code included."""
         return self._rproc.ending
@@ -152,7 +141,7 @@ class SimProcessor:
         """None but for trace buffers, which are mere memory, and an injected crash."""
         if self._rproc.state != RUNNING:
             return None
-        times = (self._traces.period, self._rproc.seconds_to_crash())
+        times = (self.console.poll_seconds, self._rproc.seconds_to_crash())
         return min((seconds for seconds in times if seconds is not None), default=None)
 
     def watch(self) -> Sequence[int]:
@@ -160,7 +149,7 @@ class SimProcessor:
         machine = self._rproc.machine
         if machine is None:
             return ()
-        if machine.console.pending or self._traces.text or self._changed(machine):
+        if self.console.pending or self._changed(machine):
             if self._ready < 0:
                 self._ready = os.eventfd(1, os.EFD_CLOEXEC)
             return (self._ready,)
@@ -170,27 +159,14 @@ class SimProcessor:
         ended_unseen = machine.ending is not None and self._rproc.state == RUNNING
         return ended_unseen or self._state() != self._reported
 
-    def read_output(self) -> bytes:
-        """Return UART output, then what the trace buffers have gained."""
-        self._rproc.poll()
-        machine = self._rproc.machine
-        if self._rproc.state != OFFLINE:
-            self._traces.look_if_due()
-        return (machine.console.read() if machine else b"") + self._traces.read()
-
     def remarks(self) -> Sequence[str]:
         """Return what was known beforehand: of all else endings say it all."""
         found, self._remarks = self._remarks, ()
         return found
 
-    def write_input(self, data: bytes) -> int:
-        """Feed the UART; taken and forgotten where nobody reads."""
-        machine = self._rproc.machine
-        return machine.console.write(data) if machine else len(data)
-
     def _state(self) -> ProcessorState:
         state = self._rproc.state
-        return SUSPENDED if self._paused and state == RUNNING else state
+        return SUSPENDED if self.freezer.paused and state == RUNNING else state
 
     def _take(self, what: str) -> None:
         if not self._presence.take(self._record()):

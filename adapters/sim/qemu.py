@@ -8,7 +8,7 @@ import time
 from _socket import AF_UNIX, SOCK_STREAM, socketpair
 from typing import Any
 
-from adapters.sim.console import Console, read_now
+from adapters.sim.console import UartConsole, read_now
 from adapters.sim.exit_reason import complaint, of_event, of_exit
 from adapters.sim.qemu_args import Descriptors, command_line
 from adapters.sim.qmp import Qmp
@@ -41,7 +41,7 @@ class QemuProcess:
         self._watched: list[int] = []
         self._control, control = _pair()
         ours, serial = _pair() if spec.console == "uart" else (-1, -1)
-        self.console = Console(ours)
+        self.console = UartConsole(ours)
         self._stderr, stderr = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._dump = os.memfd_create("memory")
         self._poll = select.poll()

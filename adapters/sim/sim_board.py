@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from binascii import crc32
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from adapters.sim.board_file import BoardSpec
 from adapters.sim.processor import SimProcessor, first_state, open_processor
@@ -13,6 +13,9 @@ from adapters.sim.processor_lock import look
 from domain.annotations import ProcessorOptions
 from domain.errors import NotFound, Unsupported
 from domain.processor import ProcessorInfo, ProcessorState
+
+if TYPE_CHECKING:
+    from domain.ports import OpenArgs
 
 _USUAL = ProcessorOptions()
 
@@ -40,8 +43,8 @@ class SimBoard:
         """Open one by `remoteprocN`. Raises NotFound."""
         return open_processor(self.open_args(device, options))
 
-    def open_args(self, device: str, options: ProcessorOptions) -> dict[str, Any]:
-        """Return what `open_processor` takes, JSON-able. Raises NotFound, Unsupported."""
+    def open_args(self, device: str, options: ProcessorOptions) -> OpenArgs:
+        """Return what `open_processor` takes. Raises NotFound, Unsupported."""
         if device not in self._processors:
             known = ", ".join(f"{d} ({s.name})" for d, s in self._processors.items())
             raise NotFound(f"the board has no processor {device}", hint=f"it has {known}")

@@ -12,7 +12,7 @@ import os
 from _thread import get_native_id
 from collections.abc import Iterator
 
-from adapters.linux.files import lock, private_directory, remove_flat, try_lock
+from adapters.linux.files import lock, private_directory, read_all, remove_flat, try_lock
 from adapters.linux.locks import still_at
 from adapters.state.container_dir import read_container, write_container, write_exit
 from domain.container import Exit, FirmwareContainer, check_id
@@ -159,6 +159,16 @@ class DirectoryStore:
         return NotFound(
             f"container {container_id} does not exist", hint=f"`list` shows those in {self.root}"
         )
+
+    def read_file(self, container_id: str, name: str) -> bytes:
+        with self._open(container_id) as descriptor:
+            try:
+                return read_all(name, descriptor)
+            except FileNotFoundError:
+                return b""
+            except OSError as error:
+                what = f"cannot read {name} of container {container_id}"
+                raise host_fault(what, error) from error
 
     def record_exit(self, container_id: str, exit_: Exit) -> Exit:
         """Record the end unless one is on record; return the one that is."""

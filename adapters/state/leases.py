@@ -1,7 +1,8 @@
-"""Who owns a processor, machine-wide: one file a processor, locked by the owner for life.
+"""Who owns a processor, machine-wide: one file for each processor in use, locked by its owner.
 
-The file says who the owner is and what must be undone should it die. A file with content that
-nobody holds was left by a dead owner. Files that are given up are removed.
+The file has the owner's id and the claim: what must be undone if the owner dies. The kernel
+drops the lock when the owner dies, so a file with content and without a lock is stale. An owner
+that gives its processor back removes the file.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from domain.ports import Claim
 
 _RECORD_MAX = 1 << 16
-# Whoever cleans up after a dead owner holds its file for a moment; that is no leases.
+# A command that cleans up after a dead owner locks the file for a moment; it is no owner.
 _ATTEMPTS, _PAUSE = 20, 0.01
 
 
@@ -40,23 +41,22 @@ class FileLease:
         record = {"id": self.owner.id, "root": self.owner.root, "claim": dict(self.claim)}
         data = json.dumps(record).encode()
         try:
-            # One write, then the cut: whoever reads in between finds whole JSON at the start.
+            # First the write, then the cut: a reader in between finds whole JSON at the start.
             os.pwrite(self._descriptor, data, 0)
             os.ftruncate(self._descriptor, len(data))
         except OSError as error:
             raise host_fault(f"cannot write {self._path}", error) from error
 
     def assign(self, owner: Owner) -> None:
-        """Put a new owner on record."""
+        """Record a new owner."""
         self.owner = owner
         self._write()
 
     def record_claim(self, claim: Claim) -> None:
-        """Persist what must be undone if the holder dies."""
         self.claim = claim
         self._write()
 
-    def close(self) -> None:
+    def release(self) -> None:
         """Remove the file, then release the lock."""
         if self._descriptor >= 0:
             with contextlib.suppress(OSError):
@@ -64,7 +64,7 @@ class FileLease:
             self.keep_claim()
 
     def keep_claim(self) -> None:
-        """Release the lock and keep the file: what it says is still to be undone."""
+        """Release the lock and keep the file, whose claim is still to be undone."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
@@ -74,7 +74,7 @@ def _parse(data: bytes) -> dict[str, Any]:
     try:
         record, _ = json.JSONDecoder().raw_decode(data.decode())
     except ValueError:
-        return {}  # its owner died before it had done anything
+        return {}  # the owner died before it had recorded anything
     return record if isinstance(record, dict) else {}
 
 
@@ -82,16 +82,16 @@ class FileLeases:
     """Implements domain.ports.Leases; `board` keeps the processors of several boards apart."""
 
     def __init__(self, directory: str, board: str) -> None:
-        self._directory = directory
+        self.directory = directory
+        self.board = board
         self._prefix = f"{board}:"
 
     def _path(self, device: str) -> str:
-        return f"{self._directory}/{self._prefix}{device}"
+        return f"{self.directory}/{self._prefix}{device}"
 
-    def take(self, device: str, owner: Owner) -> FileLease:
-        """Own the processor. The lease's claim is what a dead owner left to be undone."""
+    def acquire(self, device: str, owner: Owner) -> FileLease:
         for _ in range(_ATTEMPTS):
-            private_directory(self._directory)
+            private_directory(self.directory)
             lease = self._open(device, os.O_CREAT)
             if lease is not None:
                 lease.assign(owner)
@@ -104,7 +104,7 @@ class FileLeases:
         )
 
     def _open(self, device: str, flags: int) -> FileLease | None:
-        """Open and lock a processor's file; None if somebody holds it or it went away."""
+        """Open and lock a processor's file; None if it is locked, or was removed meanwhile."""
         path = self._path(device)
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | flags, 0o600)
@@ -118,7 +118,7 @@ class FileLeases:
         return None
 
     def _look(self, device: str) -> tuple[bool, dict[str, Any]]:
-        """Return whether somebody holds the processor's file, and what it says."""
+        """Return whether a process has locked the processor's file, and the file's content."""
         path = self._path(device)
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
@@ -132,25 +132,23 @@ class FileLeases:
             os.close(descriptor)
 
     def owner(self, device: str) -> Owner | None:
-        """Return who holds the processor's file now."""
         held, record = self._look(device)
         return Owner(record["id"], record["root"]) if held and "id" in record else None
 
     def stale(self) -> Iterator[FileLease]:
-        """Take the files that nobody holds, one by one; one that is not closed is left."""
         try:
-            names = os.listdir(self._directory)
+            names = os.listdir(self.directory)
         except FileNotFoundError:
             return
         except OSError as error:
-            raise host_fault(f"cannot read {self._directory}", error) from error
+            raise host_fault(f"cannot read {self.directory}", error) from error
         for name in sorted(names):
             if not name.startswith(self._prefix):
                 continue
             device = name.removeprefix(self._prefix)
             held, record = self._look(device)
             if held or not record:
-                continue  # an empty file is being taken right now, or says nothing to undo
+                continue  # an empty file belongs to an owner that is just recording itself
             lease = self._open(device, 0)
             if lease is None:
                 continue

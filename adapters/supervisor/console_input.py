@@ -19,22 +19,22 @@ class Input:
 
     @property
     def descriptors(self) -> list[int]:
-        """What to poll for input: nothing while the console has not taken what there is."""
+        """What to poll for input: nothing while the console has not taken the last piece."""
         return [] if self._waiting or self._descriptor < 0 else [self._descriptor]
 
     @property
     def waiting(self) -> bool:
-        """Whether the console still has to take something."""
+        """Whether the console has not taken all of the last piece yet."""
         return bool(self._waiting)
 
     def read(self) -> bool:
-        """Take what was typed; tell whether it asks to stop."""
+        """Read a piece of input; tell whether it asks to stop."""
         try:
             data = os.read(self._descriptor, _PIECE)
         except BlockingIOError:
             return False
         except OSError:
-            data = b""  # a terminal that was hung up
+            data = b""  # the terminal was hung up
         if not data:
             self._descriptor = -1
         if self._terminal and _INTERRUPT in data:
@@ -43,6 +43,6 @@ class Input:
         return False
 
     def feed(self, write: Callable[[bytes], int]) -> None:
-        """Let the console take what it can."""
+        """Give the console what it takes of the piece; `write` returns how many bytes it took."""
         if self._waiting:
             self._waiting = self._waiting[write(self._waiting) :]

@@ -1,4 +1,4 @@
-"""What a supervisor and those who ask it say to each other: one JSON object a packet."""
+"""What a supervisor answers to its creator and to commands: success or an error, as JSON."""
 
 from __future__ import annotations
 
@@ -8,29 +8,36 @@ from typing import Any
 from domain import errors
 from domain.errors import HostFault, RemoteprocError
 
-LIMIT = 1 << 16
-
 
 def encode(error: RemoteprocError | None) -> bytes:
-    """Return the answer that carries the error, or success."""
+    """Return the message that carries the error, or success."""
     if error is None:
         return b"{}"
-    fields = {"error": type(error).__name__, "message": error.message, "hint": error.hint}
+    fields = {"error": _kind(error), "message": error.message, "hint": error.hint}
     if isinstance(error, HostFault):
         fields["errno"] = str(error.errno)
-    return json.dumps(fields).encode()[:LIMIT]
+    return json.dumps(fields).encode()
 
 
-def decode(answer: bytes) -> RemoteprocError | None:
+def _kind(error: RemoteprocError) -> str:
+    """Return the name of the nearest class that every process knows: one of domain.errors.
+
+    Another module may derive an error of its own, which the receiver need not have imported.
+    """
+    kinds = type(error).__mro__
+    return next(kind.__name__ for kind in kinds if kind.__module__ == errors.__name__)
+
+
+def decode(message: bytes) -> RemoteprocError | None:
     """Undo `encode`."""
-    return decoded(json.loads(answer))
+    return from_json(json.loads(message))
 
 
-def decoded(fields: dict[str, Any]) -> RemoteprocError | None:
-    """Undo `encode`, JSON already read."""
+def from_json(fields: dict[str, Any]) -> RemoteprocError | None:
+    """Undo `encode`, of a message whose JSON has been read."""
     if "error" not in fields:
         return None
-    kind = getattr(errors, fields["error"], RemoteprocError)
+    kind = getattr(errors, fields["error"])
     extra = {"errno": int(fields["errno"])} if "errno" in fields else {}
     error: RemoteprocError = kind(fields["message"], hint=fields["hint"], **extra)
     return error

@@ -1,4 +1,4 @@
-"""The supervisor's socket: whoever runs `start`, `kill`, ... asks there and awaits an answer."""
+"""The supervisor's socket: commands connect, send one operation, and wait for the reply."""
 
 from __future__ import annotations
 
@@ -6,15 +6,19 @@ import contextlib
 import socket
 from collections.abc import Iterator, Mapping
 
+from adapters.linux.channel import Channel
 from adapters.supervisor import control_protocol
-from domain.errors import RemoteprocError, host_fault
+from domain.container import Operation
+from domain.errors import RemoteprocError, WrongState, host_fault
+
+_PEER_WITHIN = 1.0  # seconds: a command that was suspended must not hold up the supervisor
 
 
-class Control:
-    """The listening socket in the container's directory, and those who have connected."""
+class ControlSocket:
+    """The listening socket in the container's directory, and the commands that have connected."""
 
     def __init__(self, directory: int) -> None:
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             # Socket addresses have 107 bytes, state roots may have more.
             self._socket.bind(f"/proc/self/fd/{directory}/control")
@@ -22,31 +26,42 @@ class Control:
             raise host_fault("cannot make the control socket", error) from error
         self._socket.listen(16)
         self._socket.setblocking(False)
-        self._connected: list[socket.socket] = []
-        self._asker: socket.socket | None = None
+        self._connected: list[Channel] = []
+        self._requester: Channel | None = None
 
     def descriptors(self) -> list[int]:
         """Return what to poll for input."""
         return [self._socket.fileno(), *(peer.fileno() for peer in self._connected)]
 
-    def hear(self, ready: Mapping[int, int]) -> Iterator[str]:
-        """Yield what is asked, one verb at a time; `answer` answers the one under way."""
+    def requests(self, ready: Mapping[int, int]) -> Iterator[Operation]:
+        """Yield each operation that a command asks for; `reply` answers the one under way."""
         for peer in [p for p in self._connected if p.fileno() in ready]:
             self._connected.remove(peer)
-            self._asker = peer
+            self._requester = peer
             with contextlib.suppress(OSError):
-                if verb := peer.recv(64):
-                    yield verb.decode(errors="replace")
-            self.answer(None)  # of whoever asked nothing
+                if word := peer.receive():
+                    yield from self._operation(word.decode(errors="replace"))
+            self._hang_up()
         if self._socket.fileno() in ready:
             with contextlib.suppress(OSError):
-                self._connected.append(self._socket.accept()[0])
+                channel = Channel(self._socket.accept()[0])
+                channel.settimeout(_PEER_WITHIN)
+                self._connected.append(channel)
 
-    def answer(self, error: RemoteprocError | None) -> None:
-        """Answer the one who asked last, once."""
-        if self._asker is None:
-            return
-        with contextlib.suppress(OSError):
-            self._asker.send(control_protocol.encode(error))
-        self._asker.close()
-        self._asker = None
+    def _operation(self, word: str) -> Iterator[Operation]:
+        try:
+            yield Operation(word)
+        except ValueError:
+            self.reply(WrongState(f"a supervisor cannot {word!r}: there is no such operation"))
+
+    def reply(self, error: RemoteprocError | None) -> None:
+        """Reply to the command that made the last request, once."""
+        if self._requester is not None:
+            with contextlib.suppress(OSError):
+                self._requester.send(control_protocol.encode(error))
+            self._hang_up()
+
+    def _hang_up(self) -> None:
+        if self._requester is not None:
+            self._requester.close()
+            self._requester = None

@@ -1,17 +1,21 @@
-"""The processor of a container that has none: a pod's sandbox only has to be there."""
+"""The processor of a pod's sandbox, which has none: the sandbox only has to exist until it ends."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from domain.errors import Unsupported
-from domain.firmware import FirmwareImage
-from domain.ports import Claim
 from domain.processor import OFFLINE, RUNNING, FirmwareExit, ProcessorState
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from domain.firmware import FirmwareImage
+    from domain.ports import Claim
 
 
 class NoProcessor:
-    """Implements domain.ports.Processor: runs nothing until it is stopped."""
+    """Implements domain.ports.Processor, Console and Freezer: `running` until it is stopped."""
 
     name = "sandbox"
     device = ""
@@ -20,53 +24,55 @@ class NoProcessor:
     def __init__(self) -> None:
         self._state = RUNNING
 
+    @property
+    def console(self) -> NoProcessor:
+        return self
+
+    @property
+    def freezer(self) -> NoProcessor:
+        return self
+
     def state(self) -> ProcessorState:
-        """Return `running` until `stop`."""
         return self._state
 
     def available(self) -> bool:
-        """Return False: nothing is ever loaded."""
         return False
 
-    def prepare(self, container: str, firmware: FirmwareImage) -> Claim:  # noqa: ARG002
-        """Raise: there is nothing to run firmware on."""
+    def check(self, firmware: FirmwareImage) -> None:  # noqa: ARG002
         raise Unsupported("a sandbox runs no firmware")
 
+    def plan_claim(self, container: str, firmware: FirmwareImage) -> Claim:  # noqa: ARG002
+        return {}
+
     def load(self, claim: Claim, firmware: FirmwareImage) -> None:
-        """Do nothing."""
+        pass
 
     def start(self) -> None:
-        """Do nothing."""
+        pass
 
     def stop(self) -> None:
-        """Be over."""
         self._state = OFFLINE
 
     def release(self, claim: Claim) -> None:
-        """Do nothing."""
+        pass
 
     def pause(self) -> None:
-        """Do nothing."""
+        pass
 
     def resume(self) -> None:
-        """Do nothing."""
+        pass
 
     def firmware_exit(self) -> FirmwareExit:
-        """Say that nothing went wrong."""
         return FirmwareExit(crashed=False)
 
     def watch(self) -> Sequence[int]:
-        """Return nothing: nothing ever happens."""
         return ()
 
     def read_output(self) -> bytes:
-        """Return nothing."""
         return b""
 
     def remarks(self) -> Sequence[str]:
-        """Return nothing."""
         return ()
 
     def write_input(self, data: bytes) -> int:
-        """Swallow it."""
         return len(data)

@@ -1,7 +1,8 @@
-"""Carries what the firmware prints to the container's stdout, and keeps the latest of it.
+"""Carries what the firmware prints to the container's stdout, and keeps the latest part of it.
 
-Nobody who does not read may hold up the firmware or its supervisor: a stream is written only
-when it takes data, what waits is bounded, and what is dropped is said.
+A reader that does not read must not hold up the firmware or its supervisor: the supervisor
+writes only to a stream that takes data, keeps a bounded amount waiting, and says how many bytes
+it dropped.
 """
 
 from __future__ import annotations
@@ -28,11 +29,11 @@ class Stream:
 
     @property
     def waiting(self) -> bool:
-        """Whether there is something to write and somebody may come to read it."""
+        """Whether there is something to write, and the reader has not gone."""
         return self._open and bool(self._waiting)
 
     def put(self, data: bytes) -> None:
-        """Append; drop the oldest beyond the bound."""
+        """Append; drop the oldest bytes beyond WAITING_MAX."""
         if not self._open:
             return
         if self._terminal:  # in raw mode: a line feed alone would not return to the left
@@ -54,15 +55,15 @@ class Stream:
         except BlockingIOError:
             pass
         except OSError:
-            self.give_up()  # the reader is gone for good, or the disk is full
+            self.stop()  # the reader has gone, or the disk is full
 
-    def give_up(self) -> None:
-        """Stop writing here."""
+    def stop(self) -> None:
+        """Write nothing more to this stream."""
         self._open = False
         self._waiting.clear()
 
 
-class Log:
+class LogFiles:
     """The latest output, in two files of the container's directory, for `logs`."""
 
     def __init__(self, directory: int, warn: Callable[[str], None]) -> None:
@@ -72,18 +73,18 @@ class Log:
         self._size = 0
 
     def put(self, data: bytes) -> None:
-        """Append; begin a new file when this one is full."""
+        """Append; begin a new file when the current one is full."""
         try:
             if self._descriptor < 0 or self._size >= LOG_MAX:
-                self._turn()
+                self._rotate()
             os.write(self._descriptor, data)
             self._size += len(data)
         except OSError as error:
             if self._size >= 0:
-                self._size = -LOG_MAX  # say it once; go on trying
+                self._size = -LOG_MAX  # warn once, and continue to try
                 self._warn(f"cannot keep the log: {error.strerror}")
 
-    def _turn(self) -> None:
+    def _rotate(self) -> None:
         where = self._directory
         if self._descriptor >= 0:
             os.close(self._descriptor)
@@ -100,7 +101,7 @@ class Output:
     def __init__(self, directory: int, *, terminal: bool = False) -> None:
         self.out = Stream(1, terminal=terminal)
         self.err = Stream(2, terminal=terminal)
-        self._log = Log(directory, self._warn)
+        self._log = LogFiles(directory, self._warn)
 
     def _warn(self, text: str) -> None:
         self.err.put(f"remoteproc-runtime: {text}\n".encode())
@@ -111,17 +112,17 @@ class Output:
         self.out.put(data)
 
     def remark(self, text: str) -> None:
-        """Take a remark of the runtime's own; one line."""
+        """Take a remark of the runtime, one line."""
         line = f"remoteproc-runtime: {text}\n".encode()
         self._log.put(line)
         self.err.put(line)
 
     def streams(self) -> list[Stream]:
-        """Return those that have something to write."""
+        """Return the streams that have something to write."""
         return [stream for stream in (self.out, self.err) if stream.waiting]
 
     def flush(self, seconds: float) -> None:
-        """Write what waits, giving readers that long."""
+        """Write what waits; give readers so many seconds to take it."""
         deadline = time.monotonic() + seconds
         while streams := self.streams():
             left = deadline - time.monotonic()

@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from adapters.sysfs.attributes import Attributes
 from adapters.sysfs.policy import Policy
 from adapters.sysfs.processor import SysfsProcessor, open_processor
 from domain.annotations import ProcessorOptions
 from domain.errors import InvalidRequest, NotFound, host_fault
-from domain.ports import Claim
 from domain.processor import DELETED, ProcessorInfo
+
+if TYPE_CHECKING:
+    from domain.ports import Claim, OpenArgs
 
 _DEVICE = re.compile(r"remoteproc[0-9]+")
 _CLASS = "sys/class/remoteproc"
@@ -71,7 +73,7 @@ class SysfsBoard:
         """Open one. Raises NotFound, InvalidRequest for a console that is not allowed."""
         return open_processor(self.open_args(device, options))
 
-    def open_args(self, device: str, options: ProcessorOptions) -> Mapping[str, Any]:
+    def open_args(self, device: str, options: ProcessorOptions) -> OpenArgs:
         """Say what `open_processor` needs. Raises as `open` does."""
         path = self._attributes(device).path
         if not _DEVICE.fullmatch(device) or not os.path.isdir(path):
@@ -79,14 +81,14 @@ class SysfsBoard:
                 f"there is no processor {device} under {self._prefix}/{_CLASS}",
                 hint="was its driver removed?",
             )
-        return self._describe(device, options)
+        return self._open_args(device, options)
 
     def reclaim(self, device: str, claim: Claim) -> None:
         """Undo what a dead owner claimed; of a processor that has gone, its file is left."""
         if _DEVICE.fullmatch(device):
-            open_processor(self._describe(device, ProcessorOptions())).release(claim)
+            open_processor(self._open_args(device, ProcessorOptions())).release(claim)
 
-    def _describe(self, device: str, options: ProcessorOptions) -> Mapping[str, Any]:
+    def _open_args(self, device: str, options: ProcessorOptions) -> OpenArgs:
         name = self._attributes(device).shown("name")
         policy = self._policies.get(device) or self._policies.get(name) or self._default
         if options.console.startswith("/") and options.console not in policy.consoles:

@@ -9,6 +9,7 @@ all is still to be undone.
 from __future__ import annotations
 
 import errno
+from typing import TYPE_CHECKING
 
 from adapters.sysfs.attributes import Attributes
 from adapters.sysfs.driver_errors import refused, unchanged
@@ -18,7 +19,9 @@ from adapters.sysfs.search_path import SearchPath
 from domain.annotations import ProcessorOptions
 from domain.errors import ProcessorFault
 from domain.firmware import FirmwareImage
-from domain.ports import Claim
+
+if TYPE_CHECKING:
+    from domain.ports import Claim
 
 _OWN = {"recovery": "disabled", "coredump": "enabled"}  # while the processor is owned
 _VALUES = {"recovery": ("enabled", "disabled"), "coredump": ("disabled", "enabled", "inline")}
@@ -40,10 +43,14 @@ class ProcessorChanges:
         self._power = power
         self._search = search
 
+    def check(self) -> None:
+        """Raise HostFault where no file can be published."""
+        self._search.choose()
+
     def plan(
         self, container: str, firmware: FirmwareImage, options: ProcessorOptions
     ) -> dict[str, str]:
-        """Return the claim. Raises HostFault where no file can be published."""
+        """Return the claim. Raises as `check` does."""
         claim = {"name": self._name, "attached": options.attached, "firmware": "", "previous": ""}
         claim["recovery"] = self._old("recovery") if options.recovery == "container" else ""
         claim["coredump"] = self._old("coredump") if options.coredump == "enabled" else ""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from adapters.sysfs.attributes import Attributes
 from adapters.sysfs.cdev import ShutdownOnRelease
@@ -17,27 +16,28 @@ from adapters.sysfs.policy import Policy
 from adapters.sysfs.power import Power, is_off
 from adapters.sysfs.preflight import judge
 from adapters.sysfs.search_path import SearchPath
-from adapters.sysfs.trace import Traces
+from adapters.sysfs.sysfs_console import SysfsConsole
 from domain.annotations import ProcessorOptions
-from domain.errors import RemoteprocError, Unsupported, WrongState, reason
+from domain.errors import RemoteprocError, WrongState, reason
 from domain.firmware import FirmwareImage
-from domain.ports import Claim
 from domain.processor import DELETED, DETACHED, OFFLINE, RUNNING, FirmwareExit, ProcessorState
+
+if TYPE_CHECKING:
+    from domain.ports import Claim, OpenArgs
 
 _RECOVERY_WITHIN = 5.0  # seconds in which the kernel must have recovered from a crash
 _NOT_US = "it ended by itself, or somebody else stopped it"
-_NO_PAUSE = "the kernel has no way to freeze a processor"
 _BOOT_LOADER = ("attached", "detached")
 
 
-def open_processor(description: Mapping[str, Any]) -> SysfsProcessor:
-    """Open what SysfsBoard.describe has described, in another process."""
+def open_processor(args: OpenArgs) -> SysfsProcessor:
+    """Open a processor from what SysfsBoard.open_args returned, in another process."""
     return SysfsProcessor(
-        description["root"],
-        description["device"],
-        ProcessorOptions(*description["options"]),
-        Policy(**description["policy"]),
-        description["directory"],
+        args["root"],
+        args["device"],
+        ProcessorOptions(*args["options"]),
+        Policy(**args["policy"]),
+        args["directory"],
     )
 
 
@@ -62,14 +62,13 @@ class SysfsProcessor:
         search = SearchPath(root, directory)
         self._changes = ProcessorChanges(device, self._name, self._attributes, self._power, search)
         self._switch = ShutdownOnRelease(f"{root}/dev/{device}")
-        self._debug = f"{root}/sys/kernel/debug/remoteproc/{device}"
-        self._traces = Traces(self._debug)
         self._coredumps = Coredumps(root, path, policy.coredumps)
         named = "" if options.console == "rpmsg" else options.console
-        self._tty = TtyConsole(root, path, named, policy.consoles.get(named, 0))
+        tty = TtyConsole(root, path, named, policy.consoles.get(named, 0))
+        debug = f"{root}/sys/kernel/debug/remoteproc/{device}"
+        self._console = SysfsConsole(options.console, self._name, debug, tty)
         self._container = ""
         self._claim: Claim = {}  # by which it was loaded here
-        self._rest = b""  # output from before a restart whose output is not the container's
         self._remarks: list[str] = []
         self._executing = False
         self._crashing = False  # by the kernel's log, and not recovered since
@@ -84,8 +83,7 @@ class SysfsProcessor:
     def _close(self) -> None:
         self._attributes.release_state()
         self._log.close()
-        self._traces.close()
-        self._tty.close()
+        self._console.close()
         self._executing = False
 
     @property
@@ -103,13 +101,24 @@ class SysfsProcessor:
         """The kernel announces no change of state."""
         return self._policy.poll_seconds
 
-    def prepare(self, container: str, firmware: FirmwareImage) -> Claim:
-        """Judge the firmware by the processor's policy and say what `load` is going to change."""
+    @property
+    def console(self) -> SysfsConsole:
+        return self._console
+
+    @property
+    def freezer(self) -> None:
+        return None  # the kernel has no way to freeze a processor
+
+    def check(self, firmware: FirmwareImage) -> None:
+        """Judge the firmware by the processor's policy, and the place where it is published."""
+        if self._options.attached == "keep":
+            return
+        if warning := judge(firmware, self._policy, self._path, self._name):
+            self._remarks.append(warning)
+        self._changes.check()
+
+    def plan_claim(self, container: str, firmware: FirmwareImage) -> Claim:
         self._container = container
-        if self._options.attached != "keep":
-            warning = judge(firmware, self._policy, self._path, self._name)
-            if warning:
-                self._remarks.append(warning)
         return self._changes.plan(container, firmware, self._options)
 
     def load(self, claim: Claim, firmware: FirmwareImage) -> None:
@@ -139,12 +148,7 @@ class SysfsProcessor:
         elif state == DETACHED:
             self._power.attach()
         self._executing = True
-        if self._options.console != "trace" or self._traces.open():
-            return
-        why = f"{self._debug} cannot be read"
-        if os.access(self._debug, os.R_OK | os.X_OK):
-            why = "its firmware has no trace buffer"
-        self._remarks.append(f"no output of {self._name}: {why}")
+        self._console.open()
 
     def stop(self) -> None:
         """Stop, or detach from what was only kept."""
@@ -164,14 +168,6 @@ class SysfsProcessor:
         if self._switch.held or is_off(self._attributes.state()):
             self._switch.let_go()
         self._close()
-
-    def pause(self) -> None:
-        """Raise Unsupported."""
-        raise Unsupported(f"cannot pause processor {self._name}: {_NO_PAUSE}")
-
-    def resume(self) -> None:
-        """Raise Unsupported."""
-        raise Unsupported(f"cannot resume processor {self._name}: {_NO_PAUSE}")
 
     def state(self) -> ProcessorState:
         """Return the kernel's word; `running` while the kernel itself recovers from a crash."""
@@ -234,7 +230,7 @@ class SysfsProcessor:
         """
         if self._options.attached == "keep":
             return "no core dump of a core that was only attached to"
-        self._rest += self._traces.seal() + self._tty.rest()
+        self._console.seal()
         try:
             self._attributes.write("recovery", "recover")
             self._power.stop()
@@ -247,25 +243,7 @@ class SysfsProcessor:
     def remarks(self) -> Sequence[str]:
         """Return what operators should know and no error or ending says, once."""
         found, self._remarks = self._remarks, []
-        return found
+        return found + self._console.remarks()
 
     def watch(self) -> Sequence[int]:
-        """Return the console's descriptor where it is a tty."""
-        return self._tty.descriptors()
-
-    def read_output(self) -> bytes:
-        """Return what has come on the console."""
-        found, self._rest = self._rest, b""
-        if self._options.console == "trace":
-            found += self._traces.read(running=self._executing)
-        elif self._options.console != "none" and self._executing:
-            found += self._tty.read()
-            if trouble := self._tty.trouble():
-                self._remarks.append(f"no console of {self._name}: {trouble}")
-        return found
-
-    def write_input(self, data: bytes) -> int:
-        """Give input to a tty; without one nobody listens, and it is dropped."""
-        if self._options.console in ("trace", "none"):
-            return len(data)
-        return self._tty.write(data)
+        return self._console.descriptors()

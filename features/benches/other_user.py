@@ -19,7 +19,7 @@ from domain.firmware import FirmwareImage
 def main(board: str, run_directory: str, device: str, path: str) -> None:
     image = FirmwareImage("theirs.elf", os.path.getsize(path), "", path)
     processor = SimBoard(load_board(board), run_directory).open(device, ProcessorOptions())
-    claim = processor.prepare("stranger", image)
+    claim = processor.plan_claim("stranger", image)
     processor.load(claim, image)
     processor.start()
     print("running", flush=True)

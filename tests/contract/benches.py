@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 from adapters.sim.board_file import load_board, parse_board
 from adapters.sim.processor import open_processor
@@ -19,7 +18,7 @@ from adapters.sim.sim_board import SimBoard
 from bootstrap.settings import Settings
 from domain.annotations import ProcessorOptions
 from domain.firmware import FirmwareImage
-from domain.ports import Board, Claim, Processor
+from domain.ports import Board, Claim, OpenArgs, Processor
 from domain.processor import FirmwareExit
 from tests.contract.children import child, kill
 from tests.fakes.board import FakeBoard, Program
@@ -62,8 +61,8 @@ class Bench:
         """Return all that an owner may change, in a form that compares."""
         return self.board.processors()
 
-    def reopen(self, description: Mapping[str, Any]) -> Processor:
-        """Open as another process does, from what `open_args` says."""
+    def reopen(self, args: OpenArgs) -> Processor:
+        """Open as another process does, from what `open_args` returned."""
         raise NotImplementedError
 
     def plant(self, step: str, errno: str) -> Board:
@@ -77,12 +76,12 @@ class Bench:
         """Take the board down."""
 
     def open(self, number: int = 0) -> Processor:
-        """Open the nth processor, by way of its description in JSON."""
+        """Open the nth processor, by way of its arguments in JSON."""
         device = self.board.processors()[number].device
         return self.reopen(json.loads(json.dumps(self.board.open_args(device, ProcessorOptions()))))
 
     def dead_owner(self, program: str, up_to: str) -> Claim:
-        """Let a process prepare, load and start, up to that step, and die; return its claim."""
+        """Let a process plan, load and start, up to that step, and die; return its claim."""
         raise NotImplementedError
 
 
@@ -108,9 +107,9 @@ class FakeBench(Bench):
         path.write_bytes(b"\x7fELF " + program.encode())
         return image_of(path)
 
-    def reopen(self, description: Mapping[str, Any]) -> Processor:
+    def reopen(self, args: OpenArgs) -> Processor:
         assert isinstance(self.board, FakeBoard)
-        return self.board.open_from_args(description)
+        return self.board.open_from_args(args)
 
     def plant(self, step: str, errno: str) -> Board:
         import errno as numbers
@@ -146,8 +145,8 @@ class SimBench(Bench):
             backend="sim", board="quad", run_directory=os.path.dirname(self._boards)
         )
 
-    def reopen(self, description: Mapping[str, Any]) -> Processor:
-        return open_processor(description)
+    def reopen(self, args: OpenArgs) -> Processor:
+        return open_processor(args)
 
     def plant(self, step: str, errno: str) -> Board:
         text = f"""
@@ -167,8 +166,9 @@ processors:
 
 def walk(processor: Processor, firmware: FirmwareImage, up_to: str) -> Claim:
     """Take a processor through its life up to a step."""
-    claim = processor.prepare("c1", firmware)
-    if up_to != "prepare":
+    processor.check(firmware)
+    claim = processor.plan_claim("c1", firmware)
+    if up_to != "plan_claim":
         processor.load(claim, firmware)
         if up_to != "load":
             processor.start()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -44,6 +45,9 @@ class Memory(NamedTuple):
     def started(self, container_id):
         self.store.mark(container_id, started=2.0)
 
+    def wrote(self, container_id, name, data):
+        self.store.shelf.files[container_id, name] = data
+
     def names(self):
         return [*self.store.shelf.containers, *self.store.shelf.drafts]
 
@@ -58,6 +62,9 @@ class OnDisk(NamedTuple):
         descriptor = os.open(self.store.directory(container_id), os.O_RDONLY)
         container_dir.write_started(2.0, descriptor)
         os.close(descriptor)
+
+    def wrote(self, container_id, name, data):
+        Path(self.store.directory(container_id), name).write_bytes(data)
 
     def names(self):
         return os.listdir(self.store.root) if os.path.isdir(self.store.root) else []
@@ -190,12 +197,20 @@ def test_places_are_apart(place):
     assert place.store.directory("a") != place.store.directory("b")
 
 
-@pytest.mark.parametrize("operation", ["load", "locked", "record_exit"])
+def test_a_file_of_a_container(place):
+    add(place.store)
+    assert place.other.read_file("c1", "log") == b""
+    place.wrote("c1", "log", b"hello\n")
+    assert place.other.read_file("c1", "log") == b"hello\n"
+
+
+@pytest.mark.parametrize("operation", ["load", "locked", "read_file", "record_exit"])
 def test_an_unknown_container(place, operation):
     add(place.store, "another")
     calls = {
         "load": lambda: place.store.load("c1"),
         "locked": lambda: place.store.locked("c1").__enter__(),
+        "read_file": lambda: place.store.read_file("c1", "log"),
         "record_exit": lambda: place.store.record_exit("c1", Exit(0, 1.0)),
     }
     with pytest.raises(NotFound, match="c1"):

@@ -23,10 +23,10 @@ class Memory:
         self.leases = self.other = MemoryLeases()
 
     def dead_owner(self, device, owner, claim):
-        lease = self.leases.take(device, owner)
+        lease = self.leases.acquire(device, owner)
         if claim is not None:
             lease.record_claim(claim)
-        self.leases.die(device)
+        self.leases.owner_died(owner.id)
 
     def left(self):
         return [*self.leases.held, *self.leases.left]
@@ -40,7 +40,7 @@ class Files:
 
     def dead_owner(self, device, owner, claim):
         def own(ready):
-            lease = FileLeases(self.directory, "board").take(device, owner)
+            lease = FileLeases(self.directory, "board").acquire(device, owner)
             if claim is not None:
                 lease.record_claim(claim)
             ready()
@@ -65,42 +65,42 @@ def test_nobody_owns_anything_at_first(place):
 
 
 def test_an_owner_is_known_until_it_gives_the_right_up(place):
-    lease = place.leases.take(M4, MINE)
+    lease = place.leases.acquire(M4, MINE)
     assert (lease.device, lease.owner, dict(lease.claim)) == (M4, MINE, {})
     assert place.other.owner(M4) == MINE
     assert place.other.owner(M7) is None
-    lease.close()
+    lease.release()
     assert place.other.owner(M4) is None
     assert place.left() == []
-    lease.close()
+    lease.release()
 
 
 def test_a_second_owner_is_told_whose_it_is(place):
-    lease = place.leases.take(M4, MINE)
+    lease = place.leases.acquire(M4, MINE)
     lease.record_claim({"firmware": "x"})
     with pytest.raises(Busy, match="mine"):
-        place.other.take(M4, THEIRS)
+        place.other.acquire(M4, THEIRS)
     assert place.other.owner(M4) == MINE
     assert lease.claim == {"firmware": "x"}
-    place.other.take(M7, THEIRS).close()
-    lease.close()
-    place.other.take(M4, THEIRS).close()
+    place.other.acquire(M7, THEIRS).release()
+    lease.release()
+    place.other.acquire(M4, THEIRS).release()
 
 
 def test_closing_again_does_not_take_the_successors_right(place):
-    lease = place.leases.take(M4, MINE)
-    lease.close()
-    theirs = place.other.take(M4, THEIRS)
-    lease.close()
+    lease = place.leases.acquire(M4, MINE)
+    lease.release()
+    theirs = place.other.acquire(M4, THEIRS)
+    lease.release()
     assert place.leases.owner(M4) == THEIRS
-    theirs.close()
+    theirs.release()
 
 
 def test_the_living_are_not_abandoned(place):
-    lease = place.leases.take(M4, MINE)
+    lease = place.leases.acquire(M4, MINE)
     lease.record_claim({"firmware": "x"})
     assert list(place.other.stale()) == []
-    lease.close()
+    lease.release()
 
 
 @pytest.mark.parametrize("claim", [None, {}, {"firmware": "x", "recovery": "enabled"}])
@@ -110,8 +110,8 @@ def test_what_a_dead_owner_left_is_found_and_closed(place, claim):
     for lease in place.leases.stale():
         assert (lease.device, lease.owner, dict(lease.claim)) == (M4, THEIRS, claim or {})
         with pytest.raises(Busy):
-            place.other.take(M4, MINE)
-        lease.close()
+            place.other.acquire(M4, MINE)
+        lease.release()
     assert list(place.leases.stale()) == []
     assert place.left() == []
 
@@ -128,31 +128,31 @@ def test_a_walk_that_is_broken_off_keeps_nothing(place):
     walk = place.leases.stale()
     next(walk)
     walk.close()
-    place.other.take(M4, MINE).close()
+    place.other.acquire(M4, MINE).release()
 
 
 def test_all_the_dead_are_found(place):
     place.dead_owner(M7, THEIRS, {"firmware": "y"})
     place.dead_owner(M4, MINE, {"firmware": "x"})
-    living = place.leases.take("remoteproc2", MINE)
+    living = place.leases.acquire("remoteproc2", MINE)
     found = {lease.device: lease.owner for lease in place.leases.stale()}
     assert found == {M4: MINE, M7: THEIRS}
-    living.close()
+    living.release()
 
 
 def test_a_successor_hears_what_is_to_be_undone(place):
     place.dead_owner(M4, THEIRS, {"firmware": "x"})
-    lease = place.leases.take(M4, MINE)
+    lease = place.leases.acquire(M4, MINE)
     assert (lease.owner, dict(lease.claim)) == (MINE, {"firmware": "x"})
     assert place.other.owner(M4) == MINE
     assert list(place.other.stale()) == []
     lease.record_claim({})
-    lease.close()
+    lease.release()
     assert place.left() == []
 
 
 def test_a_right_that_is_left_is_abandoned(place):
-    lease = place.leases.take(M4, MINE)
+    lease = place.leases.acquire(M4, MINE)
     lease.record_claim({"firmware": "x"})
     lease.keep_claim()
     assert [dict(lease.claim) for lease in place.other.stale()] == [{"firmware": "x"}]
@@ -167,7 +167,7 @@ def test_of_many_takers_exactly_one_wins(place):
         def take(number, gate=gate, won=won, lost=lost):
             gate.wait()
             try:
-                won.append(place.leases.take(M4, Owner(str(number), "")))
+                won.append(place.leases.acquire(M4, Owner(str(number), "")))
             except Busy:
                 lost.append(number)
 
@@ -178,4 +178,4 @@ def test_of_many_takers_exactly_one_wins(place):
             thread.join()
         assert (len(won), len(lost)) == (1, 7)
         assert place.other.owner(M4) == won[0].owner
-        won[0].close()
+        won[0].release()

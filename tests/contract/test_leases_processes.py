@@ -38,17 +38,19 @@ def together(*functions):
 
 def test_a_killed_owner_loses_its_right_and_nothing_else(directory):
     def own(ready):
-        FileLeases(directory, "board").take(M4, Owner("c1", "/r")).record_claim({"firmware": "x"})
+        FileLeases(directory, "board").acquire(M4, Owner("c1", "/r")).record_claim(
+            {"firmware": "x"}
+        )
         ready()
 
     leases = FileLeases(directory, "board")
     with child(own) as pid:
         with pytest.raises(Busy, match="c1"):
-            leases.take(M4, Owner("c2", "/r"))
+            leases.acquire(M4, Owner("c2", "/r"))
         kill(pid)
         [lease] = leases.stale()
         assert (lease.owner, lease.claim) == (Owner("c1", "/r"), {"firmware": "x"})
-        assert leases.take(M4, Owner("c2", "/r")).claim == {"firmware": "x"}
+        assert leases.acquire(M4, Owner("c2", "/r")).claim == {"firmware": "x"}
 
 
 def test_of_eight_processes_exactly_one_wins(directory, tmp_path):
@@ -57,7 +59,7 @@ def test_of_eight_processes_exactly_one_wins(directory, tmp_path):
 
         def take(device=device):
             try:
-                FileLeases(directory, "board").take(device, Owner(str(os.getpid()), "/r"))
+                FileLeases(directory, "board").acquire(device, Owner(str(os.getpid()), "/r"))
             except Busy:
                 return
             (tmp_path / f"{device}-{os.getpid()}").touch()
@@ -78,16 +80,16 @@ def test_looking_never_makes_a_take_fail(directory):
             for lease in leases.stale():
                 if lease.claim:
                     raise AssertionError(f"a living owner is taken for dead: {lease.claim}")
-                lease.close()
+                lease.release()
 
     def work():
         leases = FileLeases(directory, "board")
         while time.monotonic() < until:
-            lease = leases.take(M4, Owner("c1", "/r"))
+            lease = leases.acquire(M4, Owner("c1", "/r"))
             lease.record_claim({"firmware": "x"})
             assert leases.owner(M4) == Owner("c1", "/r")
             lease.record_claim({})
-            lease.close()
+            lease.release()
 
     together(work, look, look, look, look)
 
@@ -99,10 +101,10 @@ def test_owners_of_different_processors_do_not_disturb_each_other(directory):
         def body():
             leases = FileLeases(directory, "board")
             while time.monotonic() < until:
-                lease = leases.take(device, Owner("c1", "/r"))
+                lease = leases.acquire(device, Owner("c1", "/r"))
                 assert not lease.claim
                 lease.record_claim({"firmware": "x"})
-                lease.close()
+                lease.release()
 
         return body
 
@@ -111,10 +113,10 @@ def test_owners_of_different_processors_do_not_disturb_each_other(directory):
 
 
 def test_boards_are_apart(directory):
-    lease = FileLeases(directory, "one").take(M4, Owner("c1", "/r"))
+    lease = FileLeases(directory, "one").acquire(M4, Owner("c1", "/r"))
     other = FileLeases(directory, "two")
     assert other.owner(M4) is None
-    other.take(M4, Owner("c2", "/r")).close()
+    other.acquire(M4, Owner("c2", "/r")).release()
     assert list(other.stale()) == []
     lease.keep_claim()
     assert list(other.stale()) == []
@@ -130,24 +132,24 @@ def test_death_anywhere(directory, before, torn):
 
     def prepare():
         if before is not None:
-            lease = leases.take(M4, Owner("dead", "/r"))
+            lease = leases.acquire(M4, Owner("dead", "/r"))
             lease.record_claim(before)
             lease.keep_claim()
 
     def operation():
         prepare()
-        lease = leases.take(M4, Owner("c1", "/r"))
+        lease = leases.acquire(M4, Owner("c1", "/r"))
         lease.record_claim(done)
         lease.record_claim({"firmware": "y"})
-        lease.close()
+        lease.release()
 
     whole: tuple[dict[str, str], ...] = ({}, before, done, {"firmware": "y"})
     for _ in every_death(operation, torn=torn):
         assert leases.owner(M4) is None
         for lease in leases.stale():
             assert lease.claim in whole
-        lease = leases.take(M4, Owner("c2", "/r"))
+        lease = leases.acquire(M4, Owner("c2", "/r"))
         assert lease.claim in whole
         assert leases.owner(M4) == Owner("c2", "/r")
-        lease.close()
+        lease.release()
         assert not os.path.isdir(directory) or os.listdir(directory) == []

@@ -16,9 +16,10 @@ from adapters.supervisor.supervisors import ProcessSupervisors
 from bootstrap import factories
 from bootstrap.settings import Settings
 from domain.container import Status
+from domain.creation import CreateRequest
 from domain.errors import RemoteprocError
-from domain.lifecycle import CreateRequest, Lifecycle
-from domain.ports import Stdio
+from domain.lifecycle import Lifecycle
+from domain.stdio import Stdio
 from tests.contract.children import every_death
 from tests.contract.trees import BENCHES, available
 
@@ -67,13 +68,15 @@ class Host:
         if mortal is not None:
             python = (sys.executable, "-I", "-S", "-X", "utf8", "-c", MORTAL)
             command = (*python, command[-1], str(mortal))
-        describe = factories.make_describe(self.settings, lambda: self.board)
+        leases = factories.make_leases(self.settings)
         return Lifecycle(
             store=DirectoryStore(self.root),
             board=lambda: self.board,
             source=FirmwareStaging(),
-            supervisors=ProcessSupervisors(self.root, command, describe),
-            leases=factories.make_leases(self.settings),
+            supervisors=ProcessSupervisors(
+                self.root, command, self.settings.backend, leases, lambda: self.board
+            ),
+            leases=leases,
             hooks=factories.make_hooks(),
             warn=self.warnings.append,
         )

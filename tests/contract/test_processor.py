@@ -12,12 +12,12 @@ import time
 import pytest
 
 from domain.annotations import ProcessorOptions
-from domain.errors import FirmwareUnfit, NotFound, ProcessorFault, Unsupported
+from domain.errors import FirmwareUnfit, NotFound, ProcessorFault
 from domain.firmware import FirmwareImage
 from tests.contract.benches import die, walk
 from tests.contract.trees import BENCHES, available
 
-STEPS = ["prepare", "load", "start", "stop"]
+STEPS = ["plan_claim", "load", "start", "stop"]
 PATIENCE = 10.0
 
 
@@ -56,7 +56,7 @@ def until(processor, condition):
     deadline = time.monotonic() + PATIENCE
     output = b""
     while True:
-        output += processor.read_output()
+        output += processor.console.read_output()
         if condition(output, processor.state()):
             return output
         left = deadline - time.monotonic()
@@ -110,9 +110,11 @@ def test_what_there_is_not(bench, device):
 # --- one life -------------------------------------------------------------------------------
 
 
-def test_preparing_changes_nothing(bench):
+def test_checking_and_planning_change_nothing(bench):
     before = bench.snapshot()
-    claim = bench.open().prepare("c1", bench.image("hello"))
+    processor, image = bench.open(), bench.image("hello")
+    processor.check(image)
+    claim = processor.plan_claim("c1", image)
     assert bench.snapshot() == before
     assert claim
     assert json.loads(json.dumps(dict(claim))) == dict(claim)
@@ -124,7 +126,7 @@ def test_firmware_that_is_none_is_refused_before_anything_is_done(bench, tmp_pat
     path.write_text("this is no firmware\n")
     image = FirmwareImage("text.elf", 20, "sha256:0", str(path))
     with pytest.raises(FirmwareUnfit, match=r"text\.elf"):
-        bench.open().prepare("c1", image)
+        bench.open().check(image)
 
 
 def test_a_life(bench, run):
@@ -144,7 +146,7 @@ def test_what_is_vacant(bench, run):
     processor = bench.open()
     assert processor.available()
     image = bench.image("hello")
-    claim = processor.prepare("c1", image)
+    claim = processor.plan_claim("c1", image)
     processor.load(claim, image)
     assert processor.available()
     processor.release(claim)
@@ -206,7 +208,7 @@ def test_release_after_an_end(bench, run, program):
 
 
 def test_release_of_a_claim_that_does_not_run_leaves_the_other_alone(bench, run):
-    other = bench.open().prepare("c2", bench.image("echo"))
+    other = bench.open().plan_claim("c2", bench.image("echo"))
     processor, _ = run("hello")
     for releaser in (processor, bench.open()):
         releaser.release(other)
@@ -234,7 +236,7 @@ def test_what_runs_is_not_loaded_over(bench, run):
     processor, _ = run("hello")
     rival = bench.open()
     image = bench.image("echo")
-    claim = rival.prepare("c2", image)
+    claim = rival.plan_claim("c2", image)
     with pytest.raises(ProcessorFault) as refused:
         rival.load(claim, image)
     assert refused.value.errno == errno.EBUSY
@@ -271,7 +273,7 @@ def test_firmware_that_crashes(bench, run):
 def test_the_last_words_are_heard(bench, run, program):
     processor, claim = run(program)
     output = until(processor, ended)
-    while data := processor.read_output():
+    while data := processor.console.read_output():
         output += data
     words = b"crash" if program == "crash" else b"exit"
     if program == "crash" or not bench.no_last_words:
@@ -285,11 +287,11 @@ def test_the_last_words_are_heard(bench, run, program):
 
 @pytest.mark.parametrize("program", ["hello", "spin"])
 def test_reading_never_waits(bench, run, program):
-    assert bench.open().read_output() == b""
+    assert bench.open().console.read_output() == b""
     processor, _ = run(program)
     began = time.monotonic()
     for _ in range(20):
-        processor.read_output()
+        processor.console.read_output()
     assert time.monotonic() - began < 1
 
 
@@ -298,7 +300,7 @@ def test_nothing_is_read_twice(bench, run):
     output = until(processor, printed(b"hello"))
     deadline = time.monotonic() + 0.5
     while time.monotonic() < deadline:
-        output += processor.read_output()
+        output += processor.console.read_output()
         time.sleep(0.02)
     assert output.count(b"hello from") == 1
 
@@ -308,10 +310,10 @@ def give(processor, data):
     output = b""
     deadline = time.monotonic() + PATIENCE
     while data:
-        taken = processor.write_input(data)
+        taken = processor.console.write_input(data)
         assert 0 <= taken <= len(data)
         data = data[taken:]
-        output += processor.read_output()
+        output += processor.console.read_output()
         assert time.monotonic() < deadline
     return output
 
@@ -335,24 +337,22 @@ def test_pause_and_resume(bench, run):
     processor, _ = run("hello")
     until(processor, printed(b"hello"))
     if bench.no_pause:
-        for refuse in (processor.pause, processor.resume):
-            with pytest.raises(Unsupported):
-                refuse()
+        assert processor.freezer is None
         assert processor.state().executing
         return
-    processor.pause()
+    processor.freezer.pause()
     assert not processor.state().executing and not processor.state().ended
-    processor.read_output()
+    processor.console.read_output()
     time.sleep(0.3)
-    assert processor.read_output() == b"", "what is frozen says nothing"
-    processor.resume()
+    assert processor.console.read_output() == b"", "what is frozen says nothing"
+    processor.freezer.resume()
     assert processor.state().executing
 
 
 def test_what_is_paused_can_be_stopped(bench, run):
     processor, claim = run("hello")
     if not bench.no_pause:
-        processor.pause()
+        processor.freezer.pause()
     processor.stop()
     assert processor.state().startable
     processor.release(claim)
@@ -366,7 +366,7 @@ def test_a_start_that_fails_tells_the_errno_and_leaves_it_off(bench, tmp_path):
     device = board.processors()[0].device
     processor = board.open(device, ProcessorOptions())
     image = bench.image("hello")
-    claim = processor.prepare("c1", image)
+    claim = processor.plan_claim("c1", image)
     processor.load(claim, image)
     for _ in range(2):
         with pytest.raises(ProcessorFault) as refused:

@@ -9,15 +9,20 @@ import signal
 
 import pytest
 
+from adapters.images.staging import FirmwareStaging
 from adapters.linux import process
 from adapters.state.container_store import DirectoryStore
 from adapters.supervisor.supervisors import ProcessSupervisors
 from bootstrap import factories
 from bootstrap.settings import Settings
-from domain.container import Exit, FirmwareContainer, Status
+from domain.annotations import ProcessorOptions
+from domain.container import Exit, FirmwareContainer, Operation, Status
 from domain.errors import HostFault, NotFound, Unsupported, WrongState
-from domain.ports import Board, ContainerStore, Leases, Stdio, Supervisors
+from domain.lifecycle import Lifecycle
+from domain.linux_config import LinuxConfig, Namespace
+from domain.ports import Board, ContainerStore, Leases, Supervisors
 from domain.processor import FirmwareExit
+from domain.stdio import Stdio
 from tests.contract.benches import FIRMWARE, SimBench, image_of
 from tests.contract.children import child, kill
 from tests.contract.trees import BENCHES, available
@@ -46,7 +51,7 @@ class Place:
         """Stage a program of firmware/ into the directory `place`, which becomes `final`."""
         raise NotImplementedError
 
-    def spawn(self, program="hello", container_id="c1"):
+    def spawn(self, program="hello", container_id="c1", **more):
         """Return a draft and its container, whose supervisor is ready and not adopted yet."""
         draft = self.store.draft(container_id)
         container = FirmwareContainer(
@@ -57,9 +62,10 @@ class Place:
             firmware=self.image(program, draft.path, self.store.directory(container_id)),
             annotations={},
             created=1.0,
+            **more,
         )
         try:
-            container = self.supervisors.spawn(draft, container, self.stdio)
+            container = self.supervisors.spawn(draft, container, ProcessorOptions(), self.stdio)
         except BaseException:
             draft.discard()
             raise
@@ -120,7 +126,9 @@ class Processes(Place):
         self.supervisors = ProcessSupervisors(
             root,
             factories.supervisor_command(),
-            factories.make_describe(settings, lambda: self.board),
+            settings.backend,
+            self.leases,
+            lambda: self.board,
         )
 
     def image(self, program, place, final):
@@ -143,7 +151,7 @@ class Processes(Place):
 
     def reclaim(self, lease):
         self.bench.open().release(lease.claim)
-        lease.close()
+        lease.release()
 
 
 @pytest.fixture(params=["memory", *available("fake")])
@@ -163,11 +171,11 @@ def test_a_life(place):
     assert container.pid > 0 and container.start_time > 0
     assert place.supervisors.alive(container)
     assert place.store.load("c1").status is Status.CREATED
-    place.supervisors.ask(container, "start")
+    place.supervisors.ask(container, Operation.START)
     assert place.store.load("c1").status is Status.RUNNING
     assert place.leases.owner("remoteproc0").id == "c1"
     assert not place.supervisors.wait(container, 0)
-    place.supervisors.ask(container, "stop")
+    place.supervisors.ask(container, Operation.STOP)
     exit_ = place.store.load("c1").exit
     assert (exit_.status, exit_.reason) == (0, "stopped on request"), "on record when answered"
     assert place.supervisors.wait(container, 10)
@@ -177,12 +185,12 @@ def test_a_life(place):
 
 
 @pytest.mark.parametrize("started", [False, True])
-@pytest.mark.parametrize(("verb", "status"), [("stop", 0), ("kill", 137)])
-def test_endings_on_request(place, verb, status, started):
+@pytest.mark.parametrize(("operation", "status"), [(Operation.STOP, 0), (Operation.KILL, 137)])
+def test_endings_on_request(place, operation, status, started):
     container = place.create()
     if started:
-        place.supervisors.ask(container, "start")
-    place.supervisors.ask(container, verb)
+        place.supervisors.ask(container, Operation.START)
+    place.supervisors.ask(container, operation)
     assert place.store.load("c1").exit.status == status
     assert place.exit_of(container).status == status
     assert place.board.processors()[0].state.startable
@@ -191,7 +199,7 @@ def test_endings_on_request(place, verb, status, started):
 @pytest.mark.parametrize(("program", "status"), [("exit", 7), ("crash", 139)])
 def test_endings_of_its_own(place, program, status):
     container = place.create(program)
-    place.supervisors.ask(container, "start")
+    place.supervisors.ask(container, Operation.START)
     assert place.supervisors.wait(container, None)
     if program == "exit" and place.no_status:
         status = 0
@@ -200,48 +208,51 @@ def test_endings_of_its_own(place, program, status):
     assert place.stale() == []
 
 
-@pytest.mark.parametrize("verb", ["pause", "resume", "dance"])
-def test_what_is_not_legal_is_refused(place, verb):
+ILLEGAL = [Operation.PAUSE, Operation.RESUME, Operation.DELETE, Operation.EXEC]
+
+
+@pytest.mark.parametrize("operation", ILLEGAL)
+def test_what_is_not_legal_is_refused(place, operation):
     container = place.create()
     with pytest.raises(WrongState):
-        place.supervisors.ask(container, verb)
-    place.supervisors.ask(container, "start")
+        place.supervisors.ask(container, operation)
+    place.supervisors.ask(container, Operation.START)
     assert place.supervisors.alive(container)
 
 
 def test_pause_and_resume_are_on_record(place):
     container = place.create()
     if place.no_pause:
-        place.supervisors.ask(container, "start")
+        place.supervisors.ask(container, Operation.START)
         with pytest.raises(Unsupported):
-            place.supervisors.ask(container, "pause")
+            place.supervisors.ask(container, Operation.PAUSE)
         assert place.store.load("c1").status is Status.RUNNING
         return
-    for verb, status in [
-        ("start", Status.RUNNING),
-        ("pause", Status.PAUSED),
-        ("resume", Status.RUNNING),
-        ("pause", Status.PAUSED),
+    for operation, status in [
+        (Operation.START, Status.RUNNING),
+        (Operation.PAUSE, Status.PAUSED),
+        (Operation.RESUME, Status.RUNNING),
+        (Operation.PAUSE, Status.PAUSED),
     ]:
-        place.supervisors.ask(container, verb)
+        place.supervisors.ask(container, operation)
         assert place.store.load("c1").status is status
-    place.supervisors.ask(container, "stop")
+    place.supervisors.ask(container, Operation.STOP)
     assert place.exit_of(container).status == 0
 
 
 def test_a_second_container_on_a_processor(place):
     first, second = place.create(), place.create("hello", "c2")
-    place.supervisors.ask(first, "start")
+    place.supervisors.ask(first, Operation.START)
     with pytest.raises(Exception, match="c1"):
-        place.supervisors.ask(second, "start")
-    place.supervisors.ask(first, "stop")
-    place.supervisors.ask(second, "start")
+        place.supervisors.ask(second, Operation.START)
+    place.supervisors.ask(first, Operation.STOP)
+    place.supervisors.ask(second, Operation.START)
     assert place.store.load("c2").status is Status.RUNNING
 
 
 def test_signals(place):
     container = place.create()
-    place.supervisors.ask(container, "start")
+    place.supervisors.ask(container, Operation.START)
     place.supervisors.signal(container, signal.SIGHUP)
     assert not place.supervisors.wait(container, 0.2), "ignored"
     place.supervisors.signal(container, signal.SIGTERM)
@@ -251,7 +262,7 @@ def test_signals(place):
 def test_death(place):
     """By SIGKILL: nothing is on record, but what it owned is found and can be given back."""
     container = place.create()
-    place.supervisors.ask(container, "start")
+    place.supervisors.ask(container, Operation.START)
     place.supervisors.signal(container, signal.SIGKILL)
     assert place.supervisors.wait(container, 10)
     assert not place.supervisors.alive(container)
@@ -263,7 +274,7 @@ def test_death(place):
 def test_one_that_is_gone(place, how):
     container = place.create()
     if how == "stop":
-        place.supervisors.ask(container, "stop")
+        place.supervisors.ask(container, Operation.STOP)
     else:
         place.supervisors.signal(container, signal.SIGKILL)
     assert place.supervisors.wait(container, 10)
@@ -271,7 +282,7 @@ def test_one_that_is_gone(place, how):
         assert not place.supervisors.alive(container)
         assert place.supervisors.wait(container, 0)
         with pytest.raises(WrongState):
-            place.supervisors.ask(container, "start")
+            place.supervisors.ask(container, Operation.START)
         with pytest.raises(WrongState):
             place.supervisors.signal(container, signal.SIGTERM)
 
@@ -336,7 +347,9 @@ def test_a_pid_that_came_again_is_another_process(host):
 
 @pytest.mark.parametrize("command", [["/nonexistent"], ["/bin/true"], ["/bin/false"]])
 def test_a_supervisor_that_cannot_be_started(host, command):
-    host.supervisors = ProcessSupervisors(host.store.root, command, lambda *_: {})
+    host.supervisors = ProcessSupervisors(
+        host.store.root, command, "sim", host.leases, lambda: host.board
+    )
     with pytest.raises(HostFault):
         host.spawn()
     assert os.listdir(host.store.root) == []
@@ -344,9 +357,43 @@ def test_a_supervisor_that_cannot_be_started(host, command):
         os.waitpid(-1, os.WNOHANG)  # none is left to be reaped
 
 
+FATAL = [signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL]
+
+
+@pytest.mark.parametrize("number", FATAL)
+def test_a_signal_of_a_failing_instruction_ends_it_and_the_processor_is_given_back(host, number):
+    """A handler would run the failing instruction again, without end."""
+    container = host.create()
+    host.supervisors.ask(container, Operation.START)
+    os.kill(container.pid, number)
+    assert host.supervisors.wait(container, 5)
+    _, status = os.waitpid(container.pid, 0)
+    assert os.waitstatus_to_exitcode(status) == -number
+    next_command = Lifecycle(
+        store=host.store,
+        board=lambda: host.board,
+        source=FirmwareStaging(),
+        supervisors=host.supervisors,
+        leases=host.leases,
+        hooks=factories.make_hooks(),
+        warn=print,
+    )
+    assert next_command.state("c1").status is Status.STOPPED
+    assert host.board.processors()[0].state.startable
+    assert host.stale() == []
+
+
+def test_an_order_and_an_answer_may_have_any_length(host):
+    """And so does its answer, which quotes the path of a namespace that is in the order."""
+    namespaces = (Namespace("uts", "/" + "y" * 300_000),)
+    with pytest.raises(HostFault, match=r"cannot open uts namespace /y+: .*ENAMETOOLONG"):
+        host.spawn(linux_config=LinuxConfig(namespaces, hostname="z" * 70_000))
+    assert os.listdir(host.store.root) == []
+
+
 def test_its_exit_status_is_the_containers(host):
     container = host.create("exit")
-    host.supervisors.ask(container, "start")
+    host.supervisors.ask(container, Operation.START)
     _, status = os.waitpid(container.pid, 0)
     assert os.waitstatus_to_exitcode(status) == 7
 
@@ -358,8 +405,8 @@ def test_a_long_state_root(tmp_path):
     host = Processes(deep)
     try:
         container = host.create()
-        host.supervisors.ask(container, "start")
-        host.supervisors.ask(container, "stop")
+        host.supervisors.ask(container, Operation.START)
+        host.supervisors.ask(container, Operation.STOP)
         assert isinstance(host.exit_of(container), Exit)
     finally:
         host.end()

@@ -11,13 +11,12 @@ import errno
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 from adapters.sysfs.board import SysfsBoard
 from adapters.sysfs.processor import open_processor
 from bootstrap.settings import Settings
 from domain.firmware import FirmwareImage
-from domain.ports import Board, Claim, Processor
+from domain.ports import Board, Claim, OpenArgs, Processor
 from features.benches import firmware_player
 from tests.contract.benches import FIRMWARE, Bench, FakeBench, SimBench, die, image_of, walk
 from tests.simulator import CHECKOUT, Simulator
@@ -42,8 +41,8 @@ class TreeBench(Bench):
     def settings(self, settings: Settings) -> Settings:
         return settings._replace(backend="sysfs", tree=self._root or "/")
 
-    def reopen(self, description: Mapping[str, Any]) -> Processor:
-        return open_processor(description)
+    def reopen(self, args: OpenArgs) -> Processor:
+        return open_processor(args)
 
     def dead_owner(self, program: str, up_to: str) -> Claim:
         return die(lambda: walk(self.open(), self.image(program), up_to))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from domain.annotations import ProcessorOptions
-from domain.errors import FirmwareUnfit, NotFound, ProcessorFault, RemoteprocError, Unsupported
+from domain.errors import FirmwareUnfit, NotFound, ProcessorFault, RemoteprocError
 from domain.firmware import FirmwareImage
-from domain.ports import Claim
+from domain.ports import Claim, OpenArgs
 from domain.processor import (
     CRASHED,
     DELETED,
@@ -64,7 +64,7 @@ class Core:
 
 
 class FakeProcessor:
-    """Implements domain.ports.Processor."""
+    """Implements domain.ports.Processor, Console and Freezer."""
 
     poll_seconds: float | None = 0.01
 
@@ -75,34 +75,40 @@ class FakeProcessor:
 
     @property
     def name(self) -> str:
-        """The core's name."""
         return self.core.name
 
     @property
     def device(self) -> str:
-        """The core's device."""
         return self.core.device
 
     def state(self) -> ProcessorState:
-        """Return the state now."""
         return self.core.look()
 
     def available(self) -> bool:
-        """Whether it is off."""
         return self.core.look().startable
 
-    def prepare(self, container: str, firmware: FirmwareImage) -> Claim:
-        """Name the firmware file that `load` is going to publish."""
-        self.core.do("prepare")
+    @property
+    def console(self) -> FakeProcessor:
+        return self
+
+    @property
+    def freezer(self) -> FakeProcessor | None:
+        return self
+
+    def check(self, firmware: FirmwareImage) -> None:
+        self.core.do("check")
         if not self._fits(firmware):
             raise FirmwareUnfit(f"{firmware.name} is no ELF file")
+
+    def plan_claim(self, container: str, firmware: FirmwareImage) -> Claim:
+        """Name the firmware file that `load` is going to publish."""
+        self.core.do("plan_claim")
         return {"firmware": f"{container}-{os.path.basename(firmware.name)}"}
 
     def _fault(self, verb: str, errno: int) -> ProcessorFault:
         return ProcessorFault.cannot(verb, self.name, f"it is {self.core.power}", errno=errno)
 
     def load(self, claim: Claim, firmware: FirmwareImage) -> None:
-        """Choose the firmware."""
         self.core.do("load")
         if not self.core.look().startable:
             raise self._fault("load", EBUSY)
@@ -110,7 +116,6 @@ class FakeProcessor:
         self.core.program = self._programs.get(os.path.basename(firmware.name), Program())
 
     def start(self) -> None:
-        """Run it."""
         self.core.do("start")
         if not self.core.look().startable:
             raise self._fault("start", EBUSY)
@@ -119,7 +124,6 @@ class FakeProcessor:
         self.core.output += self.core.program.output
 
     def stop(self) -> None:
-        """Switch it off."""
         self.core.do("stop")
         if self.core.power.startable:
             raise self._fault("stop", EINVAL)
@@ -135,36 +139,29 @@ class FakeProcessor:
         self.core.loaded = ""
 
     def pause(self) -> None:
-        """Freeze it."""
         self.core.do("pause")
         if self.core.power == RUNNING:
             self.core.power = SUSPENDED
 
     def resume(self) -> None:
-        """Let it go on."""
         self.core.do("resume")
         if self.core.power == SUSPENDED:
             self.core.power = RUNNING
 
     def firmware_exit(self) -> FirmwareExit:
-        """Tell how the firmware ended."""
         return self.core.ending
 
     def watch(self) -> Sequence[int]:
-        """Announce nothing."""
         return ()
 
     def read_output(self) -> bytes:
-        """Return what was printed since."""
         data, self.core.output = self.core.output, b""
         return data
 
-    def remarks(self):
-        """Return nothing."""
+    def remarks(self) -> Sequence[str]:
         return ()
 
     def write_input(self, data: bytes) -> int:
-        """Let the firmware reply."""
         if self.core.power == RUNNING:
             self.core.output += self.core.program.reply(data)
         return len(data)
@@ -174,13 +171,11 @@ Fits = Callable[[FirmwareImage], bool]
 
 
 class RigidProcessor(FakeProcessor):
-    """One that cannot be frozen, as no real one can."""
+    """One that cannot be paused, as none of the kernel's can."""
 
-    def pause(self) -> None:
-        """Refuse."""
-        raise Unsupported(f"{self.name} cannot be paused")
-
-    resume = pause
+    @property
+    def freezer(self) -> None:
+        return None
 
 
 class FakeBoard:
@@ -206,15 +201,12 @@ class FakeBoard:
         raise NotFound(f"there is no processor {device}")
 
     def processors(self) -> list[ProcessorInfo]:
-        """List all."""
         return [ProcessorInfo(c.name, c.device, c.look(), c.loaded) for c in self.cores]
 
     def open(self, device: str, options: ProcessorOptions) -> FakeProcessor:
-        """Open one."""
         return self._kind(self.core(device), self._programs, self._fits)
 
-    def open_args(self, device: str, options: ProcessorOptions) -> Mapping[str, Any]:
-        """Say how to open it, in JSON's types."""
+    def open_args(self, device: str, options: ProcessorOptions) -> OpenArgs:
         return {"device": self.core(device).device, "options": options._asdict()}
 
     def reclaim(self, device: str, claim: Claim) -> None:
@@ -222,6 +214,6 @@ class FakeBoard:
         if any(core.device == device for core in self.cores):
             self.open(device, ProcessorOptions()).release(claim)
 
-    def open_from_args(self, description: Mapping[str, Any]) -> FakeProcessor:
-        """Undo `open_args`."""
-        return self.open(description["device"], ProcessorOptions(**description["options"]))
+    def open_from_args(self, args: OpenArgs) -> FakeProcessor:
+        """Open a processor from what `open_args` returned."""
+        return self.open(args["device"], ProcessorOptions(**args["options"]))

@@ -1,4 +1,4 @@
-"""Who owns which processor, in memory; `die` is what the kernel does with a dead owner's locks."""
+"""Who owns which processor, in memory; `owner_died` does what the kernel does."""
 
 from __future__ import annotations
 
@@ -20,16 +20,13 @@ class MemoryLease:
         self.claim = claim
 
     def record_claim(self, claim: Claim) -> None:
-        """Keep what must be undone."""
         self.claim = dict(claim)
 
-    def close(self) -> None:
-        """Give the right up; nothing is left of it."""
+    def release(self) -> None:
         if self._leases.held.get(self.device) is self:
             del self._leases.held[self.device]
 
     def keep_claim(self) -> None:
-        """Give the right up and leave what is to be undone to others."""
         if self._leases.held.pop(self.device, None) is self:
             self._leases.left[self.device] = self
 
@@ -42,8 +39,7 @@ class MemoryLeases:
         self.left: dict[str, MemoryLease] = {}
         self._guard = threading.Lock()
 
-    def take(self, device: str, owner: Owner) -> MemoryLease:
-        """Own the processor, with the claim of a dead owner if there is one."""
+    def acquire(self, device: str, owner: Owner) -> MemoryLease:
         with self._guard:
             if device in self.held:
                 holder = self.held[device].owner.id
@@ -54,12 +50,10 @@ class MemoryLeases:
             return lease
 
     def owner(self, device: str) -> Owner | None:
-        """Return the living owner."""
         lease = self.held.get(device)
         return lease.owner if lease else None
 
     def stale(self) -> Iterator[MemoryLease]:
-        """Take what dead owners left; one that is not closed is left again."""
         for device in sorted(self.left):
             with self._guard:
                 lease = self.left.pop(device, None)
@@ -71,6 +65,8 @@ class MemoryLeases:
             finally:
                 lease.keep_claim()
 
-    def die(self, device: str) -> None:
-        """Let the owner of the processor die by SIGKILL."""
-        self.held[device].keep_claim()
+    def owner_died(self, container_id: str) -> None:
+        """Drop the locks of a container's supervisor, as the kernel does at its death."""
+        for lease in list(self.held.values()):
+            if lease.owner.id == container_id:
+                lease.keep_claim()

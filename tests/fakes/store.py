@@ -18,6 +18,7 @@ class Shelf:
         self.containers: dict[str, FirmwareContainer] = {}
         self.locks: dict[str, threading.Lock] = {}
         self.drafts: set[MemoryDraft] = set()
+        self.files: dict[tuple[str, str], bytes] = {}
         self.guard = threading.Lock()
 
 
@@ -94,8 +95,12 @@ class MemoryStore:
         with self.shelf.locks[container_id]:
             yield self.load(container_id)
 
+    def read_file(self, container_id: str, name: str) -> bytes:
+        self.load(container_id)
+        return self.shelf.files.get((container_id, name), b"")
+
     def mark(self, container_id: str, **facts: Any) -> None:
-        """Record what a supervisor does: `started`, `paused`."""
+        """Change what is recorded: `started`, `paused`."""
         with self.shelf.guard:
             container = self.load(container_id)
             self.shelf.containers[container_id] = container._replace(**facts)
@@ -114,3 +119,17 @@ class MemoryStore:
 
     def sweep(self) -> None:
         """Nothing is ever left half-made: memory dies with its process."""
+
+
+class MemoryStatusRecord:
+    """Implements domain.ports.StatusRecord on a MemoryStore."""
+
+    def __init__(self, store: MemoryStore, container_id: str) -> None:
+        self._store = store
+        self._id = container_id
+
+    def record_started(self, at: float) -> None:
+        self._store.mark(self._id, started=at)
+
+    def record_paused(self, paused: bool) -> None:
+        self._store.mark(self._id, paused=paused)

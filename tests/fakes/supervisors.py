@@ -1,4 +1,4 @@
-"""Supervisors in memory: domain.supervision on a board, without processes.
+"""Supervisors in memory: the domain's own supervision and session on a board, without processes.
 
 Time does not pass: `look` is the supervisor's next look at its processor, `crash` its death by
 SIGKILL.
@@ -7,111 +7,84 @@ SIGKILL.
 from __future__ import annotations
 
 import contextlib
-from typing import Any
 
+from adapters.supervisor.no_processor import NoProcessor
 from domain import supervision as sv
-from domain.annotations import read_annotations
-from domain.container import Exit, FirmwareContainer, Owner
+from domain.annotations import ProcessorOptions
+from domain.container import Exit, FirmwareContainer, Operation, Owner
 from domain.errors import Busy, NotFound, RemoteprocError, WrongState
-from domain.ports import Board, Draft, Lease, Leases, Processor, Stdio
-from domain.signals import SIGKILL, signal_name, stop_signals
-from tests.fakes.store import MemoryStore
+from domain.ports import Board, Draft, Leases, Processor
+from domain.session import ProcessorSession
+from domain.signals import SIGKILL, signal_name
+from domain.stdio import Stdio
+from tests.fakes.leases import MemoryLeases
+from tests.fakes.store import MemoryStatusRecord, MemoryStore
 
 
 class MemorySupervisor:
     """One container's supervisor."""
 
     def __init__(
-        self, container: FirmwareContainer, board: Board, store: MemoryStore, leases: Leases
+        self,
+        container: FirmwareContainer,
+        processor: Processor,
+        store: MemoryStore,
+        leases: Leases,
     ) -> None:
         self.container = container
         self.alive = True
         self.adopted = False
         self.said: list[str] = []
-        self._answer: RemoteprocError | None = None
-        self._firmware = container.firmware
+        self._reply: RemoteprocError | None = None
         self._store = store
-        self._leases = leases
-        self._lease: Lease | None = None
-        options = read_annotations(container.annotations)
-        self._processor = board.open(container.device, options) if container.device else None
-        self._state = sv.Supervision(container.processor)
+        self._processor = processor
+        self._session = ProcessorSession(
+            processor,
+            leases,
+            Owner(container.id, "memory:"),
+            container.firmware,
+            MemoryStatusRecord(store, container.id),
+            clock=lambda: 0.0,
+        )
+        self._supervision = sv.Supervision(container.processor)
 
     def handle(self, event: sv.Event) -> None:
-        """Take an event and do what follows from it; raise what would be answered."""
-        self._answer = None
+        """Take an event and perform its effects; raise the error that would be the reply."""
+        self._reply = None
         self._perform(event)
-        if self._answer is not None:
-            raise self._answer
+        if self._reply is not None:
+            raise self._reply
 
     def look(self) -> None:
-        """See what the processor does."""
-        if self._processor is not None:
-            state = self._processor.state()
-            self._perform(sv.Seen(state, self._processor.firmware_exit() if state.ended else None))
+        """Read the state of the processor."""
+        state = self._processor.state()
+        firmware_exit = self._processor.firmware_exit() if state.ended else None
+        self._perform(sv.StateObserved(state, firmware_exit))
 
     def _perform(self, event: sv.Event) -> None:
-        for effect in self._state.on(event):
+        for effect in self._supervision.on(event):
             match effect:
-                case sv.Act(verb):
-                    self._perform(self._act(verb))
-                case sv.Answer(error):
-                    self._answer = error
-                case sv.Say(text):
+                case sv.Action(operation):
+                    self._perform(self._act(operation))
+                case sv.Reply(error):
+                    self._reply = error
+                case sv.Log(text):
                     self.said.append(text)
-                case sv.Finish(status, why):
-                    self._finish(Exit(status, 0.0, why))
+                case sv.Terminate(status, reason):
+                    self._terminate(Exit(status, 0.0, reason))
 
-    def _act(self, verb: str) -> sv.Done:
+    def _act(self, operation: Operation) -> sv.ActionDone:
         try:
-            if self._processor is not None:
-                self._drive(verb, self._processor)
+            self._session.perform(operation)
         except RemoteprocError as error:
-            return sv.Done(verb, error)
-        facts: dict[str, dict[str, Any]] = {
-            "start": {"started": 0.0},
-            "pause": {"paused": True},
-            "resume": {"paused": False},
-        }
-        if verb in facts:
-            self._store.mark(self.container.id, **facts[verb])
-        return sv.Done(verb)
+            return sv.ActionDone(operation, error)
+        return sv.ActionDone(operation)
 
-    def _drive(self, verb: str, processor: Processor) -> None:
-        match verb:
-            case "start":
-                self._start(processor)
-            case "stop":
-                processor.stop()
-            case "pause":
-                processor.pause()
-            case "resume":
-                processor.resume()
-
-    def _start(self, processor: Processor) -> None:
-        assert self._firmware is not None
-        lease = self._leases.take(processor.device, Owner(self.container.id, "memory:"))
+    def _terminate(self, exit_: Exit) -> None:
         try:
-            if lease.claim:
-                processor.release(lease.claim)
-            if not processor.available():
-                raise Busy(f"processor {processor.name} is {processor.state()}")
-            lease.record_claim(processor.prepare(self.container.id, self._firmware))
-            processor.load(lease.claim, self._firmware)
-            try:
-                processor.start()
-            except BaseException:
-                processor.release(lease.claim)
-                raise
-        except BaseException:
-            lease.close()
-            raise
-        self._lease = lease
-
-    def _finish(self, exit_: Exit) -> None:
-        if self._lease is not None and self._processor is not None:
-            self._processor.release(self._lease.claim)
-            self._lease.close()
+            self._session.release()
+        except RemoteprocError as error:
+            self.said.append(f"cannot give {self._processor.name} back: {error}")
         with contextlib.suppress(NotFound):  # it was never committed
             if self._store.load(self.container.id).pid == self.container.pid:
                 self._store.record_exit(self.container.id, exit_)
@@ -121,7 +94,7 @@ class MemorySupervisor:
 class MemorySupervisors:
     """Implements domain.ports.Supervisors. Those in `stuck` answer nothing and never end."""
 
-    def __init__(self, board: Board, store: MemoryStore, leases: Leases) -> None:
+    def __init__(self, board: Board, store: MemoryStore, leases: MemoryLeases) -> None:
         self._board = board
         self._store = store
         self._leases = leases
@@ -135,45 +108,43 @@ class MemorySupervisors:
             raise WrongState(f"container {container.id} has ended: its supervisor is gone")
         return found
 
-    def spawn(self, draft: Draft, container: FirmwareContainer, stdio: Stdio) -> FirmwareContainer:
-        """Begin a supervisor."""
+    def spawn(
+        self, draft: Draft, container: FirmwareContainer, options: ProcessorOptions, stdio: Stdio
+    ) -> FirmwareContainer:
+        device = container.device
+        processor = self._board.open(device, options) if device else NoProcessor()
         pid = 1000 + len(self.all)
         container = container._replace(pid=pid, start_time=pid * 100)
-        self.all[pid] = MemorySupervisor(container, self._board, self._store, self._leases)
+        self.all[pid] = MemorySupervisor(container, processor, self._store, self._leases)
         return container
 
     def adopt(self, container: FirmwareContainer) -> None:
-        """Let it live on."""
         self.of(container).adopted = True
 
     def abandon(self, container: FirmwareContainer) -> None:
-        """End one that was not adopted."""
         with contextlib.suppress(WrongState):
-            self.of(container).handle(sv.Abandoned())
+            self.of(container).handle(sv.CreatorDied())
 
     def alive(self, container: FirmwareContainer) -> bool:
-        """Whether it lives."""
         found = self.all.get(container.pid)
         return found is not None and found.alive
 
-    def ask(self, container: FirmwareContainer, verb: str) -> None:
-        """Have it done."""
+    def ask(self, container: FirmwareContainer, operation: Operation) -> None:
         supervisor = self.of(container)
         if container.pid in self.stuck:
             raise Busy(f"the supervisor of container {container.id} has not answered")
-        supervisor.handle(sv.Asked(verb))
+        supervisor.handle(sv.Request(operation))
 
     def signal(self, container: FirmwareContainer, number: int) -> None:
-        """Send it a signal."""
         supervisor = self.of(container)
         if number == SIGKILL:
             self.crash(container)
             return
-        stops = number in stop_signals(container.annotations)
-        supervisor.handle(sv.Signalled(signal_name(number), stops))
+        stops = number in container.stop_signals
+        supervisor.handle(sv.SignalReceived(signal_name(number), stops))
 
     def wait(self, container: FirmwareContainer, seconds: float | None) -> bool:
-        """Wait for its end. Nothing ends while nobody does anything; without a limit, look on."""
+        """Nothing ends while nobody does anything; without a limit, look on."""
         if seconds is None:
             while self.alive(container):
                 self.all[container.pid].look()
@@ -183,5 +154,4 @@ class MemorySupervisors:
         """Let it die by SIGKILL: the kernel frees its lease, nothing else happens."""
         supervisor = self.of(container)
         supervisor.alive = False
-        if supervisor._lease is not None:
-            supervisor._lease.keep_claim()  # type: ignore[attr-defined]
+        self._leases.owner_died(container.id)

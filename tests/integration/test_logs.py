@@ -140,13 +140,13 @@ def test_a_log_is_followed_to_its_end(bench, bundle):
 
 def test_the_log_stays_within_its_bounds(bench):
     """Two files of 1 MiB: the older is given up when the newer is full."""
-    from adapters.supervisor.output import LOG_MAX, Log
+    from adapters.supervisor.output import LOG_MAX, LogFiles
 
     where = f"{bench.place}/log"
     os.mkdir(where)
     directory = os.open(where, os.O_RDONLY | os.O_DIRECTORY)
     problems: list[str] = []
-    log = Log(directory, problems.append)
+    log = LogFiles(directory, problems.append)
     line = b"0123456789abcdef" * 256
     for _ in range(5 * LOG_MAX // len(line)):
         log.put(line)

@@ -50,6 +50,18 @@ def test_new_namespaces(runtime):
 
 
 @needs_root
+def test_a_host_name_of_any_length_is_refused_in_one_line(runtime):
+    runtime.bundle(linux=of("uts"), hostname="x" * 70_000)
+    outcome = runtime.create(check=False)
+    assert outcome.returncode == 1
+    assert outcome.stderr.splitlines() == [
+        "remoteproc-runtime: cannot set the host name: Invalid argument (EINVAL); "
+        "root needs CAP_SYS_ADMIN"
+    ]
+    assert runtime.left() == []
+
+
+@needs_root
 def test_kill_9_of_the_supervisor_takes_the_simulator_along(runtime):
     runtime.bundle(linux=of("pid"))
     pid = runtime.start()

@@ -14,8 +14,8 @@ from adapters.oci.bundle import read_bundle
 from adapters.oci.commands import CommandContext, spec
 from adapters.oci.exit_codes import LogTarget
 from adapters.oci.render import as_json
+from domain.creation import CreateRequest
 from domain.errors import AlreadyExists, InvalidRequest, NotFound, RemoteprocError
-from domain.lifecycle import CreateRequest
 
 GOOD = {
     "ociVersion": "1.2.1",

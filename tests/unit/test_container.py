@@ -26,12 +26,18 @@ BY_STATUS = {
 }
 LEGAL = {
     ("start", "created"),
+    ("stop", "created"),
+    ("stop", "running"),
+    ("stop", "paused"),
     ("kill", "created"),
     ("kill", "running"),
     ("kill", "paused"),
     ("delete", "stopped"),
     ("pause", "running"),
     ("resume", "paused"),
+    ("exec in", "created"),
+    ("exec in", "running"),
+    ("exec in", "paused"),
 }
 
 

@@ -8,6 +8,7 @@ import functools
 import pytest
 
 from domain.container import Exit, Owner, Status
+from domain.creation import CreateRequest
 from domain.errors import (
     AlreadyExists,
     Busy,
@@ -21,8 +22,7 @@ from domain.errors import (
     WrongState,
 )
 from domain.hooks import Hook
-from domain.lifecycle import CreateRequest, Lifecycle
-from domain.ports import Stdio
+from domain.lifecycle import Lifecycle
 from domain.processor import (
     OFFLINE,
     RUNNING,
@@ -32,6 +32,7 @@ from domain.processor import (
     ProcessorState,
 )
 from domain.selection import choose
+from domain.stdio import Stdio
 from tests.fakes.board import FakeBoard, Program, RigidProcessor
 from tests.fakes.faulty import Fuse
 from tests.fakes.hooks import MemoryHooks
@@ -298,6 +299,7 @@ OPERATIONS = {
     "delete --force": lambda lifecycle: lifecycle.delete("c1", force=True),
     "state": lambda lifecycle: lifecycle.state("c1"),
     "directory": lambda lifecycle: lifecycle.directory("c1"),
+    "exec": lambda lifecycle: lifecycle.exec("c1", ["status"]),
     "wait": lambda lifecycle: lifecycle.wait("c1"),
 }
 C, R, P, S, GONE = *STATUSES, None
@@ -313,6 +315,7 @@ AFTER: dict[str, dict[Status, object]] = {
     "delete --force": {C: GONE, R: GONE, P: GONE, S: GONE},
     "state": {C: C, R: R, P: P, S: S},
     "directory": {C: C, R: R, P: P, S: S},
+    "exec": {C: C, R: R, P: P},
 }
 
 
@@ -346,7 +349,7 @@ def test_every_operation_on_no_container(world, operation):
 # --- start ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("step", ["prepare", "load", "start"])
+@pytest.mark.parametrize("step", ["check", "plan_claim", "load", "start"])
 def test_a_start_that_fails_tells_why_and_can_be_tried_again(world, step):
     world.create()
     fault = world.core.faults[step] = ProcessorFault("the kernel says no", errno=22)
@@ -522,6 +525,20 @@ def test_force_when_the_processor_cannot_be_stopped(world):
     assert world.status() is Status.RUNNING, "not forgotten while it runs"
 
 
+# --- exec -----------------------------------------------------------------------------------
+
+
+def test_exec_answers_from_the_containers_record_and_files(world):
+    world.running()
+    assert world.lifecycle.exec("c1", ["status"]) == (0, b"running on m4 (remoteproc0)\n")
+    assert world.lifecycle.exec("c1", ["logs"]) == (0, b"")
+    world.store.shelf.files["c1", "log"] = b"hello\n"
+    assert world.lifecycle.exec("c1", ["logs"]) == (0, b"hello\n")
+    world.lifecycle.kill("c1", 15)
+    with pytest.raises(WrongState, match="cannot exec in container c1: it is stopped"):
+        world.lifecycle.exec("c1", ["status"])
+
+
 # --- pause ----------------------------------------------------------------------------------
 
 
@@ -529,7 +546,8 @@ def test_force_when_the_processor_cannot_be_stopped(world):
 def test_a_processor_that_cannot_be_paused(operation):
     world = World(kind=RigidProcessor)
     world.running()
-    with pytest.raises(Unsupported):
+    why = "cannot pause processor m4: the kernel has no way to freeze a processor"
+    with pytest.raises(Unsupported, match=why):
         getattr(world.lifecycle, operation)("c1")
     assert world.status() is Status.RUNNING
 
@@ -601,9 +619,9 @@ def test_an_exit_recorded_between_our_look_and_our_record(world):
 
 
 def stale(world, claim):
-    lease = world.leases.take("remoteproc0", Owner("dead", "memory:"))
+    lease = world.leases.acquire("remoteproc0", Owner("dead", "memory:"))
     lease.record_claim(claim)
-    world.leases.die("remoteproc0")
+    world.leases.owner_died("dead")
 
 
 def test_what_cannot_be_cleaned_up_is_said_and_tried_again(world):
@@ -618,19 +636,31 @@ def test_what_cannot_be_cleaned_up_is_said_and_tried_again(world):
     assert world.leases.left == {} and len(world.warnings) == 2
 
 
+def test_a_start_that_cannot_undo_what_a_dead_owner_claimed_keeps_the_claim(world):
+    world.create()
+    world.core.faults["release"] = ProcessorFault("busy", errno=16)
+    stale(world, {"firmware": "x"})
+    with pytest.raises(ProcessorFault, match="busy"):
+        world.lifecycle.start("c1")
+    assert world.leases.left["remoteproc0"].claim == {"firmware": "x"}
+    world.core.faults.clear()
+    world.lifecycle.start("c1")
+    assert world.status() is Status.RUNNING
+
+
 def test_what_cannot_be_cleaned_up_does_not_keep_others_from_it():
     world = World("m4", "m7")
     world.core.faults["release"] = ProcessorFault("busy", errno=16)
     for device in ("remoteproc0", "remoteproc1"):
-        world.leases.take(device, Owner("dead", "")).record_claim({"firmware": "x"})
-        world.leases.die(device)
+        world.leases.acquire(device, Owner("dead", "")).record_claim({"firmware": "x"})
+        world.leases.owner_died("dead")
     world.lifecycle.reap_stale()
     assert set(world.leases.left) == {"remoteproc0"}
 
 
 def test_a_dead_owner_of_a_processor_that_is_gone(world):
-    world.leases.take("remoteproc9", Owner("dead", "")).record_claim({"firmware": "x"})
-    world.leases.die("remoteproc9")
+    world.leases.acquire("remoteproc9", Owner("dead", "")).record_claim({"firmware": "x"})
+    world.leases.owner_died("dead")
     world.lifecycle.reap_stale()
     assert world.leases.left == {} and world.warnings == []
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from domain.compatibility import check_resources
 from domain.errors import FirmwareUnfit
-from domain.resource_summary import describe
+from domain.resource_summary import summarize
 from domain.resource_table import (
     ANY_ADDRESS,
     Carveout,
@@ -118,7 +118,7 @@ def test_devmem_takes_an_iommu():
 
 
 def test_summary():
-    assert describe(parse(EVERYTHING), 0x2000_1000) == (
+    assert summarize(parse(EVERYTHING), 0x2000_1000) == (
         "resource table at 0x20001000: 7 entries\n"
         "  carveout  anywhere    32768 bytes  physical 0x00001000  vdev0buffer\n"
         "  devmem    0x40000000  4096 bytes  physical 0x50000000  uart\n"
@@ -134,7 +134,7 @@ def test_summary():
 
 def test_names_cannot_forge_a_summary():
     table = parse(resource_table(trace(0, 1, "a\n  trace9\x1b[2J\xe4")))
-    text = describe(table, 0)
+    text = summarize(table, 0)
     assert text.count("\n") == 2
     assert text.replace("\n", "").isprintable()
 
@@ -160,7 +160,7 @@ def test_damage_is_refused_or_read_inside_the_table(changes, end):
     except FirmwareUnfit as error:
         assert "\n" not in str(error)
         return
-    assert describe(table, 0).count("\n") >= 1 + len(table.entries)
+    assert summarize(table, 0).count("\n") >= 1 + len(table.entries)
     for at in struct.unpack_from(f"<{len(table.entries)}I", data, 16):
         assert at + 4 <= len(data)
     for entry in table.entries:

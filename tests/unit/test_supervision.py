@@ -1,4 +1,4 @@
-"""Proves what a supervisor does about every event in every phase, and over any sequence of them:
+"""Proves what a supervisor does about every event in every status, and over any sequence of them:
 one end at most, one answer for each question, nothing done after the end."""
 
 from __future__ import annotations
@@ -7,120 +7,128 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.container import Operation, Status
 from domain.errors import ProcessorFault, WrongState
 from domain.processor import FirmwareExit, ProcessorState
 from domain.supervision import (
-    Abandoned,
-    Act,
-    Answer,
-    Asked,
-    Done,
+    Action,
+    ActionDone,
+    CreatorDied,
     Effect,
-    Finish,
-    Phase,
-    Say,
-    Seen,
-    Signalled,
+    Log,
+    Reply,
+    Request,
+    SignalReceived,
+    StateObserved,
     Supervision,
+    Terminate,
 )
 
 FAULT = ProcessorFault("cannot do it", errno=5)
-VERBS = ("start", "stop", "kill", "pause", "resume")
+START, STOP, KILL = Operation.START, Operation.STOP, Operation.KILL
+PAUSE, RESUME = Operation.PAUSE, Operation.RESUME
+OTHERS = (Operation.DELETE, Operation.EXEC)  # which no supervisor performs
+STATUSES = (Status.CREATED, Status.RUNNING, Status.PAUSED, Status.STOPPED)
 
 
 def perform(machine, event, error=None):
-    """Feed an event as a supervisor does: each Act is done (or fails) at once."""
+    """Feed an event as a supervisor does: each Action is done (or fails) at once."""
     effects = []
     for effect in machine.on(event):
         effects.append(effect)
-        if isinstance(effect, Act):
-            effects += perform(machine, Done(effect.verb, error))
+        if isinstance(effect, Action):
+            effects += perform(machine, ActionDone(effect.operation, error))
     return effects
 
 
-def machine_in(phase):
+def machine_in(status):
     machine = Supervision("m4")
     path = {
-        Phase.CREATED: [],
-        Phase.RUNNING: ["start"],
-        Phase.PAUSED: ["start", "pause"],
-        Phase.ENDED: ["start", "stop"],
+        Status.CREATED: [],
+        Status.RUNNING: [START],
+        Status.PAUSED: [START, PAUSE],
+        Status.STOPPED: [START, STOP],
     }
-    for verb in path[phase]:
-        perform(machine, Asked(verb))
-    assert machine.phase is phase
+    for operation in path[status]:
+        perform(machine, Request(operation))
+    assert machine.status is status
     return machine
 
 
 def seen(word, *ending):
-    return Seen(ProcessorState(word), FirmwareExit(*ending) if ending else None)
+    return StateObserved(ProcessorState(word), FirmwareExit(*ending) if ending else None)
 
 
-STOPPED, EXIT_KILLED = Finish(0, "stopped on request"), Finish(137, "killed")
-C, R, P, E = Phase.CREATED, Phase.RUNNING, Phase.PAUSED, Phase.ENDED
-LEGAL: dict[tuple[Phase, str], tuple[list[Effect], Phase]] = {
-    (C, "start"): ([Act("start"), Answer()], R),
-    (C, "stop"): ([STOPPED], E),
-    (C, "kill"): ([EXIT_KILLED], E),
-    (R, "stop"): ([Act("stop"), STOPPED], E),
-    (R, "kill"): ([Act("stop"), EXIT_KILLED], E),
-    (R, "pause"): ([Act("pause"), Answer()], P),
-    (P, "stop"): ([Act("stop"), STOPPED], E),
-    (P, "kill"): ([Act("stop"), EXIT_KILLED], E),
-    (P, "resume"): ([Act("resume"), Answer()], R),
+STOPPED, EXIT_KILLED = Terminate(0, "stopped on request"), Terminate(137, "killed")
+C, R, P, E = Status.CREATED, Status.RUNNING, Status.PAUSED, Status.STOPPED
+LEGAL: dict[tuple[Status, Operation], tuple[list[Effect], Status]] = {
+    (C, START): ([Action(START), Reply()], R),
+    (C, STOP): ([STOPPED], E),
+    (C, KILL): ([EXIT_KILLED], E),
+    (R, STOP): ([Action(STOP), STOPPED], E),
+    (R, KILL): ([Action(STOP), EXIT_KILLED], E),
+    (R, PAUSE): ([Action(PAUSE), Reply()], P),
+    (P, STOP): ([Action(STOP), STOPPED], E),
+    (P, KILL): ([Action(STOP), EXIT_KILLED], E),
+    (P, RESUME): ([Action(RESUME), Reply()], R),
 }
 
 
-@pytest.mark.parametrize("phase", Phase)
-@pytest.mark.parametrize("verb", [*VERBS, "dance", ""])
-def test_every_question_in_every_phase(phase, verb):
-    machine = machine_in(phase)
-    effects = perform(machine, Asked(verb))
-    if (phase, verb) in LEGAL:
-        assert (effects, machine.phase) == LEGAL[phase, verb]
+@pytest.mark.parametrize("status", STATUSES)
+@pytest.mark.parametrize("operation", Operation)
+def test_every_request_in_every_status(status, operation):
+    machine = machine_in(status)
+    effects = perform(machine, Request(operation))
+    if (status, operation) in LEGAL:
+        assert (effects, machine.status) == LEGAL[status, operation]
         return
     [answer] = effects
     assert isinstance(answer.error, WrongState)
-    assert answer.error.message == f"cannot {verb} firmware on m4: it is {phase.value}"
-    assert machine.phase is phase
+    if operation in OTHERS:
+        assert answer.error.message == f"a supervisor cannot {operation} firmware on m4"
+    else:
+        assert answer.error.message == f"cannot {operation} firmware on m4: it is {status.value}"
+    assert machine.status is status
 
 
-@pytest.mark.parametrize(("phase", "verb"), LEGAL)
-def test_a_failure_is_answered_and_changes_nothing(phase, verb):
-    machine = machine_in(phase)
-    effects = perform(machine, Asked(verb), FAULT)
-    if not any(isinstance(effect, Act) for effect in LEGAL[phase, verb][0]):
-        assert (effects, machine.phase) == LEGAL[phase, verb], "nothing was done that could fail"
+@pytest.mark.parametrize(("status", "operation"), LEGAL)
+def test_a_failure_is_answered_and_changes_nothing(status, operation):
+    machine = machine_in(status)
+    effects = perform(machine, Request(operation), FAULT)
+    legal = LEGAL[status, operation]
+    if not any(isinstance(effect, Action) for effect in legal[0]):
+        assert (effects, machine.status) == legal, "nothing was done that could fail"
         return
-    assert effects[1:] == [Answer(FAULT)]
-    assert machine.phase is phase
-    assert (perform(machine, Asked(verb)), machine.phase) == LEGAL[phase, verb], "a second try"
+    assert effects[1:] == [Reply(FAULT)]
+    assert machine.status is status
+    assert (perform(machine, Request(operation)), machine.status) == legal, "a second try"
 
 
 @pytest.mark.parametrize(
-    ("phase", "effects"),
-    [(C, [STOPPED]), (R, [Act("stop"), STOPPED]), (P, [Act("stop"), STOPPED]), (E, [])],
+    ("status", "effects"),
+    [(C, [STOPPED]), (R, [Action(STOP), STOPPED]), (P, [Action(STOP), STOPPED]), (E, [])],
 )
-def test_stop_signal(phase, effects):
-    machine = machine_in(phase)
-    assert perform(machine, Signalled("TERM", True)) == effects
-    assert machine.phase is E
+def test_stop_signal(status, effects):
+    machine = machine_in(status)
+    assert perform(machine, SignalReceived("TERM", True)) == effects
+    assert machine.status is E
 
 
-@pytest.mark.parametrize("phase", [C, R, P, E])
-def test_other_signal(phase):
-    machine = machine_in(phase)
-    said = [] if phase is E else [Say("signal HUP ignored")]
-    assert perform(machine, Signalled("HUP", False)) == said
-    assert machine.phase is phase
+@pytest.mark.parametrize("status", [C, R, P, E])
+def test_other_signal(status):
+    machine = machine_in(status)
+    said = [] if status is E else [Log("signal HUP ignored")]
+    assert perform(machine, SignalReceived("HUP", False)) == said
+    assert machine.status is status
 
 
-@pytest.mark.parametrize("phase", [R, P])
-def test_a_stop_signal_that_fails_is_said_and_nobody_is_answered(phase):
-    machine = machine_in(phase)
-    assert perform(machine, Signalled("TERM", True), FAULT) == [Act("stop"), Say("cannot do it")]
-    assert machine.phase is phase
-    assert perform(machine, Asked("kill")) == [Act("stop"), EXIT_KILLED]
+@pytest.mark.parametrize("status", [R, P])
+def test_a_stop_signal_that_fails_is_said_and_nobody_is_answered(status):
+    machine = machine_in(status)
+    effects = perform(machine, SignalReceived("TERM", True), FAULT)
+    assert effects == [Action(STOP), Log("cannot do it")]
+    assert machine.status is status
+    assert perform(machine, Request(KILL)) == [Action(STOP), EXIT_KILLED]
 
 
 @pytest.mark.parametrize(
@@ -129,36 +137,36 @@ def test_a_stop_signal_that_fails_is_said_and_nobody_is_answered(phase):
         (seen("running"), []),
         (seen("attached"), []),
         (seen("suspended"), []),
-        (seen("offline", False), [Finish(0, "m4: the firmware ended")]),
-        (seen("offline"), [Finish(0, "m4: the firmware ended")]),
-        (seen("offline", False, 0, "exit"), [Finish(0, "m4: the firmware ended: exit")]),
+        (seen("offline", False), [Terminate(0, "m4: the firmware ended")]),
+        (seen("offline"), [Terminate(0, "m4: the firmware ended")]),
+        (seen("offline", False, 0, "exit"), [Terminate(0, "m4: the firmware ended: exit")]),
         (
             seen("offline", False, 7, "exit code 7"),
             [
-                Say("m4: the firmware ended: exit code 7"),
-                Finish(7, "m4: the firmware ended: exit code 7"),
+                Log("m4: the firmware ended: exit code 7"),
+                Terminate(7, "m4: the firmware ended: exit code 7"),
             ],
         ),
-        (seen("offline", True), [Say("m4: crashed"), Finish(139, "m4: crashed")]),
+        (seen("offline", True), [Log("m4: crashed"), Terminate(139, "m4: crashed")]),
         (
             seen("crashed", True, None, "watchdog"),
-            [Say("m4: crashed: watchdog"), Finish(139, "m4: crashed: watchdog")],
+            [Log("m4: crashed: watchdog"), Terminate(139, "m4: crashed: watchdog")],
         ),
-        (seen("crashed"), [Say("m4: crashed"), Finish(139, "m4: crashed")]),
-        (seen("defunct"), [Say("m4: crashed"), Finish(139, "m4: crashed")]),
-        (seen("deleted"), [Finish(0, "m4: the firmware ended")]),
-        (seen("detached"), [Finish(0, "m4: the firmware ended")]),
-        (seen("recovering"), [Say("m4: state recovering is unknown here; taken as active")]),
+        (seen("crashed"), [Log("m4: crashed"), Terminate(139, "m4: crashed")]),
+        (seen("defunct"), [Log("m4: crashed"), Terminate(139, "m4: crashed")]),
+        (seen("deleted"), [Terminate(0, "m4: the firmware ended")]),
+        (seen("detached"), [Terminate(0, "m4: the firmware ended")]),
+        (seen("recovering"), [Log("m4: state recovering is unknown here; taken as active")]),
     ],
 )
-@pytest.mark.parametrize("phase", [C, R, P, E])
-def test_what_is_seen_of_the_processor(phase, event, effects):
-    machine = machine_in(phase)
-    if phase in (C, E):
+@pytest.mark.parametrize("status", [C, R, P, E])
+def test_what_is_seen_of_the_processor(status, event, effects):
+    machine = machine_in(status)
+    if status in (C, E):
         effects = []  # the processor is not, or no longer, ours
     assert perform(machine, event) == effects
-    ended = any(isinstance(effect, Finish) for effect in effects)
-    assert machine.phase is (E if ended else phase)
+    ended = any(isinstance(effect, Terminate) for effect in effects)
+    assert machine.status is (E if ended else status)
 
 
 def test_an_unknown_state_is_said_once_each():
@@ -169,12 +177,12 @@ def test_an_unknown_state_is_said_once_each():
     assert len(perform(machine, seen("sleeping"))) == 1
 
 
-@pytest.mark.parametrize("phase", [C, R, P])
-def test_abandoned(phase):
-    machine = machine_in(phase)
-    assert perform(machine, Abandoned()) == [Finish(137, "abandoned before it was created")]
-    assert machine.phase is E
-    assert perform(machine, Abandoned()) == []
+@pytest.mark.parametrize("status", [C, R, P])
+def test_a_creator_that_dies(status):
+    machine = machine_in(status)
+    assert perform(machine, CreatorDied()) == [Terminate(137, "abandoned before it was created")]
+    assert machine.status is E
+    assert perform(machine, CreatorDied()) == []
 
 
 errors = st.sampled_from([None, None, FAULT])
@@ -183,19 +191,19 @@ endings = st.none() | st.builds(
     FirmwareExit, st.booleans(), st.none() | st.integers(0, 255), st.sampled_from(["", "watchdog"])
 )
 events = st.one_of(
-    st.builds(Asked, st.sampled_from([*VERBS, "dance"])),
-    st.builds(Signalled, st.sampled_from(["TERM", "HUP"]), st.booleans()),
-    st.builds(Seen, st.sampled_from(words).map(ProcessorState), endings),
+    st.builds(Request, st.sampled_from(Operation)),
+    st.builds(SignalReceived, st.sampled_from(["TERM", "HUP"]), st.booleans()),
+    st.builds(StateObserved, st.sampled_from(words).map(ProcessorState), endings),
     # Rare in life, and it ends most sequences: rare here.
-    st.just(Asked("pause")),
-    st.just(Asked("start")),
+    st.just(Request(PAUSE)),
+    st.just(Request(START)),
 )
 steps = st.lists(st.tuples(events, errors), max_size=30)
-last = st.sampled_from([None, Abandoned()])
+last = st.sampled_from([None, CreatorDied()])
 
 
 def answers(effects):
-    return sum(isinstance(effect, Answer | Finish) for effect in effects)
+    return sum(isinstance(effect, Reply | Terminate) for effect in effects)
 
 
 @given(steps, last, steps)
@@ -203,36 +211,36 @@ def test_any_sequence(before, abandoned, after):
     machine = Supervision("m4")
     finished = 0
     for event, error in [*before, *([(abandoned, None)] if abandoned else []), *after]:
-        ended = machine.phase is E
-        phase = machine.phase
+        ended = machine.status is E
+        status = machine.status
         effects = perform(machine, event, error)
-        finishes = [effect for effect in effects if isinstance(effect, Finish)]
+        finishes = [effect for effect in effects if isinstance(effect, Terminate)]
         finished += len(finishes)
         assert finished <= 1
-        assert (finished == 1) == (machine.phase is E)
+        assert (finished == 1) == (machine.status is E)
         if finishes:
             assert effects[-1] is finishes[0], "nothing comes after the end"
         if ended:
-            assert all(isinstance(effect, Answer) and effect.error for effect in effects)
-        if isinstance(event, Asked):
+            assert all(isinstance(effect, Reply) and effect.error for effect in effects)
+        if isinstance(event, Request):
             assert answers(effects) == 1
         else:
-            assert not any(isinstance(effect, Answer) for effect in effects)
-        if error and any(isinstance(effect, Act) for effect in effects):
-            assert machine.phase is phase
+            assert not any(isinstance(effect, Reply) for effect in effects)
+        if error and any(isinstance(effect, Action) for effect in effects):
+            assert machine.status is status
 
 
-@given(steps, st.sampled_from(VERBS), steps)
-def test_a_failed_request_leaves_no_trace(before, verb, after):
+@given(steps, st.sampled_from(Operation), steps)
+def test_a_failed_request_leaves_no_trace(before, operation, after):
     """Two supervisors live the same life, but for one request that fails in one of them."""
     plain, tried = Supervision("m4"), Supervision("m4")
     for event, error in before:
         perform(plain, event, error)
         perform(tried, event, error)
-    effects = tried.on(Asked(verb))
-    if not isinstance(effects[0], Act):
+    effects = tried.on(Request(operation))
+    if not isinstance(effects[0], Action):
         return
-    assert tried.on(Done(effects[0].verb, FAULT)) == [Answer(FAULT)]
+    assert tried.on(ActionDone(effects[0].operation, FAULT)) == [Reply(FAULT)]
     for event, error in after:
         expected, found = perform(plain, event, error), perform(tried, event, error)
         # By their words: errors that say the same are not equal.

@@ -8,16 +8,19 @@ import socket
 
 import pytest
 
+from adapters.linux.channel import Channel
 from adapters.state import container_dir
 from adapters.state.leases import FileLeases
+from adapters.state.status_record import DirectoryStatusRecord
 from adapters.supervisor import control_protocol
 from adapters.supervisor.console_input import Input
 from adapters.supervisor.output import Output
-from adapters.supervisor.session import ProcessorSession
 from adapters.supervisor.supervisor import Supervisor
 from domain.annotations import ProcessorOptions
 from domain.container import Owner
+from domain.errors import RemoteprocError, WrongState
 from domain.firmware import FirmwareImage
+from domain.session import ProcessorSession
 from tests.contract.children import kill, spawn, status_of
 from tests.fakes.board import FakeBoard, Program
 
@@ -33,7 +36,8 @@ class Place:
         self.locks = str(directory / "locks")
         self.log = directory / "log"
         self.broken = broken
-        self.creator, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        pair = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.creator, self._theirs = map(Channel, pair)
         self.pid = spawn(self._supervise)
         self._theirs.close()
 
@@ -46,12 +50,13 @@ class Place:
         for method in self.broken.split():
             setattr(processor, method, self._break)
         directory = os.open(self.path, os.O_RDONLY)
-        ownership = FileLeases(self.locks, "fake")
+        leases = FileLeases(self.locks, "fake")
         supervisor = Supervisor(
-            firmware=FIRMWARE,
-            stops=frozenset({15}),
+            stop_signals=frozenset({15}),
             processor=processor,
-            session=ProcessorSession(processor, ownership, Owner("c1", "/")),
+            session=ProcessorSession(
+                processor, leases, Owner("c1", "/"), FIRMWARE, DirectoryStatusRecord(directory)
+            ),
             directory=directory,
             creator=self._theirs,
             stdin=Input(-1, terminal=False),
@@ -61,18 +66,19 @@ class Place:
         status = supervisor.run()
         if "release" not in self.broken:
             assert board.cores[0].power.startable, "the processor was given back"
-        assert ownership.owner("remoteproc0") is None
+        assert leases.owner("remoteproc0") is None
         os._exit(status)
 
     def _break(self, *_):
         raise RuntimeError("this adapter\nis broken")
 
-    def ask(self, verb):
-        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as control:
+    def ask(self, operation):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.connect(f"{self.path}/control")
+            control = Channel(connection)
             control.settimeout(10)
-            control.connect(f"{self.path}/control")
-            control.send(verb.encode())
-            return control_protocol.decode(control.recv(control_protocol.LIMIT))
+            control.send(operation.encode())
+            return control_protocol.decode(control.receive())
 
 
 @pytest.fixture
@@ -81,7 +87,7 @@ def make(tmp_path):
 
     def make(broken):
         places.append(Place(tmp_path, broken))
-        assert places[0].creator.recv(16) == b"ready"
+        assert places[0].creator.receive() == b"ready"
         places[0].creator.send(b"adopt")
         return places[0]
 
@@ -94,7 +100,7 @@ def make(tmp_path):
 @pytest.mark.parametrize("broken", ["state", "read_output", "watch", "start", "state release"])
 def test_an_adapter_that_raises_what_it_must_not(make, broken):
     place = make(broken)
-    place.ask("start")
+    answer = place.ask("start")
     assert status_of(place.pid) == 137
     directory = os.open(place.path, os.O_RDONLY)
     try:
@@ -105,3 +111,25 @@ def test_an_adapter_that_raises_what_it_must_not(make, broken):
     assert exit_.status == 137
     assert exit_.reason == r"internal error: RuntimeError: this adapter\nis broken"
     assert "internal error" in place.log.read_text()
+    if broken == "start":
+        assert isinstance(answer, RemoteprocError) and str(answer) == exit_.reason
+    else:
+        assert answer is None, "the firmware was started before the adapter broke its word"
+
+
+@pytest.mark.parametrize("word", ["dance", "START", "delete", "\n"])
+def test_a_request_that_is_no_operation_is_refused(make, word):
+    place = make("")
+    assert isinstance(place.ask(word), WrongState)
+    assert place.ask("start") is None
+    assert place.ask("stop") is None
+    assert status_of(place.pid) == 0
+
+
+def test_a_command_that_says_nothing_holds_up_nobody(make):
+    place = make("")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as silent:
+        silent.connect(f"{place.path}/control")
+        silent.send(b"\x05")  # a part of a message's length
+        assert place.ask("start") is None
+        assert place.ask("stop") is None

@@ -11,9 +11,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from adapters.oci.exit_codes import LogTarget
-from domain.lifecycle import CreateRequest, Lifecycle
+if TYPE_CHECKING:
+    from adapters.oci.exit_codes import LogTarget
+    from domain.creation import CreateRequest
+    from domain.lifecycle import Lifecycle
 
 
 class CommandContext:

@@ -25,7 +25,7 @@ def run(
     """
     from adapters.oci.bundle import read_bundle
     from adapters.oci.terminal import new_terminal
-    from domain.ports import Stdio
+    from domain.stdio import Stdio
 
     lifecycle, request = context.lifecycle, read_bundle(container_id, bundle)
     with new_terminal(request.terminal, console_socket, request.size) as terminal:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,8 @@ from adapters.oci.commands import CommandContext, write_pid_file
 
 if TYPE_CHECKING:
     import click
+
+    from domain.builtin_exec import ExecResult
 
 
 def run(
@@ -27,7 +30,6 @@ def run(
     Firmware has no programs. There are status, logs, trace, resource-table, firmware and help;
     status fails unless the firmware runs. Any other command exits 127.
     """
-    from adapters.oci import execute
     from adapters.oci.terminal import new_terminal
 
     if process is not None:
@@ -35,15 +37,46 @@ def run(
 
         words, wants = read_process(process)
         tty = tty or wants
-    work = execute.prepare(context.lifecycle, container_id, words)
+    result = context.lifecycle.exec(container_id, words)
     if not detach and console_socket is None:
-        return work()  # on this process's stdio, a terminal or not
+        return _show(result)  # on this process's stdio, a terminal or not
     with new_terminal(tty or console_socket is not None, console_socket, raw=False) as terminal:
         if terminal is not None and console_socket is not None:
             terminal.send(console_socket)
-        pid = execute.detached(work, terminal.slave if terminal else None)
+        pid = _show_in_child(result, terminal.slave if terminal else None)
         write_pid_file(pid_file, pid)
     return 0 if detach else os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def _show(result: ExecResult) -> int:
+    """Write the output of the built-in command; return its exit code."""
+    from domain.builtin_exec import UNKNOWN
+
+    stream = sys.stderr if result.code == UNKNOWN else sys.stdout
+    stream.buffer.write(result.data)
+    stream.flush()
+    return result.code
+
+
+def _show_in_child(result: ExecResult, stdio: int | None) -> int:
+    """Show the result in a child process, whose stdio is that descriptor; return the child's pid.
+
+    conmon wants a process whose end it can wait for.
+    """
+    pid = os.fork()
+    if pid:
+        return pid
+    code = 1
+    try:
+        os.setsid()
+        if stdio is not None:
+            for number in range(3):
+                os.dup2(stdio, number)
+        code = _show(result)
+    except OSError:
+        pass  # the reader of the output has gone
+    finally:
+        os._exit(code)
 
 
 def command() -> click.Command:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from adapters.oci.commands import CommandContext, create, write_pid_file
 from domain.errors import WrongState
 from domain.lifecycle import Lifecycle
-from domain.ports import Stdio
+from domain.stdio import Stdio
 
 if TYPE_CHECKING:
     import click

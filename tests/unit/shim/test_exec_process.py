@@ -9,7 +9,7 @@ from adapters.containerd.events import EventPublisher
 from adapters.containerd.exec_process import ExecProcess
 from adapters.containerd.stdio import TaskIO
 from adapters.containerd.ttrpc import threads
-from domain.builtin_exec import Reply
+from domain.builtin_exec import ExecResult
 from domain.errors import HostFault
 
 
@@ -40,22 +40,23 @@ def test_where_no_thread_can_be_started_the_command_can_be_started_again(command
     with monkeypatch.context() as patch:
         patch.setattr(threads, "start", refuse)
         with pytest.raises(HostFault, match="can't start new thread"):
-            command.start(lambda: Reply(0, b"text"))
+            command.start(ExecResult(0, b"text"))
     assert (command.status, command._publisher.topics) == (Status.CREATED, [])
     command.abandon()  # does not wait for a command that never started
     command.io.open("c", "tests")
-    command.start(lambda: Reply(0, b"text"))
+    command.start(ExecResult(0, b"text"))
     assert command.wait(5).status == 0
     with open(command.io.names[1].removeprefix("file://")) as file:
         assert file.read() == "text"
 
 
 @pytest.mark.parametrize("error", [ValueError("planted"), MemoryError()])
-def test_a_command_that_fails_ends(command, error):
-    def ask():
+def test_a_command_that_fails_ends(command, error, monkeypatch):
+    def fail(*_):
         raise error
 
-    command.start(ask)
+    monkeypatch.setattr(command, "_write", fail)
+    command.start(ExecResult(0, b"text"))
     assert command.wait(5).status == 1
     assert command._publisher.topics == ["exec-started", "exit"]
 
@@ -66,5 +67,5 @@ def test_the_end_wakes_those_who_wait_though_its_event_cannot_be_queued(command,
 
     monkeypatch.setattr(command._publisher, "publish", refuse)
     with pytest.raises(MemoryError):
-        command._run(lambda: Reply(0, b""))
+        command._run(ExecResult(0, b""))
     assert command.wait(0) is not None

@@ -6,7 +6,7 @@ import time
 
 def run(processor, image):
     """Prepare, load and start; return the claim."""
-    claim = processor.prepare("c1", image)
+    claim = processor.plan_claim("c1", image)
     processor.load(claim, image)
     processor.start()
     return claim
@@ -23,7 +23,7 @@ def follow(processor, until, seconds=20.0):
         period = processor.poll_seconds
         left = deadline - time.monotonic()
         poll.poll(1000 * max(0.0, left if period is None else min(period, left)))
-        output += processor.read_output()
+        output += processor.console.read_output()
         state = processor.state()
         if until(output, state):
             return output, state

@@ -92,7 +92,7 @@ def test_names_in_images_cannot_break_records_or_lines(opened, image, make_board
     board = make_board()
     processor = opened(board)
     hello = image("hello")._replace(name="/fw/\n\x1b[2Jx" + "y" * 5000)
-    claim = processor.prepare("c1", hello)
+    claim = processor.plan_claim("c1", hello)
     processor.load(claim, hello)
     processor.start()
     listed = board.processors()[0]

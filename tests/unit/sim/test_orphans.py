@@ -19,7 +19,7 @@ from adapters.sim.processor import open_processor
 from domain.firmware import FirmwareImage
 processor = open_processor(json.loads(sys.argv[1]))
 image = FirmwareImage("hello.elf", 1, "", sys.argv[2])
-processor.load(processor.prepare("c1", image), image)
+processor.load(processor.plan_claim("c1", image), image)
 print("ready", flush=True)
 processor.start()
 print("started", flush=True)

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from adapters.sim.console import Console
+from adapters.sim.console import UartConsole
 from domain.processor import OFFLINE
 from tests.unit.sim.helpers import ended, follow, run
 
@@ -15,7 +15,7 @@ def test_input_is_echoed(opened, image):
     processor = opened()
     run(processor, image("echo"))
     follow(processor, lambda output, _: output == b"> ")
-    assert processor.write_input(b"hi there\n") == 9
+    assert processor.console.write_input(b"hi there\n") == 9
     output, _ = follow(processor, lambda output, _: b"you said: hi there\n> " in output)
     assert output == b"hi there\nyou said: hi there\n> "
 
@@ -24,17 +24,17 @@ def test_a_processor_that_does_not_read_takes_only_so_much(opened, image):
     processor = opened()
     run(processor, image("spin"))
     taken = 0
-    while count := processor.write_input(bytes(65536)):
+    while count := processor.console.write_input(bytes(65536)):
         taken += count
     assert 0 < taken < 1 << 22
 
 
 def test_input_for_nobody_is_taken(opened, image):
     processor = opened(extra="console: none")
-    assert processor.write_input(b"early") == 5
+    assert processor.console.write_input(b"early") == 5
     claim = run(processor, image("hello"))
-    assert processor.write_input(b"x") == 1
-    assert processor.read_output() == b""
+    assert processor.console.write_input(b"x") == 1
+    assert processor.console.read_output() == b""
     processor.release(claim)
 
 
@@ -64,14 +64,14 @@ def test_stop_reads_the_trace_a_last_time(opened, image):
     run(processor, image("trace"))
     time.sleep(0.5)  # nobody looks
     processor.stop()
-    assert b"trace line 2\n" in processor.read_output()
+    assert b"trace line 2\n" in processor.console.read_output()
     assert processor.state() == OFFLINE
 
 
 def test_nobody_reading_costs_the_oldest_output():
     ours, other = socket.socketpair()
     ours.setblocking(False)
-    console = Console(ours.detach())
+    console = UartConsole(ours.detach())
     for number in range(40):
         other.sendall(b"%02d" % number * 16384)
         console.receive()
@@ -95,7 +95,7 @@ def test_the_last_words_arrive_whole_however_they_are_cut(opened, image, monkeyp
     processor = opened()
     run(processor, image(program))
     output, _ = follow(processor, ended)
-    while data := processor.read_output():
+    while data := processor.console.read_output():
         output += data
     assert output.startswith((b"about to ", b"exiting with "))
     assert output.endswith(b"\n")

@@ -80,7 +80,7 @@ def test_what_the_kernel_would_refuse_is_refused_before_anything_changes(
     path.write_bytes(content)
     processor = opened()
     with pytest.raises(FirmwareUnfit, match=says):
-        processor.prepare("c1", image(path))
+        processor.check(image(path))
     processor.load({"container": "c1", "firmware": "bad.elf"}, image(path))
     with pytest.raises(ProcessorFault, match="cannot start processor m3: ") as caught:
         processor.start()
@@ -91,7 +91,7 @@ def test_what_the_kernel_would_refuse_is_refused_before_anything_changes(
 
 def test_firmware_for_another_profile_is_refused(opened, image):
     with pytest.raises(FirmwareUnfit, match=r"v8-M mainline.*cortex-m3 is Arm v7-M"):
-        opened().prepare("c1", image("hello", "cortex-m33"))
+        opened().check(image("hello", "cortex-m33"))
 
 
 def test_injected_start_error(opened, image):
@@ -115,15 +115,15 @@ def test_pause_and_resume(opened, image):
     processor = opened()
     run(processor, image("hello"))
     follow(processor, lambda output, _: b"tick 1" in output)
-    processor.pause()
-    processor.read_output()
+    processor.freezer.pause()
+    processor.console.read_output()
     assert processor.state() == SUSPENDED
     with pytest.raises(AssertionError, match="nothing after"):
         follow(processor, lambda output, _: b"tick" in output, seconds=0.5)
-    processor.resume()
+    processor.freezer.resume()
     assert processor.state() == RUNNING
     follow(processor, lambda output, _: b"tick" in output)
-    processor.pause()
+    processor.freezer.pause()
     processor.stop()
     assert processor.state() == OFFLINE
 
@@ -135,7 +135,7 @@ def test_a_simulator_that_hangs_is_told_and_still_ended(opened, image, monkeypat
     pid = processor._rproc.machine.pid
     os.kill(pid, signal.SIGSTOP)
     with pytest.raises(HostFault, match="does not answer"):
-        processor.pause()
+        processor.freezer.pause()
     assert processor.state() == RUNNING
     processor.release(claim)
     assert not alive(pid)
@@ -195,7 +195,7 @@ from adapters.sim.processor import open_processor
 from domain.firmware import FirmwareImage
 processor = open_processor(json.loads(sys.argv[1]))
 image = FirmwareImage("hello.elf", 1, "", sys.argv[2])
-claim = processor.prepare("other", image)
+claim = processor.plan_claim("other", image)
 processor.load(claim, image)
 processor.start()
 print(processor._rproc.machine.pid, flush=True)
@@ -231,7 +231,7 @@ def test_a_processor_that_another_process_runs(elsewhere, opened, image, tmp_pat
     assert board.processors()[0].state == "running"
     assert board.processors()[0].firmware == "hello.elf"
     assert processor.state() == RUNNING
-    claim = processor.prepare("mine", image("hello"))
+    claim = processor.plan_claim("mine", image("hello"))
     for refused in (lambda: processor.load(claim, image("hello")), processor.start, processor.stop):
         with pytest.raises(ProcessorFault, match=r"\(EBUSY\)"):
             refused()

@@ -85,8 +85,13 @@ def test_a_tty_that_cannot_be_opened_is_told_of_once(tree, monkeypatch):
 def test_processor_without_tty_drops_input(tree):
     tree.processor("remoteproc0", name="m4", state="offline")
     board = SysfsBoard(str(tree.root), default=Policy(consoles={"/dev/ttyS9": 0}))
-    assert board.open("remoteproc0", ProcessorOptions()).write_input(b"abc") == 3
-    assert board.open("remoteproc0", ProcessorOptions(console="none")).write_input(b"abc") == 3
+    assert board.open("remoteproc0", ProcessorOptions()).console.write_input(b"abc") == 3
     assert (
-        board.open("remoteproc0", ProcessorOptions(console="/dev/ttyS9")).write_input(b"abc") == 0
+        board.open("remoteproc0", ProcessorOptions(console="none")).console.write_input(b"abc") == 3
+    )
+    assert (
+        board.open("remoteproc0", ProcessorOptions(console="/dev/ttyS9")).console.write_input(
+            b"abc"
+        )
+        == 0
     )

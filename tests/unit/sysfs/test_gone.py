@@ -19,7 +19,7 @@ def test_what_was_published_for_a_processor_that_has_gone_is_removed(tree, image
     board = SysfsBoard(str(tree.root))
     processor = board.open("remoteproc0", ProcessorOptions())
     firmware = image()
-    claim = processor.prepare("c1", firmware)
+    claim = processor.plan_claim("c1", firmware)
     processor.load(claim, firmware)
     assert len(files(tree)) == 1
     shutil.rmtree(place)

@@ -58,7 +58,8 @@ class Bench:
     def running(self, data=PLAIN, **options):
         processor = self.open(**options)
         image = self.image(data)
-        claim = processor.prepare("box", image)
+        processor.check(image)
+        claim = processor.plan_claim("box", image)
         processor.load(claim, image)
         processor.start()
         return processor, claim
@@ -160,11 +161,11 @@ def test_output_comes_once_and_survives_wrapping(m4):
         line = f"line {i} says something\n"
         m4.set("device/trace", line)
         expected += line.encode()
-        got = processor.read_output()
+        got = processor.console.read_output()
         assert got == line.encode(), i
-        assert processor.read_output() == b""
+        assert processor.console.read_output() == b""
     processor.stop()
-    assert processor.read_output() == b""
+    assert processor.console.read_output() == b""
     processor.release(claim)
 
 
@@ -173,7 +174,7 @@ def test_crash_is_told_with_its_type(m4):
     m4.set("device/trace", "last words\n")
     m4.set("device/crash", "watchdog")
     wait_for(lambda: processor.state() == "crashed")
-    assert processor.read_output() == b"last words\n"
+    assert processor.console.read_output() == b"last words\n"
     ending = processor.firmware_exit()
     assert (ending.crashed, ending.reason) == (True, "watchdog")
     processor.release(claim)
@@ -195,7 +196,7 @@ def test_core_dump_is_saved(m4):
     with open(path, "rb") as file:
         assert file.read(5) == b"\x7fELF\x01"
     assert m4.get("state") == "offline", "the restart that the dump took is over"
-    assert processor.read_output() == b"before\n"
+    assert processor.console.read_output() == b"before\n"
     processor.release(claim)
     assert m4.get("coredump") == "disabled"
     assert not os.path.isdir("/sys/class/devcoredump") or not [
@@ -207,7 +208,7 @@ def test_kernel_recovery_goes_on_and_is_told(m4):
     processor, claim = m4.running(recovery="kernel")
     assert m4.get("recovery") == "enabled"
     m4.set("device/trace", "first life\n")
-    assert processor.read_output() == b"first life\n"
+    assert processor.console.read_output() == b"first life\n"
     m4.set("device/crash", "mmufault")
     remarks = []
 
@@ -225,7 +226,7 @@ def test_kernel_recovery_goes_on_and_is_told(m4):
     def heard():
         nonlocal found
         processor.state()
-        found += processor.read_output()
+        found += processor.console.read_output()
         return found
 
     wait_for(heard)
@@ -270,7 +271,7 @@ def test_failed_start_has_the_kernels_word(m4, number, words):
         m4.running()
     assert caught.value.errno == number
     assert f"can't start rproc m4: -{number}" in str(caught.value)
-    claim = m4.open().prepare("box", m4.image())
+    claim = m4.open().plan_claim("box", m4.image())
     m4.open().release({**claim, "firmware": m4.get("firmware")})
     assert m4.get("state") == "offline" and published() == []
 
@@ -305,7 +306,7 @@ def test_stop_is_repeated_while_others_count(m4):
 def test_start_is_never_written_where_it_only_counts(m4):
     processor = m4.open()
     image = m4.image()
-    claim = processor.prepare("box", image)
+    claim = processor.plan_claim("box", image)
     processor.load(claim, image)
     m4.set("state", "start")  # somebody is faster
     with pytest.raises(ProcessorFault, match="m4: it is running, not offline"):
@@ -319,7 +320,7 @@ def test_rival_neither_loads_nor_stops_nor_removes(m4):
     processor, claim = m4.running()
     rival = m4.open()
     other = m4.image(elf([FLASH]))
-    theirs = rival.prepare("rival", other)
+    theirs = rival.plan_claim("rival", other)
     with pytest.raises(ProcessorFault) as caught:
         rival.load(theirs, other)
     assert caught.value.errno == errno.EBUSY
@@ -386,13 +387,13 @@ def test_killed_anywhere_and_released_by_another(m4, when, options):
     number, survived = 0, False
     while not survived:
         number += 1
-        claim = m4.open(**options).prepare("box", image)
+        claim = m4.open(**options).plan_claim("box", image)
         child = os.fork()
         if child == 0:
             processor = m4.open(**options)
             if when == "starting":
                 kill_before(number)
-            processor.load(processor.prepare("box", image), image)
+            processor.load(processor.plan_claim("box", image), image)
             processor.start()
             if when == "ending":
                 kill_before(number)
@@ -453,7 +454,7 @@ def test_driver_removed_while_running(m4):
     try:
         assert processor.state() == "deleted"
         assert processor.firmware_exit().crashed
-        processor.read_output()
+        processor.console.read_output()
         processor.release(claim)
         assert published() == []
     finally:
@@ -468,13 +469,13 @@ def test_boot_loaded_core_is_refused_kept_and_taken(boot_loaded):
     kept = bench.open(attached="keep")
     assert kept.available() and bench.open(attached="take").available()
     image = bench.image()
-    claim = kept.prepare("box", image)
+    claim = kept.plan_claim("box", image)
     kept.load(claim, image)
     kept.start()
     assert kept.state() == "attached" == bench.get("state") and not published()
     assert not bench.open().available()
     bench.set("device/trace", "alive\n")
-    assert kept.read_output() == b"alive\n"
+    assert kept.console.read_output() == b"alive\n"
     kept.stop()
     kept.release(claim)
     assert (bench.get("state"), bench.get("recovery")) == ("detached", "enabled")
@@ -486,7 +487,7 @@ def test_boot_loaded_core_is_refused_kept_and_taken(boot_loaded):
     assert bench.get("state") == "offline" and published() == []
 
     again = bench.open(attached="keep")
-    claim = again.prepare("box", image)
+    claim = again.plan_claim("box", image)
     with pytest.raises(WrongState, match="nothing runs there to attach to"):
         again.load(claim, image)
 
@@ -566,7 +567,7 @@ def test_rival_does_not_take_the_kernels_promise_away(m4, tries):
         signal.pause()
     os.read(ours, 1)
     rival = m4.open()
-    theirs = rival.prepare("rival", m4.image(elf([FLASH])))
+    theirs = rival.plan_claim("rival", m4.image(elf([FLASH])))
     if tries:
         with pytest.raises(ProcessorFault):
             rival.start()
@@ -581,7 +582,7 @@ def test_release_of_another_claim_leaves_the_kernels_promise(m4):
     ours, theirs = os.pipe()
     child = os.fork()
     if child == 0:
-        other = m4.open().prepare("other", m4.image(elf([FLASH])))
+        other = m4.open().plan_claim("other", m4.image(elf([FLASH])))
         processor, _ = m4.running()
         processor.release(other)
         os.write(theirs, b"x")

@@ -40,9 +40,9 @@ def type_in(processor, data, seconds=5.0):
     output = b""
     end = time.monotonic() + seconds
     while data:
-        taken = processor.write_input(data)
+        taken = processor.console.write_input(data)
         data = data[taken:]
-        output += processor.read_output()
+        output += processor.console.read_output()
         assert time.monotonic() < end, f"{len(data)} bytes not taken, {output!r}"
         if not taken:
             time.sleep(0.005)
@@ -53,7 +53,7 @@ def hear(processor, text, output=b"", seconds=5.0):
     """Read until the text has come; return all that has."""
     end = time.monotonic() + seconds
     while text not in output:
-        output += processor.read_output()
+        output += processor.console.read_output()
         assert time.monotonic() < end, output[-1000:]
         time.sleep(0.005)
     return output
@@ -109,16 +109,16 @@ def test_much_input_is_answered_in_order(m4):
 def test_firmware_that_takes_no_input_costs_no_output(m4):
     processor, claim = m4.running(TALKS, console="rpmsg")
     hear(processor, b"> ", type_in(processor, b"\n"))
-    assert processor.write_input(b"hello\n") == 6
+    assert processor.console.write_input(b"hello\n") == 6
     time.sleep(0.1)  # until the answer waits in the tty
     m4.set("device/crash", "fatal")
     wait_for(lambda: m4.get("state") == "crashed")
     taken = 0
-    while count := processor.write_input(bytes(2000)):
+    while count := processor.console.write_input(bytes(2000)):
         taken += count
         assert taken < 1_000_000
     assert taken > 0
-    assert b"you said: hello" in processor.read_output()
+    assert b"you said: hello" in processor.console.read_output()
     assert len(processor.watch()) == 1, "the tty is kept although it takes nothing"
     end(processor, claim)
 
@@ -133,7 +133,7 @@ def test_gone_with_the_firmware(m4, crashes):
         assert processor.state().crashed
     processor.stop()
     assert rpmsg_tty("", m4.sys) == ""
-    assert processor.read_output() == b"" and processor.write_input(b"x") == 0
+    assert processor.console.read_output() == b"" and processor.console.write_input(b"x") == 0
     assert processor.watch() == () and b"you said: hello" in output
     processor.release(claim)
     assert processor.remarks() == []
@@ -145,7 +145,7 @@ def test_back_after_recovery(m4):
         text = b"life %d\n" % times
         hear(processor, b"you said: " + text, type_in(processor, text))
         m4.set("device/crash", "watchdog")
-        wait_for(lambda: processor.read_output() == b"" and not processor.watch())
+        wait_for(lambda: processor.console.read_output() == b"" and not processor.watch())
     hear(processor, b"you said: again", type_in(processor, b"again\n"))
     end(processor, claim)
 
@@ -153,12 +153,12 @@ def test_back_after_recovery(m4):
 def test_last_words_before_a_core_dump(m4):
     processor, claim = m4.running(TALKS, console="rpmsg", coredump="enabled")
     hear(processor, b"> ", type_in(processor, b"\n"))
-    assert processor.write_input(b"farewell\n") == 9
+    assert processor.console.write_input(b"farewell\n") == 9
     time.sleep(0.1)
     m4.set("device/crash", "fatal")
     wait_for(lambda: m4.get("state") == "crashed")
     assert "core dump" in processor.firmware_exit().reason
-    assert b"you said: farewell" in processor.read_output()
+    assert b"you said: farewell" in processor.console.read_output()
     processor.release(claim)
 
 
@@ -167,14 +167,14 @@ def test_driver_removed(m4):
     hear(processor, b"hello\n> ", type_in(processor, b"hello\n"))
     m4.rebind()
     assert processor.state() == "deleted"
-    assert processor.read_output() == b"" and processor.watch() == ()
+    assert processor.console.read_output() == b"" and processor.watch() == ()
     processor.release(claim)
 
 
 def test_quick_ends(m4):
     for pause in [0, 0.001, 0.003, 0.01, 0.03] * 4:
         processor, claim = m4.running(TALKS, console="rpmsg")
-        processor.write_input(b"hello\n")
+        processor.console.write_input(b"hello\n")
         time.sleep(pause)
         end(processor, claim)
         assert rpmsg_tty("", m4.sys) == ""
@@ -185,7 +185,7 @@ def test_firmware_without_one_is_remarked_on_once(m4):
     remarks = []
     until = time.monotonic() + 7
     while time.monotonic() < until:
-        assert processor.read_output() == b"" and processor.write_input(b"x") == 0
+        assert processor.console.read_output() == b"" and processor.console.write_input(b"x") == 0
         remarks += processor.remarks()
         time.sleep(0.1)
     (remark,) = remarks

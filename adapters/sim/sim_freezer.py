@@ -1,0 +1,39 @@
+"""Pauses and resumes a simulated processor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from adapters.sim.remoteproc import RemoteProc
+from domain.errors import HostFault
+from domain.processor import RUNNING
+
+
+class SimFreezer:
+    """Implements domain.ports.Freezer by QEMU's `stop` and `cont`.
+
+    `changed` is called after each change of `paused`.
+    """
+
+    def __init__(self, rproc: RemoteProc, changed: Callable[[], None]) -> None:
+        self.paused = False
+        self._rproc = rproc
+        self._changed = changed
+
+    def pause(self) -> None:
+        self._rproc.poll()
+        machine = self._rproc.machine
+        if machine and self._rproc.state == RUNNING and not self.paused:
+            self._set(True, machine.pause)
+
+    def resume(self) -> None:
+        machine = self._rproc.machine
+        if machine and self.paused:
+            self._set(False, machine.resume)
+
+    def _set(self, paused: bool, ask: Callable[[], bool]) -> None:
+        if not ask():
+            name = self._rproc.name
+            raise HostFault(f"cannot pause or resume {name}: the simulator does not answer")
+        self.paused = paused
+        self._changed()

@@ -1,0 +1,60 @@
+"""What a creator tells the supervisor that it has spawned."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from domain.firmware import FirmwareImage
+from domain.linux_config import Namespace
+
+if TYPE_CHECKING:
+    from domain.ports import OpenArgs
+
+CREATOR = 3  # the supervisor's descriptor of the channel to its creator
+
+
+class SupervisorOrder(NamedTuple):
+    """All that a supervisor needs to know.
+
+    `id` and `root` are the container's id and its state root, `directory` the container's own
+    directory. `firmware` is None and `open_args` empty for a pod's sandbox. `backend` tells which
+    adapter opens the processor with `open_args`; `leases_directory` and `board` find its lease.
+    `interactive` and `terminal` are those of domain.ports.Stdio. `warnings` are for the
+    container's log.
+    """
+
+    id: str
+    root: str
+    directory: str
+    firmware: FirmwareImage | None
+    stop_signals: frozenset[int]
+    backend: str
+    open_args: OpenArgs
+    leases_directory: str
+    board: str
+    interactive: bool = False
+    terminal: bool = False
+    namespaces: tuple[Namespace, ...] = ()
+    hostname: str = ""
+    warnings: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the order in JSON's types."""
+        fields = self._asdict()
+        fields["firmware"] = self.firmware and self.firmware._asdict()
+        fields["stop_signals"] = sorted(self.stop_signals)
+        return fields
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> SupervisorOrder:
+        """Undo `to_json`."""
+        firmware = fields["firmware"]
+        return cls(
+            **{
+                **fields,
+                "firmware": FirmwareImage(**firmware) if firmware else None,
+                "stop_signals": frozenset(fields["stop_signals"]),
+                "namespaces": tuple(Namespace(*each) for each in fields["namespaces"]),
+                "warnings": tuple(fields["warnings"]),
+            }
+        )

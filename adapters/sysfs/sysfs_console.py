@@ -1,0 +1,72 @@
+"""The firmware's console on a processor of the kernel: trace buffers, a tty, or none."""
+
+from __future__ import annotations
+
+import os
+
+from adapters.sysfs.console import TtyConsole
+from adapters.sysfs.trace import Traces
+
+
+class SysfsConsole:
+    """Implements domain.ports.Console.
+
+    `kind` is the container's option `console`; `name` the processor's; `debug` its directory in
+    debugfs.
+    """
+
+    __slots__ = ("_debug", "_kind", "_name", "_remarks", "_running", "_sealed", "_traces", "_tty")
+
+    def __init__(self, kind: str, name: str, debug: str, tty: TtyConsole) -> None:
+        self._kind = kind
+        self._name = name
+        self._debug = debug
+        self._traces = Traces(debug)
+        self._tty = tty
+        self._sealed = b""  # output before a restart whose output is not the container's
+        self._remarks: list[str] = []
+        self._running = False
+
+    def open(self) -> None:
+        """Read from now on: the firmware runs."""
+        self._running = True
+        if self._kind != "trace" or self._traces.open():
+            return
+        why = f"{self._debug} cannot be read"
+        if os.access(self._debug, os.R_OK | os.X_OK):
+            why = "its firmware has no trace buffer"
+        self._remarks.append(f"no output of {self._name}: {why}")
+
+    def seal(self) -> None:
+        """Keep what can be read now, and leave out what firmware that runs next prints."""
+        self._sealed += self._traces.seal() + self._tty.rest()
+
+    def close(self) -> None:
+        """Close the trace buffers and the tty."""
+        self._traces.close()
+        self._tty.close()
+        self._running = False
+
+    def descriptors(self) -> tuple[int, ...]:
+        """Return what becomes readable with output: a tty; the kernel announces no trace."""
+        return self._tty.descriptors()
+
+    def remarks(self) -> list[str]:
+        """Return why there is no output, once."""
+        found, self._remarks = self._remarks, []
+        return found
+
+    def read_output(self) -> bytes:
+        found, self._sealed = self._sealed, b""
+        if self._kind == "trace":
+            found += self._traces.read(running=self._running)
+        elif self._kind != "none" and self._running:
+            found += self._tty.read()
+            if trouble := self._tty.trouble():
+                self._remarks.append(f"no console of {self._name}: {trouble}")
+        return found
+
+    def write_input(self, data: bytes) -> int:
+        if self._kind in ("trace", "none"):
+            return len(data)
+        return self._tty.write(data)

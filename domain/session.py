@@ -1,0 +1,116 @@
+"""Who may have a processor, and how it is given back: a container's time on its processor."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from domain.container import Operation
+from domain.errors import Busy, NotFound, RemoteprocError, Unsupported
+from domain.processor import DELETED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from domain.container import Owner
+    from domain.firmware import FirmwareImage
+    from domain.ports import Freezer, Lease, Leases, Processor, StatusRecord
+
+
+class ProcessorSession:
+    """Performs the actions of one supervisor: holds the lease from start to `release`.
+
+    `firmware` is None for a pod's sandbox, which has no processor to lease.
+    """
+
+    def __init__(
+        self,
+        processor: Processor,
+        leases: Leases,
+        owner: Owner,
+        firmware: FirmwareImage | None,
+        record: StatusRecord,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._processor = processor
+        self._leases = leases
+        self._owner = owner
+        self._firmware = firmware
+        self._record = record
+        self._clock = clock
+        self._lease: Lease | None = None
+
+    def perform(self, operation: Operation) -> None:
+        """Start, stop, pause or resume the firmware. Raises the reason where that fails."""
+        match operation:
+            case Operation.START:
+                self._start()
+            case Operation.STOP:
+                self._processor.stop()
+            case Operation.PAUSE:
+                self._freezer(operation).pause()
+                self._record.record_paused(True)
+            case Operation.RESUME:
+                self._freezer(operation).resume()
+                self._record.record_paused(False)
+
+    def _start(self) -> None:
+        """Lease, load and start the processor, and record that. On an error undo all of it."""
+        try:
+            if self._firmware is not None:
+                self._lease = self._leases.acquire(self._processor.device, self._owner)
+                self._run(self._lease, self._firmware)
+            # The store must know of every processor that runs, so that a command can stop it.
+            self._record.record_started(self._clock())
+        except BaseException:
+            try:
+                self.release()
+            except RemoteprocError:
+                pass  # the claim stays on record; the user needs to know why the start failed
+            raise
+
+    def _run(self, lease: Lease, firmware: FirmwareImage) -> None:
+        processor = self._processor
+        if lease.claim:  # of an owner that died
+            processor.release(lease.claim)
+            lease.record_claim({})
+        if not processor.available():
+            raise self._unavailable()
+        processor.check(firmware)
+        lease.record_claim(processor.plan_claim(self._owner.id, firmware))
+        processor.load(lease.claim, firmware)
+        processor.start()
+
+    def _unavailable(self) -> RemoteprocError:
+        name, state = self._processor.name, self._processor.state()
+        if state == DELETED:
+            return NotFound(f"processor {name} has gone", hint="was its driver removed?")
+        return Busy(
+            f"processor {name} is {state}, and no container of ours runs there",
+            hint="whoever started it must stop it first",
+        )
+
+    def _freezer(self, operation: Operation) -> Freezer:
+        freezer = self._processor.freezer
+        if freezer is None:
+            raise Unsupported(
+                f"cannot {operation} processor {self._processor.name}: "
+                "the kernel has no way to freeze a processor"
+            )
+        return freezer
+
+    def release(self) -> None:
+        """Give the processor back; further calls do nothing.
+
+        If that fails, the claim stays on record, and the next command tries again.
+        """
+        lease, self._lease = self._lease, None
+        if lease is None:
+            return
+        try:
+            if lease.claim:
+                self._processor.release(lease.claim)
+        except BaseException:
+            lease.keep_claim()
+            raise
+        lease.release()
