@@ -32,6 +32,31 @@ class Settings(NamedTuple):
     policies: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
 
     @property
+    def leases_directory(self) -> str:
+        """Where it is on record who has which processor, for all state roots."""
+        return f"{self.run_directory}/owners"
+
+    @property
+    def boards_directory(self) -> str:
+        """Where it is on record which processors of simulated boards run."""
+        return f"{self.run_directory}/boards"
+
+    @property
+    def board_key(self) -> str:
+        """A short word, fit for a file name, which is the same for all who mean the same board."""
+        from binascii import crc32
+
+        file = self.board if self.backend == "sim" else self.tree
+        if self.backend == "sysfs" or "/" in file or file.endswith((".yaml", ".yml")):
+            file = os.path.realpath(os.path.join(self.base, file))
+        return f"{self.backend}-{crc32(os.fsencode(file)):08x}"
+
+    @property
+    def board_cache(self) -> str:
+        """Where parsed board files are cached, as adapters.config.parsed_cache takes it."""
+        return cache_of("board")
+
+    @property
     def largest_firmware(self) -> int:
         """The size in bytes up to which firmware is copied out of an image.
 

@@ -9,14 +9,9 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Callable
 
 from adapters.containerd.flags import ShimFlags, parse
 from domain.errors import RemoteprocError, reason
-
-TYPE_CHECKING = False  # typing's own takes time to import
-if TYPE_CHECKING:
-    from domain.lifecycle import Lifecycle
 
 _NAME = "containerd-shim-remoteproc-v1"
 _SERVE = (
@@ -30,28 +25,19 @@ def server_command() -> tuple[str, ...]:
     return (sys.executable, "-I", "-S", "-X", "utf8", "-c", _SERVE, path)
 
 
-def make_lifecycle(namespace: str, warn: Callable[[str], None]) -> Lifecycle:
-    """Return the use cases on the state root of a containerd namespace.
-
-    Wired by hand: the injector would add 8 MiB to each pod, and 80 ms to its start.
-    """
-    from bootstrap import direct
-    from bootstrap.settings import load_settings
-    from domain.container import check_id
-
-    settings = load_settings()
-    root = f"{settings.run_directory}/containerd/{check_id(namespace)}"
-    return direct.lifecycle(settings._replace(root=root), warn)
-
-
 def serve() -> None:
     """Run the process that `start` leaves."""
     from adapters.containerd import shim_server
+    from bootstrap.wiring import Shim
 
     flags = parse(sys.argv[2:])
     gc.collect()
     gc.freeze()  # the modules loaded by now stay
-    shim_server.serve(flags, lambda warn: make_lifecycle(flags.namespace, warn))
+    shim = Shim(flags, os.environ.get("TTRPC_ADDRESS", ""))
+    shim.log().open()
+    shim_server.prepare_process()
+    shim_server.register(shim.server(), shim.service(), shim.queries(), shim.execs())
+    shim_server.run(flags.socket, shim.server(), shim.publisher())
     os._exit(0)
 
 
@@ -77,9 +63,9 @@ def _run(flags: ShimFlags) -> bytes:
         return start(flags, server_command())
     if flags.action == "delete":
         from adapters.containerd.delete import delete
-        from bootstrap.direct import warn
+        from bootstrap.programs import lifecycle_for_namespace, warn_on_stderr
 
-        return delete(flags, make_lifecycle(flags.namespace, warn))
+        return delete(flags, lifecycle_for_namespace(flags.namespace, warn_on_stderr))
     from adapters.containerd import info
 
     return info.info(flags) if flags.action == "info" else info.show_version(_NAME).encode()

@@ -9,17 +9,11 @@ import sys
 
 from adapters.linux.channel import Channel
 from adapters.linux.files import open_stdio
-from adapters.state.leases import FileLeases
-from adapters.state.status_record import DirectoryStatusRecord
 from adapters.supervisor import control_protocol
-from adapters.supervisor.console_input import Input
 from adapters.supervisor.order import CREATOR, SupervisorOrder
-from adapters.supervisor.output import Output
 from adapters.supervisor.supervisor import Supervisor
-from bootstrap.factories import open_processor
-from domain.container import Owner
+from bootstrap.wiring import SupervisorProcess
 from domain.errors import RemoteprocError
-from domain.session import ProcessorSession
 
 
 def main() -> None:
@@ -57,26 +51,10 @@ def _make(order: SupervisorOrder, creator: Channel) -> Supervisor:
     directory = os.open(order.directory, os.O_RDONLY | os.O_DIRECTORY)
     os.umask(0o077)
     os.chdir("/")
-    processor = open_processor(order.backend, order.open_args)
-    session = ProcessorSession(
-        processor,
-        FileLeases(order.leases_directory, order.board),
-        Owner(order.id, order.root),
-        order.firmware,
-        DirectoryStatusRecord(directory),
-    )
-    output = Output(directory, terminal=order.terminal)
+    process = SupervisorProcess(order, creator, directory)
     for text in order.warnings:
-        output.remark(text)
-    return Supervisor(
-        stop_signals=order.stop_signals,
-        processor=processor,
-        session=session,
-        directory=directory,
-        creator=creator,
-        stdin=Input(0 if order.interactive else -1, terminal=order.terminal),
-        output=output,
-    )
+        process.output().remark(text)
+    return process.supervisor()
 
 
 def _close_inherited() -> None:

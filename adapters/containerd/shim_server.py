@@ -8,49 +8,30 @@ import faulthandler
 import os
 import signal
 import socket
-import threading
-from collections.abc import Callable
 
 from adapters.containerd.events import EventPublisher
 from adapters.containerd.exec_service import ExecService
-from adapters.containerd.flags import ShimFlags
 from adapters.containerd.methods import SERVICES, task_methods
-from adapters.containerd.reaper import Reaper
 from adapters.containerd.service import GRACE, TaskService
 from adapters.containerd.shim_log import ShimLog
 from adapters.containerd.start import LISTENER
-from adapters.containerd.task import Tasks
 from adapters.containerd.task_queries import TaskQueries
 from adapters.containerd.ttrpc.errors import RpcError
 from adapters.containerd.ttrpc.server import Server
 from adapters.containerd.ttrpc.services import ErrorMap
 from adapters.containerd.ttrpc_codes import map_error
-from domain.lifecycle import Lifecycle
-
-Warn = Callable[[str], None]
 
 _LAST_EVENTS = 2.0  # seconds; containerd waits three seconds for a shim that it has shut down
 _PR_SET_CHILD_SUBREAPER = 36
 
 
-def serve(flags: ShimFlags, make_lifecycle: Callable[[Warn], Lifecycle]) -> None:
-    """Serve until Shutdown, SIGTERM or SIGINT."""
-    log = ShimLog(flags.id)
-    log.open()
-    prepare_process()
-    publisher = EventPublisher(os.environ.get("TTRPC_ADDRESS", ""), flags.namespace, log.warn)
-    server = Server(map_error=error_map(log, debug=flags.debug), same_user_only=True)
-    lifecycle, tasks = _once(lambda: make_lifecycle(log.warn)), Tasks()
-    methods = task_methods(
-        TaskService(
-            flags.namespace, lifecycle, publisher, Reaper(log.warn), server, tasks, log.warn
-        ),
-        TaskQueries(tasks),
-        ExecService(flags.namespace, lifecycle, publisher, tasks),
-    )
-    for service in SERVICES:
-        server.register(service, methods)
-    run(flags.socket, server, publisher)
+def register(
+    server: Server, service: TaskService, queries: TaskQueries, execs: ExecService
+) -> None:
+    """Let the server answer the methods of all versions of the task service."""
+    methods = task_methods(service, queries, execs)
+    for name in SERVICES:
+        server.register(name, methods)
 
 
 def prepare_process() -> None:
@@ -85,20 +66,3 @@ def error_map(log: ShimLog, *, debug: bool) -> ErrorMap:
         return map_error(error)
 
     return logged if debug else map_error
-
-
-def _once(make: Callable[[], Lifecycle]) -> Callable[[], Lifecycle]:
-    """Return a function that calls `make` until it succeeds once, and keeps the result.
-
-    So the user can correct a mistake in the configuration while the shim runs.
-    """
-    lock = threading.Lock()
-    made: list[Lifecycle] = []
-
-    def get() -> Lifecycle:
-        with lock:
-            if not made:
-                made.append(make())
-            return made[0]
-
-    return get

@@ -17,9 +17,9 @@ class SupervisorOrder(NamedTuple):
     """All that a supervisor needs to know.
 
     `id` and `root` are the container's id and its state root, `directory` the container's own
-    directory. `firmware` is None and `open_args` empty for a pod's sandbox. `backend` tells which
-    adapter opens the processor with `open_args`; `leases_directory` and `board` find its lease.
-    `interactive` and `terminal` are those of domain.ports.Stdio. `warnings` are for the
+    directory. `firmware` is None and `backend` is `none` for a pod's sandbox; else `backend`
+    tells which adapter opens the processor with `open_args`. `leases_directory` and `board` find
+    its lease. `interactive` and `terminal` are those of domain.ports.Stdio. `warnings` are for the
     container's log.
     """
 
@@ -37,6 +37,11 @@ class SupervisorOrder(NamedTuple):
     namespaces: tuple[Namespace, ...] = ()
     hostname: str = ""
     warnings: tuple[str, ...] = ()
+
+    @property
+    def stdin(self) -> int:
+        """The descriptor to read the console's input from; -1 for none."""
+        return 0 if self.interactive else -1
 
     def to_json(self) -> dict[str, Any]:
         """Return the order in JSON's types."""

@@ -79,7 +79,7 @@ class ProcessSupervisors:
             directory=draft.path,
             firmware=container.firmware,
             stop_signals=container.stop_signals,
-            backend=self._backend,
+            backend=self._backend if device else "none",
             open_args=self._board().open_args(device, options) if device else {},
             leases_directory=self._leases.directory,
             board=self._leases.board,

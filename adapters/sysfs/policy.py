@@ -29,3 +29,8 @@ class Policy(NamedTuple):
     def to_json(self) -> dict[str, Any]:
         """Return what `Policy(**...)` takes, in JSON's types."""
         return {**self._asdict(), "consoles": dict(self.consoles)}
+
+
+def read_policies(fields: Mapping[str, Mapping[str, Any]]) -> dict[str, Policy]:
+    """Return the policies of a configuration, by processor; what a policy leaves out is default."""
+    return {name: Policy(**given) for name, given in fields.items()}

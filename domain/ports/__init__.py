@@ -7,7 +7,7 @@ per port (tests/contract) runs over all its adapters.
 from domain.ports.containers import ContainerStore, Draft, FirmwareSource, StatusRecord
 from domain.ports.leases import Lease, Leases
 from domain.ports.processors import Board, Claim, Console, Freezer, OpenArgs, Processor
-from domain.ports.supervisors import HookRunner, Supervisors
+from domain.ports.supervisors import HookRunner, Supervisors, Warn
 
 __all__ = [
     "Board",
@@ -24,4 +24,5 @@ __all__ = [
     "Processor",
     "StatusRecord",
     "Supervisors",
+    "Warn",
 ]

@@ -1,14 +1,22 @@
-"""Ports to the Linux processes around a container: its supervisor and its hooks."""
+"""Ports to the Linux processes around a container, and to the operator who reads warnings."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from domain.annotations import ProcessorOptions
 from domain.container import FirmwareContainer, Operation, Status
 from domain.hooks import Hook
 from domain.ports.containers import Draft
 from domain.stdio import Stdio
+
+
+@runtime_checkable
+class Warn(Protocol):
+    """Tells the operator of a problem that does not stop the operation."""
+
+    def __call__(self, text: str, /) -> None:
+        """Take one line."""
 
 
 class Supervisors(Protocol):

@@ -6,9 +6,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("domain", "adapters", "bootstrap")
+GENERATED = ("_pb2.py", "wiring.py", "args_table.py")
 MODULES = sorted(
     path.relative_to(ROOT)
     for package in PACKAGES
     for path in (ROOT / package).rglob("*.py")
-    if not path.name.endswith("_pb2.py")
+    if not path.name.endswith(GENERATED)
 )

@@ -60,7 +60,7 @@ BREACHES = [
     ("domain/container.py", "import bootstrap.settings", "Arrows point inwards"),
     ("adapters/oci/render.py", "import bootstrap.settings", "Arrows point inwards"),
     ("adapters/linux/files.py", "import dependency_injector", "dependency-injector"),
-    ("bootstrap/factories.py", "from dependency_injector import providers", "dependency-injector"),
+    ("bootstrap/programs.py", "from dependency_injector import providers", "dependency-injector"),
     ("adapters/oci/render.py", "import adapters.sim.board_file", "which processors there are"),
     ("adapters/containerd/__init__.py", "import adapters.sysfs", "which processors there are"),
     ("adapters/sysfs/__init__.py", "import adapters.sim.spec", "know of each other"),

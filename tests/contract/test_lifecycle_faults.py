@@ -9,16 +9,15 @@ import sys
 import time
 
 import pytest
+from dependency_injector import providers
 
-from adapters.images.staging import FirmwareStaging
-from adapters.state.container_store import DirectoryStore
 from adapters.supervisor.supervisors import ProcessSupervisors
-from bootstrap import factories
+from bootstrap.container import Runtime
+from bootstrap.programs import supervisor_command
 from bootstrap.settings import Settings
 from domain.container import Status
 from domain.creation import CreateRequest
 from domain.errors import RemoteprocError
-from domain.lifecycle import Lifecycle
 from domain.stdio import Stdio
 from tests.contract.children import every_death
 from tests.contract.trees import BENCHES, available
@@ -64,22 +63,17 @@ class Host:
         self.warnings = []
 
     def lifecycle(self, mortal=None):
-        command = factories.supervisor_command()
+        command = supervisor_command()
         if mortal is not None:
             python = (sys.executable, "-I", "-S", "-X", "utf8", "-c", MORTAL)
             command = (*python, command[-1], str(mortal))
-        leases = factories.make_leases(self.settings)
-        return Lifecycle(
-            store=DirectoryStore(self.root),
-            board=lambda: self.board,
-            source=FirmwareStaging(),
-            supervisors=ProcessSupervisors(
-                self.root, command, self.settings.backend, leases, lambda: self.board
-            ),
-            leases=leases,
-            hooks=factories.make_hooks(),
-            warn=self.warnings.append,
+        graph = Runtime(settings=self.settings, warn=self.warnings.append)
+        graph.board.override(providers.Callable(lambda: self.board))
+        supervisors = ProcessSupervisors(
+            self.root, command, self.settings.backend, graph.leases(), graph.board
         )
+        graph.supervisors.override(providers.Object(supervisors))
+        return graph.lifecycle()
 
     def create(self, lifecycle):
         annotations = {"remoteproc.name": self.board.processors()[0].name}

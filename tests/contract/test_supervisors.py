@@ -8,17 +8,16 @@ import shutil
 import signal
 
 import pytest
+from dependency_injector import providers
 
-from adapters.images.staging import FirmwareStaging
 from adapters.linux import process
 from adapters.state.container_store import DirectoryStore
 from adapters.supervisor.supervisors import ProcessSupervisors
-from bootstrap import factories
+from bootstrap.container import Runtime
 from bootstrap.settings import Settings
 from domain.annotations import ProcessorOptions
 from domain.container import Exit, FirmwareContainer, Operation, Status
 from domain.errors import HostFault, NotFound, Unsupported, WrongState
-from domain.lifecycle import Lifecycle
 from domain.linux_config import LinuxConfig, Namespace
 from domain.ports import Board, ContainerStore, Leases, Supervisors
 from domain.processor import FirmwareExit
@@ -122,14 +121,10 @@ class Processes(Place):
         self.stdio = Stdio(os.open(os.devnull, os.O_RDWR), self.output, self.output)
         self.spawned = []
         self.store = DirectoryStore(root)
-        self.leases = factories.make_leases(settings)
-        self.supervisors = ProcessSupervisors(
-            root,
-            factories.supervisor_command(),
-            settings.backend,
-            self.leases,
-            lambda: self.board,
-        )
+        self.graph = Runtime(settings=settings, warn=print)
+        self.graph.board.override(providers.Callable(lambda: self.board))
+        self.leases = self.graph.leases()
+        self.supervisors = self.graph.supervisors()
 
     def image(self, program, place, final):
         image = self.bench.image(program)
@@ -369,15 +364,7 @@ def test_a_signal_of_a_failing_instruction_ends_it_and_the_processor_is_given_ba
     assert host.supervisors.wait(container, 5)
     _, status = os.waitpid(container.pid, 0)
     assert os.waitstatus_to_exitcode(status) == -number
-    next_command = Lifecycle(
-        store=host.store,
-        board=lambda: host.board,
-        source=FirmwareStaging(),
-        supervisors=host.supervisors,
-        leases=host.leases,
-        hooks=factories.make_hooks(),
-        warn=print,
-    )
+    next_command = host.graph.lifecycle()
     assert next_command.state("c1").status is Status.STOPPED
     assert host.board.processors()[0].state.startable
     assert host.stale() == []

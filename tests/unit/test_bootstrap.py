@@ -1,52 +1,41 @@
-"""Both wirings, by the injection container and by hand, give the same graph."""
+"""The containers compose what the programs run: lazily, once, and open to stand-ins of tests."""
 
 from __future__ import annotations
 
-import functools
-
+import pytest
 from dependency_injector import providers
 
-from bootstrap import direct
-from bootstrap.container import runtime_for
+from bootstrap import container, wiring
 from bootstrap.settings import Settings
 
 SETTINGS = Settings("/nowhere/state", "/nowhere/run", "sim", "quad", "/nowhere")
 
 
-def shape(part):
-    """What a part is made of: its class and all that it holds, functions by their name."""
-    if isinstance(part, functools._lru_cache_wrapper | providers.Provider):
-        return "the board, when it is asked for"
-    if callable(part):
-        return part.__qualname__
-    held = getattr(part, "__dict__", None)
-    if held is None:
-        held = {name: getattr(part, name) for name in getattr(part, "__slots__", ())}
-    if not held:
-        return repr(part)
-    return type(part).__qualname__, {name: shape(value) for name, value in held.items()}
+@pytest.fixture(params=["container", "generated"])
+def runtime(request):
+    """Returns the graph of a configuration, by the container or by what is generated from it."""
+    if request.param == "container":
+        return lambda settings: container.Runtime(settings=settings, warn=print)
+    return lambda settings: wiring.Runtime(settings, print)
 
 
-def test_the_two_wirings_give_the_same_graph():
-    by_container = runtime_for(SETTINGS).lifecycle()
-    by_hand = direct.lifecycle(SETTINGS)
-    assert shape(by_container) == shape(by_hand)
+def test_a_mistake_in_the_board_stops_no_command_that_needs_no_board(runtime):
+    assert runtime(SETTINGS._replace(board="no-such-board")).lifecycle() is not None
 
 
-def test_a_part_that_differs_is_noticed():
-    by_container = runtime_for(SETTINGS._replace(root="/elsewhere"))
-    assert shape(by_container.lifecycle()) != shape(direct.lifecycle(SETTINGS))
+def test_each_part_is_made_once(runtime):
+    graph = runtime(SETTINGS)
+    assert graph.lifecycle() is graph.lifecycle()
+    assert graph.board() is graph.board()
 
 
-def test_the_board_is_made_once_and_only_when_it_is_asked_for():
-    runtime = runtime_for(SETTINGS._replace(board="no-such-board"))
-    runtime.lifecycle()  # a mistake in the board file disturbs nobody who needs no board
-    runtime = runtime_for(SETTINGS)
-    assert runtime.board() is runtime.board()
+@pytest.mark.parametrize(("backend", "kind"), [("sim", "SimBoard"), ("sysfs", "SysfsBoard")])
+def test_the_configuration_chooses_the_board(runtime, backend, kind):
+    assert type(runtime(SETTINGS._replace(backend=backend)).board()).__name__ == kind
 
 
-def test_a_part_can_be_overridden():
-    runtime = runtime_for(SETTINGS)
+def test_a_test_can_put_its_own_part_in_place():
+    graph = container.Runtime(settings=SETTINGS, warn=print)
     stand_in = object()
-    with runtime.store.override(providers.Object(stand_in)):
-        assert runtime.lifecycle()._store is stand_in
+    graph.store.override(providers.Object(stand_in))
+    assert graph.lifecycle()._store is stand_in

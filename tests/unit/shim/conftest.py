@@ -19,20 +19,20 @@ from adapters.containerd.api.forward_pb2 import ForwardRequest
 from adapters.containerd.ttrpc.client import Client
 from adapters.containerd.ttrpc.errors import Code, RpcError
 from adapters.containerd.ttrpc.server import Server
-from bootstrap import direct
+from bootstrap.container import Runtime
 from bootstrap.settings import Settings
 from tests.engines.process import wait_until
 
 FIRMWARE = os.path.join(os.path.dirname(__file__), "../../../firmware/build/cortex-m3")
 SERVE = """
 import sys
-from adapters.containerd import flags
-from adapters.containerd import shim_server
-from bootstrap import direct
+from bootstrap import programs, shim, wiring
 from bootstrap.settings import Settings
-settings = Settings(root=sys.argv[1], run_directory=sys.argv[2], backend="sim", board="quad")
-call = flags.parse(sys.argv[3:])
-shim_server.serve(call, lambda warn: direct.lifecycle(settings, warn))
+root, run_directory = sys.argv.pop(1), sys.argv.pop(1)
+settings = Settings(root, run_directory, backend="sim", board="quad")
+programs.lifecycle_for_namespace = lambda _, warn: wiring.Runtime(settings, warn).lifecycle()
+sys.argv.insert(1, "containerd-shim-remoteproc-v1")
+shim.serve()
 """
 PUT_AT_3 = "import os, sys; os.dup2(int(sys.argv[1]), 3); os.execv(sys.argv[2], sys.argv[2:])"
 RESPONSES = {
@@ -166,7 +166,8 @@ class Shim:
         return caught.value
 
     def lifecycle(self):
-        return direct.lifecycle(Settings(self.root, self.run, backend="sim", board="quad"))
+        settings = Settings(self.root, self.run, backend="sim", board="quad")
+        return Runtime(settings=settings, warn=print).lifecycle()
 
     def close(self):
         if self._client is not None:

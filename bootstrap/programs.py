@@ -1,0 +1,63 @@
+"""How this project's programs start each other, and what the containers need of that."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from domain.lifecycle import Lifecycle
+
+TYPE_CHECKING = False  # importing typing takes time
+if TYPE_CHECKING:
+    from domain.container import FirmwareContainer, Status
+    from domain.ports import Warn
+
+# -I -S: nothing of the user's environment, and no search for installed packages.
+_PYTHON = (sys.executable, "-I", "-S", "-X", "utf8", "-c")
+_SOURCES = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_JOIN = (
+    "import sys; sys.path.append(sys.argv[1]); del sys.argv[1];"
+    "import adapters.isolation.namespaces as n; n.main()"
+)
+_SUPERVISE = "import sys; sys.path.append(sys.argv[1]); import bootstrap.supervise as s; s.main()"
+
+
+def supervisor_command() -> tuple[str, ...]:
+    """Return the program and arguments of a supervisor; a container's id follows."""
+    return (*_PYTHON, _SUPERVISE, _SOURCES)
+
+
+def joiner_command() -> tuple[str, ...]:
+    """Return the program that runs another one in a process's namespaces; see LocalHooks."""
+    return (*_PYTHON, _JOIN, _SOURCES)
+
+
+def hook_state(container: FirmwareContainer, status: Status) -> bytes:
+    """Return the state that a hook reads from its stdin (runtime-spec runtime.md#state)."""
+    from adapters.oci import render
+
+    return render.as_json(render.state(container, status)).encode()
+
+
+def warn_on_stderr(text: str) -> None:
+    """Print a warning for the user of a command."""
+    print(f"remoteproc-runtime: warning: {text}", file=sys.stderr)
+
+
+def lifecycle_for(config: str | None, root: str | None) -> Lifecycle:
+    """Return the use cases for a command; `config` and `root` are its global options."""
+    from bootstrap.settings import load_settings
+    from bootstrap.wiring import Runtime
+
+    return Runtime(load_settings(config, root), warn_on_stderr).lifecycle()
+
+
+def lifecycle_for_namespace(namespace: str, warn: Warn) -> Lifecycle:
+    """Return the use cases on the state root of a namespace of containerd."""
+    from bootstrap.settings import load_settings
+    from bootstrap.wiring import Runtime
+    from domain.container import check_id
+
+    settings = load_settings()
+    root = f"{settings.run_directory}/containerd/{check_id(namespace)}"
+    return Runtime(settings._replace(root=root), warn).lifecycle()
