@@ -50,8 +50,9 @@ def test_where_no_thread_can_be_started_the_command_can_be_started_again(command
         assert file.read() == "text"
 
 
-@pytest.mark.parametrize("error", [ValueError("planted"), MemoryError()])
-def test_a_command_that_fails_ends(command, error, monkeypatch):
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize("error", [OSError("planted"), ValueError("planted"), MemoryError()])
+def test_a_command_whose_output_cannot_be_written_ends(command, error, monkeypatch):
     def fail(*_):
         raise error
 
