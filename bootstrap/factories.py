@@ -23,7 +23,7 @@ _PYTHON = (sys.executable, "-I", "-S", "-X", "utf8", "-c")
 _SOURCES = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _JOIN = (
     "import sys; sys.path.append(sys.argv[1]); del sys.argv[1];"
-    "import adapters.isolation.namespaces as n; n.main()"
+    "import adapters.isolation.nsenter as n; n.main()"
 )
 _SUPERVISE = "import sys; sys.path.append(sys.argv[1]); import bootstrap.supervise as s; s.main()"
 

@@ -40,13 +40,13 @@ def main() -> None:
 
 def _enter(order: dict[str, Any], creator: socket.socket) -> None:
     """Enter namespaces, going on as another process if need be."""
-    from adapters.isolation.namespaces import Entry
+    from adapters.isolation.namespaces import NamespaceSetup
     from domain.linux_config import Namespace
 
-    home = (order["directory"], sys.prefix, sys.path[-1])
-    entry = Entry([Namespace(*each) for each in order["namespaces"]], home)
-    entry.enter(creator, order["hostname"])
-    order["warnings"] += entry.warnings
+    needed = (order["directory"], sys.prefix, sys.path[-1])
+    setup = NamespaceSetup([Namespace(*each) for each in order["namespaces"]], needed)
+    setup.apply(creator, order["hostname"])
+    order["warnings"] += setup.warnings
 
 
 def _prepare(order: dict[str, Any], creator: socket.socket) -> Supervisor:

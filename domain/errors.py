@@ -8,6 +8,8 @@ from __future__ import annotations
 import errno as _errno
 import os
 
+from domain.text import printable
+
 
 def reason(error: OSError) -> str:
     """Return the kernel's word and name for an error, as in `Invalid argument (EINVAL)`."""
@@ -24,9 +26,8 @@ class RemoteprocError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        text = f"{self.message}; {self.hint}" if self.hint else self.message
         # Messages quote names that images choose: no name may break or forge a line.
-        return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+        return printable(f"{self.message}; {self.hint}" if self.hint else self.message)
 
 
 class InvalidRequest(RemoteprocError):

@@ -28,6 +28,7 @@ from domain.processor import (
     FirmwareExit,
     ProcessorState,
 )
+from domain.text import printable
 
 _LONGEST_NAME = 255
 
@@ -84,7 +85,7 @@ class SimProcessor:
     def prepare(self, container: str, firmware: FirmwareImage) -> dict[str, str]:
         """Raises FirmwareUnfit; the claim names the file as the attribute `firmware` will."""
         loader.check(_read(firmware.path), self._spec, firmware.name)
-        name = "".join(c if c.isprintable() else "?" for c in os.path.basename(firmware.name))
+        name = printable(os.path.basename(firmware.name))
         return {"container": container, "firmware": name[:_LONGEST_NAME]}
 
     def load(self, claim: Mapping[str, str], firmware: FirmwareImage) -> None:

@@ -1,7 +1,7 @@
-"""Containers as directories under the state root; the directory itself carries the flock.
+"""Containers as directories under the state root; a process locks the directory itself (flock).
 
 A container becomes visible by one rename of a finished directory, and disappears by another.
-Directories of a name that no id can have (`@...`) are drafts or rubbish.
+A name that begins with @, as no id does, is that of a draft or of a directory to be removed.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import os
 from _thread import get_native_id
 from collections.abc import Iterator
 
-from adapters.linux.files import lock, private_directory, remove_flat, try_lock
-from adapters.linux.locks import still_at
+from adapters.linux.files import open_directory, private_directory, remove_flat
+from adapters.linux.locks import flock, flock_or_fail, open_locked, still_at
 from adapters.state.container_dir import read_container, write_container, write_exit
 from domain.container import Exit, FirmwareContainer, check_id
 from domain.errors import AlreadyExists, HostFault, NotFound, host_fault
@@ -27,8 +27,8 @@ def _exists(container_id: str) -> AlreadyExists:
     )
 
 
-def _free(path: str, seconds: float = 0.0) -> None:
-    """Remove what was made on the host for the container of this directory. Raises HostFault."""
+def _remove_cgroups(path: str, seconds: float = 0.0) -> None:
+    """Remove the control groups of the container with this directory. Raises HostFault."""
     if os.path.exists(f"{path}/cgroups"):
         from adapters.isolation.cgroups import remove_recorded
 
@@ -43,23 +43,21 @@ class DirectoryDraft:
         self._final = f"{root}/{container_id}"
         self._hidden = self.path = f"{root}/@new-{container_id}-{get_native_id()}"
         try:
-            self._descriptor = self._make()
+            self._descriptor = open_locked(self._make, flock, self.path)
         except OSError as error:
             raise host_fault(f"cannot make the directory {self.path}", error) from error
 
     def _make(self) -> int:
+        """Make the directory, and open it before a `sweep` of another process removes it."""
         while True:
-            _free(self.path)
-            remove_flat(self.path)  # of a namesake with our thread id, before these wrapped around
+            # An earlier process with this thread id may have left a draft of the same name.
+            _remove_cgroups(self.path)
+            remove_flat(self.path)
             os.mkdir(self.path, 0o700)
             try:
-                descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                return open_directory(self.path)
             except FileNotFoundError:
-                continue  # swept before it was locked
-            lock(descriptor)
-            if still_at(self.path, descriptor):
-                return descriptor
-            os.close(descriptor)
+                continue
 
     def commit(self, container: FirmwareContainer) -> None:
         """Rename the finished directory into place."""
@@ -79,7 +77,7 @@ class DirectoryDraft:
         with contextlib.suppress(OSError, HostFault):  # the next sweep tries again
             if self.path == self._final:
                 os.rename(self._final, self._hidden)
-            _free(self._hidden, _GROUP_GONE_WITHIN)
+            _remove_cgroups(self._hidden, _GROUP_GONE_WITHIN)
             remove_flat(self._hidden)
         self.close()
 
@@ -128,7 +126,7 @@ class DirectoryStore:
     def locked(self, container_id: str) -> Iterator[FirmwareContainer]:
         """Return the container, keeping operations of other processes out."""
         with self._open(container_id) as descriptor:
-            lock(descriptor)
+            flock(descriptor)
             if not still_at(self.directory(container_id), descriptor):
                 raise self._unknown(container_id)
             yield self._read(container_id, descriptor)
@@ -137,7 +135,7 @@ class DirectoryStore:
     def _open(self, container_id: str) -> Iterator[int]:
         path = self.directory(check_id(container_id))
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            descriptor = open_directory(path)
         except (FileNotFoundError, NotADirectoryError):
             raise self._unknown(container_id) from None
         except OSError as error:
@@ -168,7 +166,7 @@ class DirectoryStore:
     def remove(self, container_id: str) -> None:
         """Rename the directory out of the way, then remove it."""
         rubbish = f"{self.root}/@gone-{container_id}-{get_native_id()}"
-        _free(self.directory(container_id), _GROUP_GONE_WITHIN)
+        _remove_cgroups(self.directory(container_id), _GROUP_GONE_WITHIN)
         try:
             remove_flat(rubbish)
             os.rename(self.directory(container_id), rubbish)
@@ -179,16 +177,19 @@ class DirectoryStore:
             raise host_fault(f"cannot remove container {container_id}", error) from error
 
     def sweep(self) -> None:
-        """Remove drafts and rubbish of processes that are gone."""
+        """Remove what dead processes left of drafts and of containers that they were removing."""
         for name in self._names():
-            if not name.startswith("@"):
-                continue
-            path = f"{self.root}/{name}"
-            with contextlib.suppress(OSError, HostFault):
-                descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-                try:
-                    if try_lock(descriptor) and still_at(path, descriptor):
-                        _free(path)
-                        remove_flat(path)
-                finally:
-                    os.close(descriptor)
+            if name.startswith("@"):
+                # Locked by a living process, or already gone: then it is left alone.
+                with contextlib.suppress(OSError, HostFault):
+                    _remove_unlocked(f"{self.root}/{name}")
+
+
+def _remove_unlocked(path: str) -> None:
+    """Remove a directory that no process has locked. Raises OSError, HostFault."""
+    descriptor = open_locked(lambda: open_directory(path), flock_or_fail, path)
+    try:
+        _remove_cgroups(path)
+        remove_flat(path)
+    finally:
+        os.close(descriptor)

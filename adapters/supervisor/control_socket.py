@@ -6,6 +6,7 @@ import contextlib
 import socket
 from collections.abc import Iterator, Mapping
 
+from adapters.linux.unix_sockets import address_in
 from adapters.supervisor import control_protocol
 from domain.errors import RemoteprocError, host_fault
 
@@ -16,8 +17,7 @@ class Control:
     def __init__(self, directory: int) -> None:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
-            # Socket addresses have 107 bytes, state roots may have more.
-            self._socket.bind(f"/proc/self/fd/{directory}/control")
+            self._socket.bind(address_in(directory, "control"))
         except OSError as error:
             raise host_fault("cannot make the control socket", error) from error
         self._socket.listen(16)

@@ -121,21 +121,11 @@ class ProcessSupervisors:
         return group
 
     def _exec(self, command: list[str], creator: socket.socket, stdio: Stdio) -> int:
-        import signal
+        from adapters.linux.spawn import environment_of, spawn
 
+        descriptors = {0: stdio.stdin, 1: stdio.stdout, 2: stdio.stderr, CREATOR: creator.fileno()}
         try:
-            return os.posix_spawn(
-                command[0],
-                command,
-                {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ},
-                file_actions=[
-                    (os.POSIX_SPAWN_DUP2, given, wanted)
-                    for given, wanted in _places(stdio, creator.fileno())
-                ],
-                setsid=True,
-                setsigmask=[],
-                setsigdef=[signal.SIGPIPE, signal.SIGTERM, signal.SIGINT, signal.SIGCHLD],
-            )
+            return spawn(command, environment_of("PATH", "LANG"), descriptors)
         except OSError as error:
             raise host_fault(f"cannot run {command[0]}", error) from error
 
@@ -166,9 +156,11 @@ class ProcessSupervisors:
         """Send one verb over the control socket and await the outcome."""
         import socket
 
+        from adapters.linux.unix_sockets import connect
+
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as control:
             try:
-                self._connect(control, container.id)
+                connect(control, f"{self._root}/{container.id}/control")
                 # A start may take the kernel any time; whoever wants out can kill.
                 control.settimeout(None if verb == "start" else _ANSWER_WITHIN)
                 control.send(verb.encode())
@@ -185,14 +177,6 @@ class ProcessSupervisors:
             raise self._gone(container)
         if refusal := control_protocol.decode(answer):
             raise refusal
-
-    def _connect(self, control: socket.socket, container_id: str) -> None:
-        # Socket addresses have 107 bytes, state roots may have more.
-        directory = os.open(f"{self._root}/{container_id}", os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            control.connect(f"/proc/self/fd/{directory}/control")
-        finally:
-            os.close(directory)
 
     def _gone(self, container: FirmwareContainer) -> WrongState:
         return WrongState(f"container {container.id} has ended: its supervisor is gone")
@@ -224,9 +208,9 @@ class ProcessSupervisors:
 def _restrain(pid: int, linux_config: LinuxConfig) -> list[str]:
     if not linux_config.rlimits and linux_config.oom_score_adj is None:
         return []
-    from adapters.isolation.limits import restrain
+    from adapters.isolation.limits import apply_limits
 
-    return restrain(pid, linux_config)
+    return apply_limits(pid, linux_config)
 
 
 def _map_users(pid: int, linux_config: LinuxConfig) -> None:
@@ -246,13 +230,3 @@ def _map_users(pid: int, linux_config: LinuxConfig) -> None:
             error,
             hint="check linux.uidMappings and linux.gidMappings",
         ) from error
-
-
-def _places(stdio: Stdio, creator: int) -> list[tuple[int, int]]:
-    """Return which descriptor becomes which, such that none is overwritten before its use."""
-    aside = max(stdio.stdin, stdio.stdout, stdio.stderr, creator, CREATOR) + 1
-    given = (stdio.stdin, stdio.stdout, stdio.stderr, creator)
-    return [
-        *((descriptor, aside + place) for place, descriptor in enumerate(given)),
-        *((aside + place, place) for place in range(len(given))),
-    ]
