@@ -33,7 +33,7 @@ def _file_actions(descriptors: Mapping[int, int | None]) -> list[tuple[object, .
     first copied to numbers above all that matter, then moved from there.
     """
     moved = {number: given for number, given in descriptors.items() if given is not None}
-    above = max(*descriptors, *moved.values()) + 1
+    above = max((*descriptors, *moved.values())) + 1
     copies = {number: above + place for place, number in enumerate(moved)}
     return [
         *((os.POSIX_SPAWN_DUP2, moved[number], copy) for number, copy in copies.items()),
