@@ -36,7 +36,7 @@ def _remove_cgroups(path: str, seconds: float = 0.0) -> None:
 
 
 class DirectoryDraft:
-    """A directory that is not a container yet; implements domain.ports.Draft."""
+    """Implements domain.ports.Draft: a directory that is not a container yet."""
 
     def __init__(self, root: str, container_id: str) -> None:
         self._id = container_id
@@ -60,7 +60,7 @@ class DirectoryDraft:
                 continue
 
     def commit(self, container: FirmwareContainer) -> None:
-        """Rename the finished directory into place."""
+        """Record the container, and rename the finished directory into place."""
         write_container(container, self._descriptor)
         try:
             os.rename(self.path, self._final)
@@ -71,7 +71,7 @@ class DirectoryDraft:
         self.path = self._final
 
     def discard(self) -> None:
-        """Remove the directory, out of sight before the first of its files."""
+        """Remove the directory: first from the containers' names, then its files."""
         if self._descriptor < 0:
             return
         with contextlib.suppress(OSError, HostFault):  # the next sweep tries again
@@ -82,7 +82,6 @@ class DirectoryDraft:
         self.close()
 
     def close(self) -> None:
-        """Release the lock."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
@@ -99,14 +98,12 @@ class DirectoryStore:
         return f"{self.root}/{container_id}"
 
     def draft(self, container_id: str) -> DirectoryDraft:
-        """Begin a container."""
         private_directory(self.root)
         if os.path.lexists(self.directory(container_id)):
             raise _exists(container_id)
         return DirectoryDraft(self.root, container_id)
 
     def ids(self) -> list[str]:
-        """Return the ids of all containers."""
         return sorted(name for name in self._names() if not name.startswith("@"))
 
     def _names(self) -> list[str]:
@@ -118,13 +115,11 @@ class DirectoryStore:
             raise host_fault(f"cannot read the state directory {self.root}", error) from error
 
     def load(self, container_id: str) -> FirmwareContainer:
-        """Return the container as recorded."""
         with self._open(container_id) as descriptor:
             return self._read(container_id, descriptor)
 
     @contextlib.contextmanager
     def locked(self, container_id: str) -> Iterator[FirmwareContainer]:
-        """Return the container, keeping operations of other processes out."""
         with self._open(container_id) as descriptor:
             flock(descriptor)
             if not still_at(self.directory(container_id), descriptor):
@@ -159,25 +154,23 @@ class DirectoryStore:
         )
 
     def record_exit(self, container_id: str, exit_: Exit) -> Exit:
-        """Record the end unless one is on record; return the one that is."""
         with self._open(container_id) as descriptor:
             return write_exit(exit_, descriptor)
 
     def remove(self, container_id: str) -> None:
-        """Rename the directory out of the way, then remove it."""
-        rubbish = f"{self.root}/@gone-{container_id}-{get_native_id()}"
+        """Rename the directory first, so that no process finds a container without its files."""
+        removed = f"{self.root}/@gone-{container_id}-{get_native_id()}"
         _remove_cgroups(self.directory(container_id), _GROUP_GONE_WITHIN)
         try:
-            remove_flat(rubbish)
-            os.rename(self.directory(container_id), rubbish)
-            remove_flat(rubbish)
+            remove_flat(removed)
+            os.rename(self.directory(container_id), removed)
+            remove_flat(removed)
         except FileNotFoundError:
             pass
         except OSError as error:
             raise host_fault(f"cannot remove container {container_id}", error) from error
 
     def sweep(self) -> None:
-        """Remove what dead processes left of drafts and of containers that they were removing."""
         for name in self._names():
             if name.startswith("@"):
                 # Locked by a living process, or already gone: then it is left alone.
