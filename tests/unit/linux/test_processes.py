@@ -50,7 +50,9 @@ def test_a_process_is_known_by_pid_and_start_time(shell):
 
 def test_a_summary_says_what_ps_shows(shell):
     pid, child = shell
-    summary = process_tree.summary(child)
+    deadline = time.monotonic() + 10
+    while not (summary := process_tree.summary(child)).command:  # it is about to become `sleep`
+        assert time.monotonic() < deadline
     assert (summary.parent, summary.user) == (pid, os.getuid())
     assert summary.command == "sleep 100"
 
