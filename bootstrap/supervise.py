@@ -9,6 +9,7 @@ import sys
 from typing import Any
 
 from adapters.linux.files import open_stdio
+from adapters.linux.process import set_name
 from adapters.supervisor import control_protocol
 from adapters.supervisor.console_input import Input
 from adapters.supervisor.output import Output
@@ -50,7 +51,7 @@ def _enter(order: dict[str, Any], creator: socket.socket) -> None:
 
 
 def _prepare(order: dict[str, Any], creator: socket.socket) -> Supervisor:
-    _name_process(order["id"])
+    set_name(f"rproc:{order['id']}")
     directory = os.open(order["directory"], os.O_RDONLY | os.O_DIRECTORY)
     os.umask(0o077)
     os.chdir("/")
@@ -80,9 +81,3 @@ def _close_strangers() -> None:
             except OSError:
                 pass  # the listing's own descriptor
     open_stdio()
-
-
-def _name_process(container: str) -> None:
-    """Show the container's id in `ps -e` (15 bytes are all that proc(5) keeps)."""
-    with open("/proc/self/comm", "w", encoding="utf-8") as file:
-        file.write(f"rproc:{container}"[:15])

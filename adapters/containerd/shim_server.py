@@ -25,6 +25,7 @@ from adapters.containerd.ttrpc.server import Server
 from adapters.containerd.ttrpc.services import ErrorMap
 from adapters.containerd.ttrpc_codes import map_error
 from adapters.linux.libc import become_subreaper
+from adapters.linux.process import set_name
 from domain.lifecycle import Lifecycle
 
 Warn = Callable[[str], None]
@@ -55,8 +56,7 @@ def serve(flags: ShimFlags, make_lifecycle: Callable[[Warn], Lifecycle]) -> None
 def prepare_process() -> None:
     """Make this process what a shim is to the kernel: the parent of orphans, with a shim's name."""
     become_subreaper()
-    with open("/proc/self/comm", "w", encoding="ascii") as file:
-        file.write("containerd-shim")
+    set_name("containerd-shim")
     faulthandler.register(signal.SIGUSR1, file=2)
 
 

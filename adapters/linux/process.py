@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import select
 
-from adapters.linux.files import read_all
+from adapters.linux.files import read_all, write_existing
 
 
 def stat_fields(pid: int) -> list[bytes]:
@@ -63,6 +63,11 @@ def wait(pid: int, started: int, seconds: float | None) -> bool:
         return bool(poll.poll(None if seconds is None else seconds * 1000))
     finally:
         os.close(descriptor)
+
+
+def set_name(name: str) -> None:
+    """Set what `ps -e` shows of this process; the kernel keeps the first 15 bytes (proc(5))."""
+    write_existing("/proc/self/comm", name.encode()[:15])
 
 
 def privileged() -> bool:

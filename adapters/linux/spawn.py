@@ -7,22 +7,28 @@ from collections.abc import Mapping, Sequence
 
 
 def spawn(
-    command: Sequence[str], environment: Mapping[str, str], descriptors: Mapping[int, int | None]
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    descriptors: Mapping[int, int | None],
+    *,
+    new_session: bool = True,
 ) -> int:
     """Run a program, and return its pid. Raises OSError.
 
     The first word of the command is the program's path. `descriptors` says at which number the
     program finds which descriptor of this process; None stands for /dev/null. The program leads a
-    session of its own; no signal is blocked, and each standard signal has its default action.
+    new session, or only a new process group; no signal is blocked, and each standard signal has its
+    default action.
     """
+    group = {"setsid": True} if new_session else {"setpgroup": 0}
     return os.posix_spawn(
         command[0],
         tuple(command),
         environment,
         file_actions=_file_actions(descriptors),
-        setsid=True,
         setsigmask=(),
         setsigdef=range(1, 32),  # the standard signals (signal(7))
+        **group,
     )
 
 

@@ -17,8 +17,8 @@ _GUARD = 'ulimit -c 0; [ "$PPID" = "$1" ] || exit 125; shift; exec "$@"'
 def spawn_bound(argv: Sequence[str], inherited: Sequence[int], stderr: int) -> int:
     """Run `argv` with the descriptors at the same numbers; return its pid.
 
-    The kernel kills it when the calling thread ends, however that happens. It has a session of its
-    own, an empty stdin, and stdout on `stderr`.
+    The kernel kills it when the calling thread ends, however that happens. It has a process
+    group of its own, an empty stdin, and stdout on `stderr`.
     Raises OSError, and HostFault without setpriv.
     """
     setpriv = find_program("setpriv")
@@ -26,7 +26,7 @@ def spawn_bound(argv: Sequence[str], inherited: Sequence[int], stderr: int) -> i
         raise HostFault("setpriv is not installed", errno=2, hint="install util-linux")
     guard = (setpriv, "--pdeathsig=KILL", "/bin/sh", "-c", _GUARD, "sh", str(os.getpid()))
     descriptors = {0: None, 1: stderr, 2: stderr, **{fd: fd for fd in inherited}}
-    return spawn([*guard, *argv], os.environ, descriptors)
+    return spawn([*guard, *argv], os.environ, descriptors, new_session=False)
 
 
 def find_program(name: str) -> str:
