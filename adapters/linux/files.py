@@ -71,8 +71,9 @@ def _write_new(name: str, data: bytes, directory: int) -> None:
 
 def write_all(descriptor: int, data: bytes) -> None:
     """Write all of the data, in as many calls as the kernel needs. Raises OSError."""
-    while data:
-        data = data[os.write(descriptor, data) :]
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
 
 
 def write_existing(path: str, data: bytes) -> None:
