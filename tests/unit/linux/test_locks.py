@@ -29,7 +29,7 @@ def test_a_held_file_is_refused_and_no_descriptor_is_left(tmp_path, lock):
 
 def test_a_file_that_is_removed_before_it_is_locked_is_opened_again(tmp_path):
     path = str(tmp_path / "file")
-    removed = []
+    removed: list[int] = []
 
     def lock(descriptor):
         if not removed:

@@ -25,6 +25,7 @@ def shell():
     running = subprocess.Popen(
         [sys.executable, "-c", script, NAME], stdout=subprocess.PIPE, text=True
     )
+    assert running.stdout is not None
     child = int(running.stdout.readline())
     yield running.pid, child
     os.kill(child, signal.SIGKILL)
@@ -42,7 +43,9 @@ def test_a_process_is_known_by_pid_and_start_time(shell):
     pid, _ = shell
     started = process.start_time(pid)
     assert started > 0
-    os.close(process.open_process(pid, started))
+    descriptor = process.open_process(pid, started)
+    assert descriptor is not None
+    os.close(descriptor)
     assert process.open_process(pid, started + 1) is None
     assert process.wait(pid, started + 1, 0), "that one has ended long ago"
     assert not process.wait(pid, started, 0)
