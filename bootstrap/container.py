@@ -91,7 +91,7 @@ class Runtime(containers.DeclarativeContainer):
         hooks=providers.Callable(
             LocalHooks,
             providers.Object(programs.hook_state),
-            providers.Callable(programs.joiner_command),
+            providers.Callable(programs.nsenter_command),
         ),
         warn=warn,
     )

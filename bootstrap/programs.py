@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 # -I -S: nothing of the user's environment, and no search for installed packages.
 _PYTHON = (sys.executable, "-I", "-S", "-X", "utf8", "-c")
 _SOURCES = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-_JOIN = (
+_NSENTER = (
     "import sys; sys.path.append(sys.argv[1]); del sys.argv[1];"
-    "import adapters.isolation.namespaces as n; n.main()"
+    "import adapters.isolation.nsenter as n; n.main()"
 )
 _SUPERVISE = "import sys; sys.path.append(sys.argv[1]); import bootstrap.supervise as s; s.main()"
 
@@ -27,9 +27,9 @@ def supervisor_command() -> tuple[str, ...]:
     return (*_PYTHON, _SUPERVISE, _SOURCES)
 
 
-def joiner_command() -> tuple[str, ...]:
+def nsenter_command() -> tuple[str, ...]:
     """Return the program that runs another one in a process's namespaces; see LocalHooks."""
-    return (*_PYTHON, _JOIN, _SOURCES)
+    return (*_PYTHON, _NSENTER, _SOURCES)
 
 
 def hook_state(container: FirmwareContainer, status: Status) -> bytes:

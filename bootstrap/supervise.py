@@ -9,6 +9,7 @@ import sys
 
 from adapters.linux.channel import Channel
 from adapters.linux.files import open_stdio
+from adapters.linux.process import set_name
 from adapters.supervisor import control_protocol
 from adapters.supervisor.order import CREATOR, SupervisorOrder
 from adapters.supervisor.supervisor import Supervisor
@@ -39,15 +40,15 @@ def main() -> None:
 
 def _enter_namespaces(order: SupervisorOrder, creator: Channel) -> SupervisorOrder:
     """Enter the namespaces, continuing as a child process where Linux wants that."""
-    from adapters.isolation.namespaces import Entry
+    from adapters.isolation.namespaces import NamespaceSetup
 
-    entry = Entry(order.namespaces, (order.directory, sys.prefix, sys.path[-1]))
-    entry.enter(creator, order.hostname)
-    return order._replace(warnings=(*order.warnings, *entry.warnings))
+    setup = NamespaceSetup(order.namespaces, (order.directory, sys.prefix, sys.path[-1]))
+    setup.apply(creator, order.hostname)
+    return order._replace(warnings=(*order.warnings, *setup.warnings))
 
 
 def _make(order: SupervisorOrder, creator: Channel) -> Supervisor:
-    _name_process(order.id)
+    set_name(f"rproc:{order.id}")
     directory = os.open(order.directory, os.O_RDONLY | os.O_DIRECTORY)
     os.umask(0o077)
     os.chdir("/")
@@ -66,9 +67,3 @@ def _close_inherited() -> None:
             except OSError:
                 pass  # the listing's own descriptor
     open_stdio()
-
-
-def _name_process(container: str) -> None:
-    """Show the container's id in `ps -e` (proc(5): 15 bytes)."""
-    with open("/proc/self/comm", "w", encoding="utf-8") as file:
-        file.write(f"rproc:{container}"[:15])

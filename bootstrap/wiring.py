@@ -117,7 +117,7 @@ class Runtime:
             if self._lifecycle is None:
                 from adapters.images.staging import FirmwareStaging
                 from adapters.isolation.hooks import LocalHooks
-                from bootstrap.programs import hook_state, joiner_command
+                from bootstrap.programs import hook_state, nsenter_command
                 from domain.lifecycle import Lifecycle
 
                 self._lifecycle = Lifecycle(
@@ -126,7 +126,7 @@ class Runtime:
                     source=FirmwareStaging(self._settings.largest_firmware),
                     supervisors=self.supervisors(),
                     leases=self.leases(),
-                    hooks=LocalHooks(hook_state, joiner_command()),
+                    hooks=LocalHooks(hook_state, nsenter_command()),
                     warn=self._warn,
                 )
             return self._lifecycle

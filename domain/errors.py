@@ -9,6 +9,8 @@ from __future__ import annotations
 import errno as _errno
 import os
 
+from domain.text import printable
+
 
 def reason(error: OSError) -> str:
     """Return the text and the name of an errno, as in `Invalid argument (EINVAL)`."""
@@ -25,9 +27,8 @@ class RemoteprocError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        text = f"{self.message}; {self.hint}" if self.hint else self.message
         # Messages quote names from images: such a name must not break or forge a line.
-        return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+        return printable(f"{self.message}; {self.hint}" if self.hint else self.message)
 
 
 class InvalidRequest(RemoteprocError):

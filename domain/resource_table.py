@@ -10,6 +10,7 @@ from struct import Struct
 from typing import NamedTuple
 
 from domain.errors import FirmwareUnfit
+from domain.text import printable
 
 ANY_ADDRESS = 0xFFFF_FFFF
 """FW_RSC_ADDR_ANY: the host chooses the address."""
@@ -211,5 +212,4 @@ class _Entry:
 
 
 def _text(field: bytes) -> str:
-    text = field.split(b"\0", 1)[0].decode("ascii", "backslashreplace")
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    return printable(field.split(b"\0", 1)[0].decode("ascii", "backslashreplace"))

@@ -67,4 +67,10 @@ def small_tmpfs(path, size):
     _become_root_inside()
     _call("unshare", _CLONE_NEWNS)
     _call("mount", b"none", b"/", None, ctypes.c_ulong(_MS_REC | _MS_PRIVATE), None)
-    _call("mount", b"none", os.fsencode(path), b"tmpfs", ctypes.c_ulong(0), f"size={size}".encode())
+    mount(b"none", path, "tmpfs", f"size={size}")
+
+
+def mount(source, target, kind, data):
+    """Mount a file system, in the mount namespace that `small_tmpfs` has made."""
+    names = (os.fsencode(target), kind.encode())
+    _call("mount", source, *names, ctypes.c_ulong(0), os.fsencode(data) or None)

@@ -12,6 +12,7 @@ import select
 import signal
 from collections.abc import Mapping
 
+from adapters.linux.spawn import environment_of, spawn
 from domain.errors import HostFault, InvalidRequest, host_fault
 
 _READY_WITHIN = 10.0  # seconds
@@ -27,8 +28,9 @@ class Logger:
         try:
             ends += (os.pipe2(os.O_CLOEXEC) for _ in range(3))
             (out, self.stdout), (err, self.stderr), (ready, theirs) = ends
-            environment = {**_kept(), "CONTAINER_ID": container, "CONTAINER_NAMESPACE": namespace}
-            self._pid = _spawn(command, environment, (out, err, theirs))
+            kept = environment_of("PATH", "LANG")
+            environment = {**kept, "CONTAINER_ID": container, "CONTAINER_NAMESPACE": namespace}
+            self._pid = _spawn(command, environment, {3: out, 4: err, 5: theirs})
         except BaseException:
             for end in ends:
                 os.close(end[0])
@@ -76,26 +78,11 @@ def _command(uri: str) -> list[str]:
     return arguments
 
 
-def _kept() -> Mapping[str, str]:
-    return {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
-
-
-def _spawn(command: list[str], environment: Mapping[str, str], given: tuple[int, ...]) -> int:
-    aside = max(*given, 5) + 1
-    moves = [(os.POSIX_SPAWN_DUP2, fd, aside + place) for place, fd in enumerate(given)]
-    moves += [(os.POSIX_SPAWN_DUP2, aside + place, 3 + place) for place in range(len(given))]
-    # The numbers in between are inheritable now, and not the program's.
-    moves += [(os.POSIX_SPAWN_CLOSE, aside + place) for place in range(len(given))]  # type: ignore[misc]
+def _spawn(
+    command: list[str], environment: Mapping[str, str], descriptors: Mapping[int, int]
+) -> int:
     try:
-        return os.posix_spawn(
-            command[0],
-            command,
-            dict(environment),
-            file_actions=moves,
-            setsid=True,
-            setsigmask=[],
-            setsigdef=[signal.SIGPIPE, signal.SIGTERM, signal.SIGINT, signal.SIGCHLD],
-        )
+        return spawn(command, environment, descriptors)
     except OSError as error:
         raise host_fault(f"cannot run logger {command[0]}", error) from error
 

@@ -5,42 +5,40 @@ Source of the options' meaning: containerd core/mount/mount_linux.go.
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
 
+from adapters.linux import libc
 from domain.errors import InvalidRequest, host_fault
 
-_RDONLY, _REMOUNT, _BIND, _REC = 0x1, 0x20, 0x1000, 0x4000
-_DETACH, _NOFOLLOW = 0x2, 0x8
 _DATA_MAX = 4095  # mount(2) takes one page
 
 # For each option: whether it sets (or clears) a flag of mount(2), and which flag.
 _FLAGS = {
-    "ro": (True, _RDONLY),
-    "rw": (False, _RDONLY),
-    "nosuid": (True, 0x2),
-    "suid": (False, 0x2),
-    "nodev": (True, 0x4),
-    "dev": (False, 0x4),
-    "noexec": (True, 0x8),
-    "exec": (False, 0x8),
-    "sync": (True, 0x10),
-    "async": (False, 0x10),
-    "remount": (True, _REMOUNT),
-    "dirsync": (True, 0x80),
-    "noatime": (True, 0x400),
-    "atime": (False, 0x400),
-    "nodiratime": (True, 0x800),
-    "diratime": (False, 0x800),
-    "bind": (True, _BIND),
-    "rbind": (True, _BIND | _REC),
-    "relatime": (True, 1 << 21),
-    "norelatime": (False, 1 << 21),
-    "strictatime": (True, 1 << 24),
-    "nostrictatime": (False, 1 << 24),
+    "ro": (True, libc.MS_RDONLY),
+    "rw": (False, libc.MS_RDONLY),
+    "nosuid": (True, libc.MS_NOSUID),
+    "suid": (False, libc.MS_NOSUID),
+    "nodev": (True, libc.MS_NODEV),
+    "dev": (False, libc.MS_NODEV),
+    "noexec": (True, libc.MS_NOEXEC),
+    "exec": (False, libc.MS_NOEXEC),
+    "sync": (True, libc.MS_SYNCHRONOUS),
+    "async": (False, libc.MS_SYNCHRONOUS),
+    "remount": (True, libc.MS_REMOUNT),
+    "dirsync": (True, libc.MS_DIRSYNC),
+    "noatime": (True, libc.MS_NOATIME),
+    "atime": (False, libc.MS_NOATIME),
+    "nodiratime": (True, libc.MS_NODIRATIME),
+    "diratime": (False, libc.MS_NODIRATIME),
+    "bind": (True, libc.MS_BIND),
+    "rbind": (True, libc.MS_BIND | libc.MS_REC),
+    "relatime": (True, libc.MS_RELATIME),
+    "norelatime": (False, libc.MS_RELATIME),
+    "strictatime": (True, libc.MS_STRICTATIME),
+    "nostrictatime": (False, libc.MS_STRICTATIME),
     "defaults": (True, 0),
 }
 _REFUSED = ("loop", "uidmap", "gidmap")
@@ -80,20 +78,22 @@ def mount_all(mounts: Iterable[Mount], root: str) -> None:
 
 def unmount_all(root: str) -> None:
     """Unmount all that is mounted on the root; no error if nothing is mounted there."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    while libc.umount2(os.fsencode(root), _DETACH | _NOFOLLOW) == 0:
-        pass
-    number = ctypes.get_errno()
-    if number not in (errno.EINVAL, errno.ENOENT):
-        raise host_fault(f"cannot unmount {root}", OSError(number, os.strerror(number)))
+    while True:
+        try:
+            libc.unmount(root, libc.MNT_DETACH | libc.UMOUNT_NOFOLLOW)
+        except OSError as error:
+            if error.errno in (errno.EINVAL, errno.ENOENT):
+                return
+            raise host_fault(f"cannot unmount {root}", error) from error
 
 
 def _mount(mount: Mount, target: str) -> None:
     flags, data = _read(mount)
-    _call(mount.source, target, mount.type, flags & ~_REMOUNT if flags & _BIND else flags, data)
-    if flags & _BIND and flags & _RDONLY:
+    first = flags & ~libc.MS_REMOUNT if flags & libc.MS_BIND else flags
+    _call(mount.source, target, mount.type, first, data)
+    if flags & libc.MS_BIND and flags & libc.MS_RDONLY:
         # For a new bind mount the kernel ignores the other flags; a remount sets them (mount(2)).
-        _call("", target, "", flags | _REMOUNT, "")
+        _call("", target, "", flags | libc.MS_REMOUNT, "")
 
 
 def _read(mount: Mount) -> _Options:
@@ -117,12 +117,8 @@ def _read(mount: Mount) -> _Options:
 
 
 def _call(source: str, target: str, kind: str, flags: int, data: str) -> None:
-    libc = ctypes.CDLL(None, use_errno=True)
-    texts = [os.fsencode(text) or None for text in (source or "none", target, kind)]
-    result = libc.mount(*texts, ctypes.c_ulong(flags), os.fsencode(data) or None)
-    if result < 0:
-        number = ctypes.get_errno()
-        raise host_fault(
-            f"cannot mount {source or kind} ({kind or 'remount'}) on {target}",
-            OSError(number, os.strerror(number)),
-        )
+    try:
+        libc.mount(source or "none", target, kind, flags, data)
+    except OSError as error:
+        what = f"cannot mount {source or kind} ({kind or 'remount'}) on {target}"
+        raise host_fault(what, error) from error

@@ -9,8 +9,9 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from adapters.containerd.processes import children, is_zombie
 from adapters.containerd.ttrpc import threads
+from adapters.linux.process import is_zombie
+from adapters.linux.process_tree import children
 
 ExitCallback = Callable[[int], None]
 

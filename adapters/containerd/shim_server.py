@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import faulthandler
 import os
 import signal
@@ -20,9 +19,10 @@ from adapters.containerd.ttrpc.errors import RpcError
 from adapters.containerd.ttrpc.server import Server
 from adapters.containerd.ttrpc.services import ErrorMap
 from adapters.containerd.ttrpc_codes import map_error
+from adapters.linux.libc import become_subreaper
+from adapters.linux.process import set_name
 
 _LAST_EVENTS = 2.0  # seconds; containerd waits three seconds for a shim that it has shut down
-_PR_SET_CHILD_SUBREAPER = 36
 
 
 def register(
@@ -36,9 +36,8 @@ def register(
 
 def prepare_process() -> None:
     """Make this process what a shim is to the kernel: the parent of orphans, with a shim's name."""
-    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    with open("/proc/self/comm", "w", encoding="ascii") as file:
-        file.write("containerd-shim")
+    become_subreaper()
+    set_name("containerd-shim")
     faulthandler.register(signal.SIGUSR1, file=2)
 
 

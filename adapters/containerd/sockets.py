@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 import socket
 from binascii import crc32
 from collections.abc import Iterator
 
+from adapters.linux.locks import flock
 from domain.errors import host_fault
 
 DIRECTORY = "/run/containerd/s"  # of the sockets of all shims (containerd pkg/shim/util_unix.go)
@@ -52,7 +52,7 @@ def _locked(directory: str) -> Iterator[None]:
     os.makedirs(directory, 0o700, exist_ok=True)
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        flock(descriptor)
         yield
     finally:
         os.close(descriptor)

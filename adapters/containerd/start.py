@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from adapters.containerd import sockets
 from adapters.containerd.bootstrap_reply import STDIN_MAX, Bootstrap, read_bootstrap, reply
 from adapters.containerd.flags import ShimFlags
+from adapters.linux.spawn import environment_of, spawn
 from domain.errors import InvalidRequest, NotFound, host_fault
 
 LISTENER = 3  # the descriptor of the socket in the spawned process
@@ -74,25 +75,12 @@ def _serve(
     arguments = ["-namespace", flags.namespace, "-id", flags.id, "-address", flags.address]
     arguments += ["-socket", path, *(["-debug"] if flags.debug else [])]
     _raise_oom_score()
-    os.posix_spawn(
-        command[0],
-        [*command, NAME, *arguments, "start"],
-        _environment(bootstrap),
-        file_actions=[
-            # This comes first: what follows may overwrite the descriptor `listener`.
-            (os.POSIX_SPAWN_DUP2, listener, LISTENER),
-            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-            (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
-            (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
-        ],
-        setsid=True,
-        setsigmask=[],
-    )
+    descriptors = {0: None, 1: None, 2: None, LISTENER: listener}
+    spawn([*command, NAME, *arguments, "start"], _environment(bootstrap), descriptors)
 
 
 def _environment(bootstrap: Bootstrap) -> Mapping[str, str]:
-    names = ("PATH", "LANG", "TTRPC_ADDRESS", "XDG_RUNTIME_DIR")
-    environment = {name: os.environ[name] for name in names if name in os.environ}
+    environment = environment_of("PATH", "LANG", "TTRPC_ADDRESS", "XDG_RUNTIME_DIR")
     if bootstrap.ttrpc_address:
         environment["TTRPC_ADDRESS"] = bootstrap.ttrpc_address
     # Each call has a thread, and glibc would keep memory for an allocator of each (mallopt(3)).

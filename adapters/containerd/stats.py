@@ -6,66 +6,23 @@ The result is metrics of control groups, version 1 or 2 as the host has: engines
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
 from google.protobuf.message import Message
 
 from adapters.containerd.api import cgroups_v1_pb2 as v1
 from adapters.containerd.api import cgroups_v2_pb2 as v2
+from adapters.linux.process_tree import ProcessUsage, usage_of
 
 _NO_LIMIT = (1 << 64) - 1
-_KIB = 1024
-
-
-class Usage(NamedTuple):
-    """Sums over processes: CPU time in seconds, memory in bytes."""
-
-    processes: int = 0
-    user: float = 0
-    system: float = 0
-    anonymous: int = 0
-    file: int = 0
-    faults: int = 0
-    major_faults: int = 0
-
-
-def add_up(pids: list[int]) -> Usage:
-    """Return what the processes use together; processes that have ended are left out."""
-    found = []
-    tick = os.sysconf("SC_CLK_TCK")
-    for pid in pids:
-        try:
-            with open(f"/proc/{pid}/stat", "rb") as file:
-                fields = file.read().rpartition(b")")[2].split()
-            with open(f"/proc/{pid}/status", "rb") as file:
-                sizes = dict(line.split(b":", 1) for line in file)
-        except OSError:
-            continue
-        found.append(
-            Usage(
-                1,
-                int(fields[11]) / tick,
-                int(fields[12]) / tick,
-                _kib(sizes, b"RssAnon"),
-                _kib(sizes, b"RssFile"),
-                int(fields[7]),
-                int(fields[9]),
-            )
-        )
-    return Usage(*(sum(column) for column in zip(*found, strict=True)))
-
-
-def _kib(sizes: dict[bytes, bytes], name: bytes) -> int:
-    return int(sizes.get(name, b"0").split()[0]) * _KIB
 
 
 def measure(pids: list[int]) -> Message:
     """Return the Metrics message that this host's engines expect."""
-    usage = add_up(pids)
+    usage = usage_of(pids)
     return as_v2(usage) if os.path.exists("/sys/fs/cgroup/cgroup.controllers") else as_v1(usage)
 
 
-def as_v1(usage: Usage) -> Message:
+def as_v1(usage: ProcessUsage) -> Message:
     """Return metrics of control groups version 1: times in nanoseconds."""
     user, system = int(usage.user * 1e9), int(usage.system * 1e9)
     memory = usage.anonymous + usage.file
@@ -92,7 +49,7 @@ def as_v1(usage: Usage) -> Message:
     )
 
 
-def as_v2(usage: Usage) -> Message:
+def as_v2(usage: ProcessUsage) -> Message:
     """Return metrics of control groups version 2: times in microseconds."""
     user, system = int(usage.user * 1e6), int(usage.system * 1e6)
     return v2.Metrics(

@@ -9,12 +9,12 @@ from google.protobuf.message import Message
 from adapters.containerd.api import task_pb2 as api
 from adapters.containerd.api.anys import pack
 from adapters.containerd.api.process_pb2 import ProcessInfo
-from adapters.containerd.processes import tree
 from adapters.containerd.task import Tasks
 from adapters.containerd.task_process import TaskProcess
 from adapters.containerd.times import timestamp
 from adapters.containerd.ttrpc.context import CallContext
 from adapters.containerd.ttrpc.errors import Code, RpcError
+from adapters.linux.process_tree import process_tree
 from domain.errors import NotFound, Unsupported
 
 
@@ -40,7 +40,7 @@ class TaskQueries:
         containerd kills the shim at its own restart, and the exit would be lost.
         """
         task = self._tasks.get(request.id)
-        pids = tree(task.pid) if task.exit is None else [task.pid]
+        pids = process_tree(task.pid) if task.exit is None else [task.pid]
         return api.PidsResponse(processes=[ProcessInfo(pid=pid) for pid in pids])
 
     def stats(self, _: CallContext, request: api.StatsRequest) -> Message:
@@ -50,7 +50,7 @@ class TaskQueries:
             raise NotFound(f"task {task.id} has ended")
         from adapters.containerd.stats import measure  # few clients ask for its messages
 
-        return api.StatsResponse(stats=pack(measure(tree(task.pid))))
+        return api.StatsResponse(stats=pack(measure(process_tree(task.pid))))
 
     def connect(self, _: CallContext, request: api.ConnectRequest) -> Message:
         """Return the pids; containerd asks for them to see whether the shim responds."""

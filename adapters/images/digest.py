@@ -1,17 +1,19 @@
-"""SHA-256, without OpenSSL where OpenSSL is not worth its loading."""
+"""SHA-256. For small files OpenSSL is not loaded, since loading takes longer than hashing."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
-# hashlib loads OpenSSL: some 3 ms, 11 from a cold disk, a quarter of an interpreter start. Python's
-# own SHA-256 needs no loading, but 3 ms more for each MB than OpenSSL with the processor's help.
+# hashlib loads OpenSSL, which takes some 3 ms, or 11 ms from a cold disk: a quarter of an
+# interpreter's start. Python's own SHA-256 is loaded at once, but takes 3 ms more for each MB.
 _WORTH_OPENSSL = 1 << 20  # bytes
-_OWN = ("_sha256", "_sha2")  # of Python 3.11, and since; no promise, so hashlib must do as well
+# Python's own modules, of 3.11 and of later versions. They are not documented: without them hashlib
+# is used.
+_BUILTIN = ("_sha256", "_sha2")
 
 
 class Hash(Protocol):
-    """What hashlib's objects can do, as far as anybody asks here."""
+    """A hash object of hashlib, as far as it is used here."""
 
     def update(self, data: bytes, /) -> None:
         """Take more data."""
@@ -23,12 +25,12 @@ class Hash(Protocol):
 def sha256(size: int) -> Hash:
     """Return a new hash for about `size` bytes."""
     if size < _WORTH_OPENSSL:
-        for module in _OWN:
+        for module in _BUILTIN:
             try:
-                own: Hash = __import__(module).sha256()
+                builtin: Hash = __import__(module).sha256()
             except (ImportError, AttributeError):
                 continue
-            return own
+            return builtin
     import hashlib
 
     return hashlib.sha256()

@@ -1,16 +1,21 @@
-"""Opens a path inside an image's root as a container would see it, without entering the root.
+"""Opens a file of an image by its path, without entering the image's root.
 
-Symbolic links, absolute ones too, and `..` stay inside the root, whatever the image does
-meanwhile. What is returned is an O_PATH descriptor: nothing has been opened for reading yet, so
-a FIFO does not block and a device does not notice.
+The path is resolved as a container with this root would resolve it: an absolute symbolic link
+starts at the root, and `..` at the root stays there. So no path leads out of the root, whatever
+the image contains, and whatever another process changes in the image meanwhile. The result is an
+O_PATH descriptor: the file itself is not opened yet, so a FIFO does not block and a device driver
+is not called.
 
-The path is walked one component at a time, each taken with O_NOFOLLOW from the descriptor of the
-directory before; links are read and followed by hand, and `..` goes back to the descriptor that
-the walk came from. So no lookup of the kernel's ever crosses a link or goes up: a directory that
-is swapped for a link is seen to be one, and one that is moved away still leads down only. That
-is what openat2(2) with RESOLVE_IN_ROOT promises, too, but Python 3.11 reaches that by ctypes
-alone, whose import takes longer than the walk; kernels before 5.6 and engines' seccomp filters
-lack it; and it does not say where a path ended, as an error for people must.
+The path is walked one component at a time. Each component is opened with O_NOFOLLOW below the
+descriptor of its directory. This module reads symbolic links and follows them itself; for `..` it
+returns to the descriptor from which it came. So the kernel never follows a link and never goes up:
+where a directory was replaced by a link, the walk sees a link; where a directory was moved out of
+the root, the walk can only go further down from it.
+
+openat2(2) with RESOLVE_IN_ROOT promises the same. It is not used because Python 3.11 can call it
+by ctypes only, whose import takes longer than the walk; because kernels before 5.6 and the seccomp
+filters of some engines do not have it; and because it does not say at which component it failed,
+which the error message must.
 """
 
 from __future__ import annotations
@@ -29,9 +34,9 @@ _AT = os.O_PATH | os.O_CLOEXEC
 
 
 def open_in_root(root: int, path: str) -> int:
-    """Return an O_PATH descriptor of `path`, which is taken from the root, a descriptor.
+    """Return an O_PATH descriptor of `path` below the directory that `root` is a descriptor of.
 
-    No NUL may be in `path`. Raises NotFound, InvalidRequest (too long a name, too many links) or
+    `path` must have no NUL. Raises NotFound, InvalidRequest (too long a name, too many links) or
     HostFault.
     """
     walk = _Walk(root, path)
@@ -44,13 +49,14 @@ def open_in_root(root: int, path: str) -> int:
 
 
 class _Walk:
-    """Where the walk has come to: `names` and `held` are the way down from the root.
+    """One walk from the root down to a file.
 
-    `..` goes back to a descriptor that is held: asking the kernel for it would lead out of the
-    root if the directory were moved out meanwhile.
+    `names` and `held` are the components between the root and the place that the walk has reached,
+    by name and by descriptor. `..` returns to a held descriptor: the kernel's `..` would lead out
+    of the root if the directory had been moved out meanwhile.
     """
 
-    __slots__ = ("file", "held", "link", "names", "path", "pending", "root", "step")
+    __slots__ = ("at_file", "component", "held", "link", "names", "path", "pending", "root")
 
     def __init__(self, root: int, path: str) -> None:
         self.root = root
@@ -58,26 +64,27 @@ class _Walk:
         self.pending = path.split("/")[::-1]
         self.names: list[str] = []
         self.held: list[int] = []
-        self.file = False  # whether the last one held is no directory
-        self.link = ""  # the last link followed, and its target
-        self.step = ""
+        self.at_file = False  # whether the last held descriptor is that of no directory
+        self.link = ""  # the last link that was followed, for error messages
+        self.component = ""  # the one being resolved
 
     def run(self) -> int:
+        """Walk to the end of the path; return a descriptor of the file there. Raises OSError."""
         if len(os.fsencode(self.path)) > _PATH_MAX:
             raise _error(errno.ENAMETOOLONG)
         links = 0
         while self.pending:
-            self.step = self.pending.pop()
-            if self.file:
+            self.component = self.pending.pop()
+            if self.at_file:
                 raise _error(errno.ENOTDIR)
-            if self.step in ("", "."):
+            if self.component in ("", "."):
                 continue
-            if self.step == "..":
+            if self.component == "..":
                 if self.held:
                     self.names.pop()
                     os.close(self.held.pop())
                 continue
-            target = self._enter(self.step)
+            target = self._enter(self.component)
             if target:
                 links += 1
                 if links > _LINKS_MAX:
@@ -88,7 +95,7 @@ class _Walk:
         return os.dup(self.held[-1] if self.held else self.root)
 
     def _enter(self, name: str) -> str:
-        """Go one down; or, where that is a link, stay and return its target."""
+        """Go down to a file of the current directory; of a link return the target instead."""
         if len(self.held) >= _DEPTH_MAX:
             raise _error(errno.ENAMETOOLONG)
         above = self.held[-1] if self.held else self.root
@@ -103,17 +110,17 @@ class _Walk:
             return target
         self.names.append(name)
         self.held.append(found)
-        self.file = not stat.S_ISDIR(mode)
+        self.at_file = not stat.S_ISDIR(mode)
         return ""
 
     def refusal(self, error: OSError) -> RemoteprocError:
-        """Say in the user's terms what stopped the walk."""
-        at = self._where() if self.file else self._where(self.step)
+        """Return the error for the user; it names the component that could not be resolved."""
+        at = self._where() if self.at_file else self._where(self.component)
         firmware = f"firmware {self.path}"
         if error.errno in (errno.ENOENT, errno.ENOTDIR):
             if self.link:
                 firmware += f": {self.link}"
-            if self.file:
+            if self.at_file:
                 what = f"{firmware}, but {at} is no directory"
             elif self.link:
                 what = f"{firmware}, and the image has no {at}"
@@ -135,7 +142,7 @@ class _Walk:
         )
 
     def close(self) -> None:
-        """Go back to the root, closing what is held."""
+        """Close all held descriptors: the walk is at the root again."""
         while self.held:
             os.close(self.held.pop())
         self.names.clear()

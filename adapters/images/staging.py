@@ -1,8 +1,8 @@
-"""Takes firmware out of images: a private copy of one regular file inside the root.
+"""Copies firmware out of images: one regular file, to a private place.
 
-The image is hostile: its links point where they like, its file may be a FIFO, a device, endless,
-or be replaced at any moment. So the path is resolved to a descriptor once, everything is asked of
-and read from that descriptor, and what counts from then on is the copy and its digest.
+An image is not trusted: its links may point anywhere, the file may be a FIFO, a device or endless,
+or another process may replace it at any moment. So the path is resolved to a descriptor once, and
+the file is checked and read through that descriptor. Later steps use the copy and its digest only.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import stat
 
 from adapters.images.digest import sha256
 from adapters.images.rootfs import open_in_root
+from adapters.linux.files import write_all
 from domain.errors import HostFault, InvalidRequest, NotFound, host_fault, reason
 from domain.firmware import SIZE_LIMIT, FirmwareImage
 
@@ -21,7 +22,7 @@ _STORAGE = "check the image's storage"
 
 
 class FirmwareStaging:
-    """A `domain.ports.FirmwareSource`. `limit`: the largest firmware taken, in bytes."""
+    """Implements domain.ports.FirmwareSource. `limit` is the largest size allowed, in bytes."""
 
     __slots__ = ("_limit",)
 
@@ -31,13 +32,13 @@ class FirmwareStaging:
     def stage(self, rootfs: str, cwd: str, name: str, destination: str) -> FirmwareImage:
         """Copy the file `name` of the image at `rootfs` to `destination`, mode 0600.
 
-        A relative name is taken from `cwd`; no search path is tried. On an error nothing is left
-        at `destination`. Raises as FirmwareSource says.
+        A relative name is resolved from `cwd`; no search path is tried. On an error nothing is
+        left at `destination`. Raises the errors that FirmwareSource names.
         """
         path = _path_in_image(cwd, name)
         try:
             size, digest = self._stage(rootfs, path, destination)
-        except OSError as error:  # what has no better words: a stale or broken filesystem
+        except OSError as error:  # of a stale or broken filesystem; others are handled below
             raise host_fault(f"cannot copy firmware {path}", error, hint=_STORAGE) from error
         return FirmwareImage(name, size, digest, destination)
 
@@ -68,7 +69,7 @@ class FirmwareStaging:
         if status.st_size > self._limit:
             raise self._too_large(path, status.st_size)
         try:
-            # By descriptor, so that it is the file just examined, whatever its name means now.
+            # By descriptor: so it is the file that was checked, whatever its name means now.
             return os.open(f"/proc/self/fd/{found}", os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
             raise host_fault(
@@ -92,7 +93,7 @@ class FirmwareStaging:
             try:
                 os.unlink(destination)
             except OSError:
-                pass  # the first error says more
+                pass  # the caller gets the first error
             raise
 
     def _transfer(self, source: int, path: str, target: int, destination: str) -> tuple[int, str]:
@@ -100,7 +101,7 @@ class FirmwareStaging:
         size = 0
         while chunk := _read(source, path):
             size += len(chunk)
-            if size > self._limit:  # it grew while it was read
+            if size > self._limit:  # another process writes to the file
                 raise self._too_large(path, size)
             digest.update(chunk)
             _write(target, chunk, destination)
@@ -120,7 +121,10 @@ class FirmwareStaging:
 
 
 def _path_in_image(cwd: str, name: str) -> str:
-    """Return the entry point as a path from the root; `..` inside it is kept, for links' sake."""
+    """Return the entry point as a path from the root.
+
+    `..` stays in the path, since the component before it may be a link. Raises InvalidRequest.
+    """
     if not name:
         raise InvalidRequest("no entry point", hint="name the firmware file in the image")
     path = name if name.startswith("/") else f"{cwd.rstrip('/')}/{name}"
@@ -167,9 +171,7 @@ def _read(source: int, path: str) -> bytes:
 
 def _write(target: int, data: bytes, destination: str) -> None:
     try:
-        written = os.write(target, data)
-        while written < len(data):
-            written += os.write(target, data[written:])
+        write_all(target, data)
     except OSError as error:
         raise _cannot_write(destination, error) from error
 

@@ -1,7 +1,8 @@
-"""Limits that a process gets from outside: resource limits, and how soon the kernel kills it."""
+"""Limits that a process gets from outside: resource limits, and its out-of-memory score."""
 
 from __future__ import annotations
 
+from adapters.linux.files import write_existing
 from adapters.linux.process import privileged
 from domain.errors import InvalidRequest, host_fault, reason
 from domain.linux_config import LinuxConfig
@@ -9,8 +10,11 @@ from domain.linux_config import LinuxConfig
 _HINT = "root needs CAP_SYS_RESOURCE to raise limits and to lower scores"
 
 
-def restrain(pid: int, linux_config: LinuxConfig) -> list[str]:
-    """Set the limits of a process. For root a refusal is an error, else a returned warning."""
+def apply_limits(pid: int, linux_config: LinuxConfig) -> list[str]:
+    """Set the limits of a process; return warnings.
+
+    What the kernel refuses is an error for root, else a warning. Raises InvalidRequest, HostFault.
+    """
     warnings: list[str] = []
 
     def refused(what: str, error: OSError) -> None:
@@ -32,12 +36,12 @@ def restrain(pid: int, linux_config: LinuxConfig) -> list[str]:
                 raise InvalidRequest(f"process.rlimits: {limit.kind}: {error}") from error
             except OSError as error:
                 refused(f"set {limit.kind} to {limit.soft} of {limit.hard}", error)
-    if linux_config.oom_score_adj is not None:
+    score = linux_config.oom_score_adj
+    if score is not None:
         try:
-            with open(f"/proc/{pid}/oom_score_adj", "w", encoding="ascii") as file:
-                file.write(str(linux_config.oom_score_adj))
+            write_existing(f"/proc/{pid}/oom_score_adj", b"%d" % score)
         except OSError as error:
-            refused(f"set process.oomScoreAdj to {linux_config.oom_score_adj}", error)
+            refused(f"set process.oomScoreAdj to {score}", error)
     return warnings
 
 

@@ -1,11 +1,7 @@
-"""Files that survive kill -9: written whole or not at all, locked by flock.
-
-The kernel drops a flock with its last holder, so no lock outlives its process.
-"""
+"""Files that are whole whenever a reader sees them, also after kill -9 of the writer."""
 
 from __future__ import annotations
 
-import fcntl
 import os
 from _thread import get_native_id  # unique among all threads of the machine, as a pid is
 
@@ -26,9 +22,14 @@ def private_directory(path: str) -> None:
         )
 
 
+def open_directory(path: str) -> int:
+    """Return a descriptor of the directory; a symbolic link is refused. Raises OSError."""
+    return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
+
+
 def write_whole(name: str, data: bytes, directory: int) -> None:
-    """Write a file that is complete whenever it is visible, replacing an older one."""
-    temporary = f"{name}.{get_native_id()}~"
+    """Write a file, or replace one: a reader sees the old content or all of the new."""
+    temporary = _temporary(name)
     try:
         _write_new(temporary, data, directory)
         os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
@@ -37,8 +38,8 @@ def write_whole(name: str, data: bytes, directory: int) -> None:
 
 
 def write_once(name: str, data: bytes, directory: int) -> bool:
-    """Like `write_whole`, but an older file stays; tell whether ours was the first."""
-    temporary = f"{name}.{get_native_id()}~"
+    """Write a file unless there is one; return whether the file was written now."""
+    temporary = _temporary(name)
     try:
         _write_new(temporary, data, directory)
         try:
@@ -52,15 +53,34 @@ def write_once(name: str, data: bytes, directory: int) -> bool:
     return True
 
 
+def _temporary(name: str) -> str:
+    return f"{name}.{get_native_id()}~"
+
+
 def _write_new(name: str, data: bytes, directory: int) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
     descriptor = os.open(name, flags, 0o600, dir_fd=directory)
     try:
-        while data:
-            data = data[os.write(descriptor, data) :]
+        write_all(descriptor, data)
     except BaseException:
         os.unlink(name, dir_fd=directory)
         raise
+    finally:
+        os.close(descriptor)
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Write all of the data, in as many calls as the kernel needs. Raises OSError."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+def write_existing(path: str, data: bytes) -> None:
+    """Write to a file that exists, such as one of the kernel's, in one call. Raises OSError."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(descriptor, data)
     finally:
         os.close(descriptor)
 
@@ -75,20 +95,6 @@ def read_all(name: str, directory: int | None = None) -> bytes:
         return b"".join(parts)
     finally:
         os.close(descriptor)
-
-
-def try_lock(descriptor: int) -> bool:
-    """Take the exclusive flock if it is free."""
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def lock(descriptor: int) -> None:
-    """Wait for the exclusive flock."""
-    fcntl.flock(descriptor, fcntl.LOCK_EX)
 
 
 def remove_flat(path: str) -> None:
@@ -106,9 +112,13 @@ def remove_flat(path: str) -> None:
 
 
 def open_stdio() -> None:
-    """Open what the caller left closed of 0, 1 and 2, lest a file of ours takes its place."""
+    """Open /dev/null on each of 0, 1 and 2 that the caller left closed.
+
+    Otherwise the next file that this process opens would become its stdin, stdout or stderr.
+    """
     for descriptor in range(3):
         try:
             os.fstat(descriptor)
         except OSError:
-            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest that is free
+            # os.open returns the lowest number that is free, which is this one.
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)

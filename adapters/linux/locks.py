@@ -1,40 +1,69 @@
-"""Locks of open file descriptions (fcntl_locking(2)): the kernel drops one with its holder.
+"""Locks on files. The kernel releases a lock when the process that holds it ends.
 
-Unlike flock's, such a lock can be asked about without being taken: a look never gets into an
-owner's way.
+Two kinds are used: flock(2), for whole operations; and locks of open file descriptions
+(fcntl_locking(2)), where another process must be able to ask whether the lock is held without
+taking it.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
-import struct
-
-_LAYOUT = "hhqqi4x"  # struct flock: type, whence, start, length, pid
-
-
-def _whole(kind: int) -> bytes:
-    return struct.pack(_LAYOUT, kind, os.SEEK_SET, 0, 0, 0)
+import sys
+from collections.abc import Callable
 
 
-def try_lock(descriptor: int) -> bool:
-    """Take the exclusive lock of a file open for writing, if it is free."""
-    try:
-        fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, _whole(fcntl.F_WRLCK))
-    except BlockingIOError:
-        return False
-    return True
+def flock(descriptor: int) -> None:
+    """Wait for the exclusive flock. Raises OSError."""
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+
+
+def flock_or_fail(descriptor: int) -> None:
+    """Take the exclusive flock. Raises BlockingIOError if another process holds it."""
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def lock_or_fail(descriptor: int) -> None:
+    """Take the exclusive lock, which `is_locked` can see, of a file that is open for writing.
+
+    Raises BlockingIOError if another open file description has it.
+    """
+    fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, _struct_flock(fcntl.F_WRLCK))
 
 
 def is_locked(descriptor: int) -> bool:
-    """Tell whether somebody else holds the lock."""
-    answer = fcntl.fcntl(descriptor, fcntl.F_OFD_GETLK, _whole(fcntl.F_WRLCK))
-    return bool(struct.unpack(_LAYOUT, answer)[0] != fcntl.F_UNLCK)
+    """Return whether another open file description has the lock of `lock_or_fail`."""
+    answer = fcntl.fcntl(descriptor, fcntl.F_OFD_GETLK, _struct_flock(fcntl.F_WRLCK))
+    return int.from_bytes(answer[:2], sys.byteorder) != fcntl.F_UNLCK
+
+
+def _struct_flock(kind: int) -> bytes:
+    """Return a `struct flock` over the whole file: after the type (a short), all is zero."""
+    return kind.to_bytes(2, sys.byteorder) + bytes(30)
 
 
 def still_at(path: str, descriptor: int) -> bool:
-    """Tell whether the path still names what the descriptor holds, not a successor of it."""
+    """Return whether the path still names the file that the descriptor is open on."""
     try:
         return os.path.samestat(os.stat(path, follow_symlinks=False), os.fstat(descriptor))
     except FileNotFoundError:
         return False
+
+
+def open_locked(open_file: Callable[[], int], lock: Callable[[int], None], path: str) -> int:
+    """Open and lock the file at `path`, which the process that holds the lock may remove.
+
+    If it was removed between opening and locking, another process can have made and locked a
+    successor: so the file is opened again, until it is the one that the path names. Raises what
+    `open_file` and `lock` raise.
+    """
+    while True:
+        descriptor = open_file()
+        try:
+            lock(descriptor)
+            if still_at(path, descriptor):
+                return descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)

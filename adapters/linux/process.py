@@ -1,40 +1,60 @@
-"""Which process is it: a pid together with its start time, since pids come again."""
+"""One process: which it is, whether it lives, how to wait for it.
+
+The kernel gives a pid to another process later on, so a process is known by its pid and its start
+time together.
+"""
 
 from __future__ import annotations
 
 import os
 import select
 
-from adapters.linux.files import read_all
+from adapters.linux.files import read_all, write_existing
+
+
+def stat_fields(pid: int) -> list[bytes]:
+    """Return the fields of /proc/PID/stat from the third, the state, on (proc(5)).
+
+    Raises OSError if there is no such process.
+    """
+    # The second field, the name in parentheses, may hold anything; all after it is numbers.
+    return read_all(f"/proc/{pid}/stat").rpartition(b")")[2].split()
 
 
 def start_time(pid: int) -> int:
-    """Return the start time of a living process in clock ticks since boot, else 0 (proc(5))."""
+    """Return when a living process started, in clock ticks since boot; 0 if it has ended."""
     try:
-        # The name, in parentheses, may hold anything; what follows its last one is numbers.
-        fields = read_all(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+        fields = stat_fields(pid)
     except OSError:
         return 0
     return 0 if fields[0] in b"ZX" else int(fields[19])
 
 
-def open_process(pid: int, born: int) -> int | None:
-    """Return a pidfd of that very process, or None if it has ended."""
+def is_zombie(pid: int) -> bool:
+    """Return whether a process has ended and its parent has not waited for it yet."""
+    try:
+        return stat_fields(pid)[0] == b"Z"
+    except OSError:
+        return False
+
+
+def open_process(pid: int, started: int) -> int | None:
+    """Return a pidfd of the process that started at that time, or None if it has ended."""
     if pid <= 0:
         return None
     try:
         descriptor = os.pidfd_open(pid)
     except OSError:
         return None
-    if start_time(pid) == born:
+    if start_time(pid) == started:
         return descriptor
     os.close(descriptor)
     return None
 
 
-def wait(pid: int, born: int, seconds: float | None) -> bool:
-    """Wait for the end of that very process, reaped or not; False if it lives on."""
-    descriptor = open_process(pid, born)
+def wait(pid: int, started: int, seconds: float | None) -> bool:
+    """Wait until that process has ended, its parent aware or not; False if it still lives."""
+    descriptor = open_process(pid, started)
     if descriptor is None:
         return True
     try:
@@ -45,8 +65,13 @@ def wait(pid: int, born: int, seconds: float | None) -> bool:
         os.close(descriptor)
 
 
+def set_name(name: str) -> None:
+    """Set what `ps -e` shows of this process; the kernel keeps the first 15 bytes (proc(5))."""
+    write_existing("/proc/self/comm", name.encode()[:15])
+
+
 def privileged() -> bool:
-    """Tell whether this is the machine's root, and not only that of a user namespace."""
+    """Return whether this process is the machine's root, not only the root of a user namespace."""
     if os.geteuid() != 0:
         return False
     try:

@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from typing import Any
 
+from adapters.linux.process_tree import process_tree, summary, usage_of
 from adapters.oci.render import table
 from domain.container import FirmwareContainer, Status
 from domain.errors import WrongState
 from domain.lifecycle import Lifecycle
 
-_TICKS = os.sysconf("SC_CLK_TCK")
-_PAGE = os.sysconf("SC_PAGE_SIZE")
-
 
 def processes(container: FirmwareContainer) -> list[int]:
     """Return the pids of the supervisor and its descendants; none if the container has ended."""
-    found, todo = [], [container.pid] if container.status is not Status.STOPPED else []
-    while todo:
-        pid = todo.pop(0)
-        found.append(pid)
-        try:
-            for thread in os.listdir(f"/proc/{pid}/task"):
-                todo += map(int, _read(f"/proc/{pid}/task/{thread}/children").split())
-        except OSError:
-            continue  # the process has just ended
-    return found
+    return process_tree(container.pid) if container.status is not Status.STOPPED else []
 
 
 def ps_table(pids: list[int]) -> str:
@@ -35,33 +23,24 @@ def ps_table(pids: list[int]) -> str:
     rows = []
     for pid in pids:
         try:
-            fields = _stat(pid)
-            owner = str(os.stat(f"/proc/{pid}").st_uid)
-            words = _read(f"/proc/{pid}/cmdline").replace("\0", " ").strip()
+            user, parent, cpu, command = summary(pid)
         except OSError:
-            continue
-        seconds = int(_cpu(fields))
-        rows.append((owner, str(pid), fields[1], f"{seconds // 60}:{seconds % 60:02}", words))
+            continue  # it has just ended
+        time_used = f"{int(cpu) // 60}:{int(cpu) % 60:02}"
+        rows.append((str(user), str(pid), str(parent), time_used, command))
     return table(("UID", "PID", "PPID", "TIME", "CMD"), rows)
 
 
 def statistics(container: FirmwareContainer) -> dict[str, Any]:
     """Return one event of type `stats`, as runc prints it: CPU in nanoseconds, memory in bytes."""
     pids = processes(container)
-    cpu, memory = 0.0, 0
-    for pid in pids:
-        try:
-            fields = _stat(pid)
-        except OSError:
-            continue
-        cpu += _cpu(fields)
-        memory += int(fields[21]) * _PAGE
+    usage = usage_of(pids)
     return {
         "type": "stats",
         "id": container.id,
         "data": {
-            "cpu": {"usage": {"total": int(cpu * 1e9)}},
-            "memory": {"usage": {"usage": memory}},
+            "cpu": {"usage": {"total": int((usage.user + usage.system) * 1e9)}},
+            "memory": {"usage": {"usage": usage.resident}},
             "pids": {"current": len(pids)},
         },
     }
@@ -83,18 +62,3 @@ def follow(lifecycle: Lifecycle, container_id: str, interval: float, *, once: bo
         container = lifecycle.state(container_id)
         if container.exit is not None:
             return
-
-
-def _read(path: str) -> str:
-    with open(path, encoding="utf-8", errors="replace") as file:
-        return file.read()
-
-
-def _stat(pid: int) -> list[str]:
-    """Return the fields of /proc/PID/stat from the third, the state, on."""
-    return _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
-
-
-def _cpu(fields: list[str]) -> float:
-    """Return the seconds of CPU time, user and system."""
-    return (int(fields[11]) + int(fields[12])) / _TICKS

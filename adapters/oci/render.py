@@ -9,6 +9,7 @@ from typing import Any
 
 from domain.container import FirmwareContainer, Status
 from domain.lifecycle import ProcessorRow
+from domain.text import printable
 
 OCI_VERSION = "1.2.1"
 
@@ -94,11 +95,7 @@ def processors(rows: Sequence[ProcessorRow]) -> str:
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return aligned columns; unprintable characters are shown escaped."""
-    cells = [head, *([_plain(cell) for cell in row] for row in rows)]
+    cells = [head, *([printable(cell) or "-" for cell in row] for row in rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
     lines = ("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) for row in cells)
     return "\n".join(line.rstrip() for line in lines)
-
-
-def _plain(text: str) -> str:
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text) or "-"

@@ -30,16 +30,12 @@ class Terminal:
         """Send the master to the process that listens at `path`, as runc does. Raises HostFault."""
         import socket
 
-        folder, name = os.path.split(os.path.abspath(path))
+        from adapters.linux.unix_sockets import connect
+
         try:
-            # The kernel takes at most 107 bytes as a socket's address; a path may be longer.
-            directory = os.open(folder, os.O_PATH | os.O_DIRECTORY)
-            try:
-                with socket.socket(socket.AF_UNIX) as console:
-                    console.connect(f"/proc/self/fd/{directory}/{name}")
-                    socket.send_fds(console, [os.ttyname(self.slave).encode()], [self._master])
-            finally:
-                os.close(directory)
+            with socket.socket(socket.AF_UNIX) as console:
+                connect(console, path)
+                socket.send_fds(console, [os.ttyname(self.slave).encode()], [self._master])
         except OSError as error:
             raise host_fault(
                 f"cannot send the terminal to console socket {path}",

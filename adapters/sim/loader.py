@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from errno import EINVAL, ENOMEM
 
+from adapters.linux.files import write_all
 from adapters.sim.spec import CORES, ProcessorSpec
 from domain import resource_table
 from domain.compatibility import check_core, check_memory, check_resources
@@ -58,7 +59,5 @@ def readable(trace: Trace, spec: ProcessorSpec) -> bool:
 def as_file(data: bytes) -> int:
     """Return a descriptor of an anonymous file: so QEMU loads just what was checked."""
     fd = os.memfd_create("firmware")
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]
+    write_all(fd, data)
     return fd

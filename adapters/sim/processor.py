@@ -29,6 +29,7 @@ from domain.processor import (
     FirmwareExit,
     ProcessorState,
 )
+from domain.text import printable
 
 if TYPE_CHECKING:
     from domain.ports import OpenArgs
@@ -89,7 +90,7 @@ class SimProcessor:
 
     def plan_claim(self, container: str, firmware: FirmwareImage) -> dict[str, str]:
         """Return a claim that names the file as the attribute `firmware` will show it."""
-        name = "".join(c if c.isprintable() else "?" for c in os.path.basename(firmware.name))
+        name = printable(os.path.basename(firmware.name))
         return {"container": container, "firmware": name[:_LONGEST_NAME]}
 
     def load(self, claim: Mapping[str, str], firmware: FirmwareImage) -> None:

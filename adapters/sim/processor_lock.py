@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from adapters.linux.locks import is_locked, still_at, try_lock
+from adapters.linux.locks import is_locked, lock_or_fail, open_locked
 from domain.errors import host_fault
 
 _ROOM = 4096
@@ -40,15 +40,11 @@ class ProcessorLock:
             raise host_fault(f"cannot note who uses a processor in {self.path}", error) from error
 
     def _take(self, record: Mapping[str, Any]) -> bool:
-        while not self.held:
-            fd = self._open()
-            if not try_lock(fd):
-                os.close(fd)
+        if not self.held:
+            try:
+                self._fd = open_locked(self._open, lock_or_fail, self.path)
+            except BlockingIOError:
                 return False
-            if still_at(self.path, fd):
-                self._fd = fd
-            else:  # removed between opening and locking: by its owner, who has given it up
-                os.close(fd)
         self.record(record)
         return True
 

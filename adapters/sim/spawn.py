@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import Sequence
 
+from adapters.linux.spawn import spawn
 from domain.errors import HostFault
 
 # The parent may die before the child has asked to be killed with it: so the child asks first
 # (setpriv; the wish outlives exec), then looks whether its parent is still the right one.
 # QEMU aborts itself when a core locks up: that needs no core file.
 _GUARD = 'ulimit -c 0; [ "$PPID" = "$1" ] || exit 125; shift; exec "$@"'
-
-_DEFAULTED = (signal.SIGPIPE, signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
 def spawn_bound(argv: Sequence[str], inherited: Sequence[int], stderr: int) -> int:
@@ -27,22 +25,8 @@ def spawn_bound(argv: Sequence[str], inherited: Sequence[int], stderr: int) -> i
     if not setpriv:
         raise HostFault("setpriv is not installed", errno=2, hint="install util-linux")
     guard = (setpriv, "--pdeathsig=KILL", "/bin/sh", "-c", _GUARD, "sh", str(os.getpid()))
-    actions: list[tuple[int, ...] | tuple[int, int, str, int, int]] = [
-        (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
-        (os.POSIX_SPAWN_DUP2, stderr, 1),
-        (os.POSIX_SPAWN_DUP2, stderr, 2),
-    ]
-    # Onto itself: that clears the close-on-exec flag (POSIX.1-2024, posix_spawn).
-    actions += [(os.POSIX_SPAWN_DUP2, fd, fd) for fd in inherited]
-    return os.posix_spawn(
-        setpriv,
-        [*guard, *argv],
-        os.environ,
-        file_actions=actions,
-        setpgroup=0,
-        setsigmask=(),
-        setsigdef=_DEFAULTED,
-    )
+    descriptors = {0: None, 1: stderr, 2: stderr, **{fd: fd for fd in inherited}}
+    return spawn([*guard, *argv], os.environ, descriptors, new_session=False)
 
 
 def find_program(name: str) -> str:

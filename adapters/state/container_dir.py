@@ -1,13 +1,13 @@
-"""A container's directory: which files are in it and what they say.
+"""A container's directory: which files are in it, and what they contain.
 
 container.json  what was decided at creation; never changed
 firmware        the private copy of the firmware
 control         the supervisor's socket
-started         the time at which the processor ran
-paused          there while it is frozen
-exit.json       how it ended; the first writer wins
-cgroups         the control groups that were made for it
-log, log.1      what the firmware printed lately
+started         the time at which the processor was started
+paused          exists while the firmware is paused
+exit.json       how the container ended; the first process to write it wins
+cgroups         the control groups that were made for the container
+log, log.1      the latest output of the firmware
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ VERSION = 1
 
 
 def to_json(container: FirmwareContainer) -> dict[str, Any]:
-    """Return what was decided at creation, in JSON's types."""
+    """Return what was decided at the container's creation, in JSON's types."""
     fields: dict[str, Any] = container._asdict()
     for later in ("started", "paused", "exit"):
         del fields[later]
@@ -46,7 +46,7 @@ def from_json(fields: dict[str, Any]) -> FirmwareContainer:
             **fields,
             "firmware": FirmwareImage(**firmware) if firmware else None,
             "hooks": {k: tuple(map(_hook, hooks)) for k, hooks in fields["hooks"].items()},
-            "linux_config": _enclosure(fields["linux_config"]),
+            "linux_config": _linux_config(fields["linux_config"]),
         }
     )
 
@@ -55,7 +55,7 @@ def _hook(fields: dict[str, Any]) -> Hook:
     return Hook(**{**fields, "args": tuple(fields["args"]), "env": tuple(fields["env"])})
 
 
-def _enclosure(fields: dict[str, Any]) -> LinuxConfig:
+def _linux_config(fields: dict[str, Any]) -> LinuxConfig:
     kinds = {"namespaces": Namespace, "users": IdMapping, "groups": IdMapping, "rlimits": Rlimit}
     lists = {name: tuple(kind(*each) for each in fields[name]) for name, kind in kinds.items()}
     return LinuxConfig(**{**fields, **lists})
@@ -68,7 +68,7 @@ def write_container(container: FirmwareContainer, directory: int) -> None:
 
 
 def read_container(container_id: str, directory: int) -> FirmwareContainer:
-    """Return the container with all that has happened to it. Raises HostFault, OSError."""
+    """Return the container, with its start, pause and exit if any. Raises HostFault, OSError."""
     try:
         fields = json.loads(read_all("container.json", directory))
         version = fields.pop("version", None)
@@ -90,12 +90,12 @@ def read_container(container_id: str, directory: int) -> FirmwareContainer:
 
 
 def write_started(at: float, directory: int) -> None:
-    """Record that the processor runs."""
+    """Record when the processor was started."""
     write_whole("started", repr(at).encode(), directory)
 
 
 def write_paused(paused: bool, directory: int) -> None:
-    """Record that the firmware is frozen, or no longer."""
+    """Record whether the firmware is paused."""
     if paused:
         write_whole("paused", b"", directory)
     elif _exists("paused", directory):
@@ -103,7 +103,7 @@ def write_paused(paused: bool, directory: int) -> None:
 
 
 def write_exit(exit_: Exit, directory: int) -> Exit:
-    """Record the end unless one is on record; return the one that is."""
+    """Record how the container ended, unless that is recorded; return what is recorded."""
     if write_once("exit.json", json.dumps(exit_._asdict()).encode(), directory):
         return exit_
     recorded = read_exit(directory)
@@ -111,7 +111,7 @@ def write_exit(exit_: Exit, directory: int) -> Exit:
 
 
 def read_exit(directory: int) -> Exit | None:
-    """Return the recorded end, if any."""
+    """Return how the container ended, if it has."""
     try:
         return Exit(**json.loads(read_all("exit.json", directory)))
     except FileNotFoundError:

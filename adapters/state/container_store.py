@@ -1,7 +1,7 @@
-"""Containers as directories under the state root; the directory itself carries the flock.
+"""Containers as directories under the state root; a process locks the directory itself (flock).
 
 A container becomes visible by one rename of a finished directory, and disappears by another.
-Directories of a name that no id can have (`@...`) are drafts or rubbish.
+A name that begins with @, as no id does, is that of a draft or of a directory to be removed.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import os
 from _thread import get_native_id
 from collections.abc import Iterator
 
-from adapters.linux.files import lock, private_directory, read_all, remove_flat, try_lock
-from adapters.linux.locks import still_at
+from adapters.linux.files import open_directory, private_directory, read_all, remove_flat
+from adapters.linux.locks import flock, flock_or_fail, open_locked, still_at
 from adapters.state.container_dir import read_container, write_container, write_exit
 from domain.container import Exit, FirmwareContainer, check_id
 from domain.errors import AlreadyExists, HostFault, NotFound, host_fault
@@ -27,8 +27,8 @@ def _exists(container_id: str) -> AlreadyExists:
     )
 
 
-def _free(path: str, seconds: float = 0.0) -> None:
-    """Remove what was made on the host for the container of this directory. Raises HostFault."""
+def _remove_cgroups(path: str, seconds: float = 0.0) -> None:
+    """Remove the control groups of the container with this directory. Raises HostFault."""
     if os.path.exists(f"{path}/cgroups"):
         from adapters.isolation.cgroups import remove_recorded
 
@@ -36,33 +36,31 @@ def _free(path: str, seconds: float = 0.0) -> None:
 
 
 class DirectoryDraft:
-    """A directory that is not a container yet; implements domain.ports.Draft."""
+    """Implements domain.ports.Draft: a directory that is not a container yet."""
 
     def __init__(self, root: str, container_id: str) -> None:
         self._id = container_id
         self._final = f"{root}/{container_id}"
         self._hidden = self.path = f"{root}/@new-{container_id}-{get_native_id()}"
         try:
-            self._descriptor = self._make()
+            self._descriptor = open_locked(self._make, flock, self.path)
         except OSError as error:
             raise host_fault(f"cannot make the directory {self.path}", error) from error
 
     def _make(self) -> int:
+        """Make the directory, and open it before a `sweep` of another process removes it."""
         while True:
-            _free(self.path)
-            remove_flat(self.path)  # of a namesake with our thread id, before these wrapped around
+            # An earlier process with this thread id may have left a draft of the same name.
+            _remove_cgroups(self.path)
+            remove_flat(self.path)
             os.mkdir(self.path, 0o700)
             try:
-                descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                return open_directory(self.path)
             except FileNotFoundError:
-                continue  # swept before it was locked
-            lock(descriptor)
-            if still_at(self.path, descriptor):
-                return descriptor
-            os.close(descriptor)
+                continue
 
     def commit(self, container: FirmwareContainer) -> None:
-        """Rename the finished directory into place."""
+        """Record the container, and rename the finished directory into place."""
         write_container(container, self._descriptor)
         try:
             os.rename(self.path, self._final)
@@ -73,18 +71,17 @@ class DirectoryDraft:
         self.path = self._final
 
     def discard(self) -> None:
-        """Remove the directory, out of sight before the first of its files."""
+        """Remove the directory: first from the containers' names, then its files."""
         if self._descriptor < 0:
             return
         with contextlib.suppress(OSError, HostFault):  # the next sweep tries again
             if self.path == self._final:
                 os.rename(self._final, self._hidden)
-            _free(self._hidden, _GROUP_GONE_WITHIN)
+            _remove_cgroups(self._hidden, _GROUP_GONE_WITHIN)
             remove_flat(self._hidden)
         self.close()
 
     def close(self) -> None:
-        """Release the lock."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
@@ -101,14 +98,12 @@ class DirectoryStore:
         return f"{self.root}/{container_id}"
 
     def draft(self, container_id: str) -> DirectoryDraft:
-        """Begin a container."""
         private_directory(self.root)
         if os.path.lexists(self.directory(container_id)):
             raise _exists(container_id)
         return DirectoryDraft(self.root, container_id)
 
     def ids(self) -> list[str]:
-        """Return the ids of all containers."""
         return sorted(name for name in self._names() if not name.startswith("@"))
 
     def _names(self) -> list[str]:
@@ -120,15 +115,13 @@ class DirectoryStore:
             raise host_fault(f"cannot read the state directory {self.root}", error) from error
 
     def load(self, container_id: str) -> FirmwareContainer:
-        """Return the container as recorded."""
         with self._open(container_id) as descriptor:
             return self._read(container_id, descriptor)
 
     @contextlib.contextmanager
     def locked(self, container_id: str) -> Iterator[FirmwareContainer]:
-        """Return the container, keeping operations of other processes out."""
         with self._open(container_id) as descriptor:
-            lock(descriptor)
+            flock(descriptor)
             if not still_at(self.directory(container_id), descriptor):
                 raise self._unknown(container_id)
             yield self._read(container_id, descriptor)
@@ -137,7 +130,7 @@ class DirectoryStore:
     def _open(self, container_id: str) -> Iterator[int]:
         path = self.directory(check_id(container_id))
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            descriptor = open_directory(path)
         except (FileNotFoundError, NotADirectoryError):
             raise self._unknown(container_id) from None
         except OSError as error:
@@ -171,34 +164,35 @@ class DirectoryStore:
                 raise host_fault(what, error) from error
 
     def record_exit(self, container_id: str, exit_: Exit) -> Exit:
-        """Record the end unless one is on record; return the one that is."""
         with self._open(container_id) as descriptor:
             return write_exit(exit_, descriptor)
 
     def remove(self, container_id: str) -> None:
-        """Rename the directory out of the way, then remove it."""
-        rubbish = f"{self.root}/@gone-{container_id}-{get_native_id()}"
-        _free(self.directory(container_id), _GROUP_GONE_WITHIN)
+        """Rename the directory first, so that no process finds a container without its files."""
+        removed = f"{self.root}/@gone-{container_id}-{get_native_id()}"
+        _remove_cgroups(self.directory(container_id), _GROUP_GONE_WITHIN)
         try:
-            remove_flat(rubbish)
-            os.rename(self.directory(container_id), rubbish)
-            remove_flat(rubbish)
+            remove_flat(removed)
+            os.rename(self.directory(container_id), removed)
+            remove_flat(removed)
         except FileNotFoundError:
             pass
         except OSError as error:
             raise host_fault(f"cannot remove container {container_id}", error) from error
 
     def sweep(self) -> None:
-        """Remove drafts and rubbish of processes that are gone."""
         for name in self._names():
-            if not name.startswith("@"):
-                continue
-            path = f"{self.root}/{name}"
-            with contextlib.suppress(OSError, HostFault):
-                descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-                try:
-                    if try_lock(descriptor) and still_at(path, descriptor):
-                        _free(path)
-                        remove_flat(path)
-                finally:
-                    os.close(descriptor)
+            if name.startswith("@"):
+                # Locked by a living process, or already gone: then it is left alone.
+                with contextlib.suppress(OSError, HostFault):
+                    _remove_unlocked(f"{self.root}/{name}")
+
+
+def _remove_unlocked(path: str) -> None:
+    """Remove a directory that no process has locked. Raises OSError, HostFault."""
+    descriptor = open_locked(lambda: open_directory(path), flock_or_fail, path)
+    try:
+        _remove_cgroups(path)
+        remove_flat(path)
+    finally:
+        os.close(descriptor)

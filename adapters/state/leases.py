@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from adapters.linux.files import private_directory
-from adapters.linux.locks import is_locked, still_at, try_lock
+from adapters.linux.locks import is_locked, lock_or_fail, open_locked
 from domain.container import Owner
 from domain.errors import Busy, host_fault
 
@@ -106,16 +106,14 @@ class FileLeases:
     def _open(self, device: str, flags: int) -> FileLease | None:
         """Open and lock a processor's file; None if it is locked, or was removed meanwhile."""
         path = self._path(device)
+        flags |= os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
         try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | flags, 0o600)
-        except FileNotFoundError:
+            descriptor = open_locked(lambda: os.open(path, flags, 0o600), lock_or_fail, path)
+        except (FileNotFoundError, BlockingIOError):
             return None
         except OSError as error:
             raise host_fault(f"cannot open {path}", error) from error
-        if try_lock(descriptor) and still_at(path, descriptor):
-            return FileLease(path, device, descriptor, _parse(os.pread(descriptor, _RECORD_MAX, 0)))
-        os.close(descriptor)
-        return None
+        return FileLease(path, device, descriptor, _parse(os.pread(descriptor, _RECORD_MAX, 0)))
 
     def _look(self, device: str) -> tuple[bool, dict[str, Any]]:
         """Return whether a process has locked the processor's file, and the file's content."""

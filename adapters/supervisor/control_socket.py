@@ -7,6 +7,7 @@ import socket
 from collections.abc import Iterator, Mapping
 
 from adapters.linux.channel import Channel
+from adapters.linux.unix_sockets import address_in
 from adapters.supervisor import control_protocol
 from domain.container import Operation
 from domain.errors import RemoteprocError, WrongState, host_fault
@@ -20,8 +21,7 @@ class ControlSocket:
     def __init__(self, directory: int) -> None:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            # Socket addresses have 107 bytes, state roots may have more.
-            self._socket.bind(f"/proc/self/fd/{directory}/control")
+            self._socket.bind(address_in(directory, "control"))
         except OSError as error:
             raise host_fault("cannot make the control socket", error) from error
         self._socket.listen(16)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import signal
 import socket
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from adapters.linux import process
 from adapters.linux.channel import Channel
+from adapters.linux.files import open_directory
+from adapters.linux.spawn import environment_of, spawn
 from adapters.supervisor import control_protocol
 from adapters.supervisor.order import CREATOR, SupervisorOrder
 from domain.container import FirmwareContainer
@@ -52,7 +53,7 @@ class Launch:
         warnings = list(group.warnings) if group else []
         if group is not None:
             group.enter(pid)
-        warnings += _restrain(pid, linux_config)
+        warnings += _apply_limits(pid, linux_config)
         order = order._replace(warnings=tuple(warnings))
         self.channel.settimeout(_READY_WITHIN)
         try:
@@ -75,7 +76,9 @@ class Launch:
         if message is None:
             raise self._ended()
         if "map" in message:
-            _map_users(self.container.pid, self.container.linux_config)
+            from adapters.isolation.id_maps import write_id_maps
+
+            write_id_maps(self.container.pid, self.container.linux_config)
             self.channel.send(b"mapped")
         elif "pid" in message:  # the supervisor continues as its child, in a new pid namespace
             with contextlib.suppress(ChildProcessError):
@@ -102,7 +105,7 @@ def make_group(linux_config: LinuxConfig, path: str) -> Group | None:
         return None
     from adapters.isolation.cgroups import Group
 
-    directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    directory = open_directory(path)
     try:
         group = Group(linux_config, directory)
         group.make()
@@ -112,55 +115,16 @@ def make_group(linux_config: LinuxConfig, path: str) -> Group | None:
 
 
 def _exec(command: list[str], creator: socket.socket, stdio: Stdio) -> int:
+    descriptors = {0: stdio.stdin, 1: stdio.stdout, 2: stdio.stderr, CREATOR: creator.fileno()}
     try:
-        return os.posix_spawn(
-            command[0],
-            command,
-            {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ},
-            file_actions=[
-                (os.POSIX_SPAWN_DUP2, given, wanted)
-                for given, wanted in _places(stdio, creator.fileno())
-            ],
-            setsid=True,
-            setsigmask=[],
-            setsigdef=[signal.SIGPIPE, signal.SIGTERM, signal.SIGINT, signal.SIGCHLD],
-        )
+        return spawn(command, environment_of("PATH", "LANG"), descriptors)
     except OSError as error:
         raise host_fault(f"cannot run {command[0]}", error) from error
 
 
-def _restrain(pid: int, linux_config: LinuxConfig) -> list[str]:
+def _apply_limits(pid: int, linux_config: LinuxConfig) -> list[str]:
     if not linux_config.rlimits and linux_config.oom_score_adj is None:
         return []
-    from adapters.isolation.limits import restrain
+    from adapters.isolation.limits import apply_limits
 
-    return restrain(pid, linux_config)
-
-
-def _map_users(pid: int, linux_config: LinuxConfig) -> None:
-    """Write the id maps of a process in a new user namespace (user_namespaces(7))."""
-    maps = (("uid_map", linux_config.users), ("gid_map", linux_config.groups))
-    try:
-        if os.geteuid() != 0:
-            with open(f"/proc/{pid}/setgroups", "w", encoding="ascii") as file:
-                file.write("deny")
-        for name, ranges in maps:
-            text = "".join(f"{r.inside} {r.outside} {r.size}\n" for r in ranges)
-            with open(f"/proc/{pid}/{name}", "w", encoding="ascii") as file:
-                file.write(text)
-    except OSError as error:
-        raise host_fault(
-            "cannot map the users of a new user namespace",
-            error,
-            hint="check linux.uidMappings and linux.gidMappings",
-        ) from error
-
-
-def _places(stdio: Stdio, creator: int) -> list[tuple[int, int]]:
-    """Return which descriptor becomes which, such that none is overwritten before its use."""
-    aside = max(stdio.stdin, stdio.stdout, stdio.stderr, creator, CREATOR) + 1
-    given = (stdio.stdin, stdio.stdout, stdio.stderr, creator)
-    return [
-        *((descriptor, aside + place) for place, descriptor in enumerate(given)),
-        *((aside + place, place) for place in range(len(given))),
-    ]
+    return apply_limits(pid, linux_config)

@@ -16,8 +16,6 @@ from domain.errors import Busy, WrongState, host_fault
 from domain.signals import SIGKILL, signal_name
 
 if TYPE_CHECKING:
-    import socket
-
     from adapters.linux.channel import Channel
     from adapters.state.leases import FileLeases
     from adapters.supervisor.order import SupervisorOrder
@@ -116,12 +114,13 @@ class ProcessSupervisors:
         import socket
 
         from adapters.linux.channel import Channel
+        from adapters.linux.unix_sockets import connect
         from adapters.supervisor import control_protocol
 
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             control = Channel(connection)
             try:
-                self._connect(connection, container.id)
+                connect(connection, f"{self._root}/{container.id}/control")
                 # The kernel may take any time to start; the caller can kill the container.
                 control.settimeout(None if operation is Operation.START else _ANSWER_WITHIN)
                 control.send(operation.encode())
@@ -138,14 +137,6 @@ class ProcessSupervisors:
             raise self._gone(container)
         if refusal := control_protocol.decode(answer):
             raise refusal
-
-    def _connect(self, control: socket.socket, container_id: str) -> None:
-        # Socket addresses have 107 bytes, state roots may have more.
-        directory = os.open(f"{self._root}/{container_id}", os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            control.connect(f"/proc/self/fd/{directory}/control")
-        finally:
-            os.close(directory)
 
     def _gone(self, container: FirmwareContainer) -> WrongState:
         return WrongState(f"container {container.id} has ended: its supervisor is gone")

@@ -11,8 +11,10 @@ import errno
 import os
 import signal
 
+from adapters.linux.mountinfo import mounts
 from domain.errors import HostFault
 from domain.processor import DELETED, ProcessorState
+from domain.text import printable
 
 UNKNOWN = ProcessorState("unknown")
 
@@ -107,9 +109,7 @@ def read_some(path: str) -> bytes:
 
 def escape(text: str) -> str:
     """Return text that can be printed in one line, whatever it was."""
-    if text.isprintable() and len(text) <= _SHOWN:
-        return text
-    plain = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text[:_SHOWN])
+    plain = printable(text[:_SHOWN])
     return plain if len(text) <= _SHOWN else f"{plain}..."
 
 
@@ -120,10 +120,5 @@ def on_sysfs(descriptor: int) -> bool:
     and ctypes costs a supervisor more than all else it does.
     """
     device = os.fstat(descriptor).st_dev
-    number = b"%d:%d" % (os.major(device), os.minor(device))
-    with open("/proc/self/mountinfo", "rb") as mounts:
-        for line in mounts:
-            mount, _, source = line.partition(b" - ")
-            if source.startswith(b"sysfs ") and mount.split()[2] == number:
-                return True
-    return False
+    number = f"{os.major(device)}:{os.minor(device)}"
+    return any(mount.device == number and mount.kind == "sysfs" for mount in mounts())

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 
+from adapters.linux.files import write_all
 from domain.errors import reason
 
 _CHUNK = 1 << 20
@@ -61,8 +62,7 @@ def _copy(source: int, path: str) -> int:
     try:
         while chunk := os.read(source, _CHUNK):
             size += len(chunk)
-            while chunk:
-                chunk = chunk[os.write(target, chunk) :]
+            write_all(target, chunk)
         os.rename(partial, path)
     except BaseException:
         os.unlink(partial)

@@ -12,6 +12,7 @@ import re
 import stat
 
 from adapters.images.digest import sha256
+from adapters.linux.files import write_all
 from adapters.sysfs.search_path import Place, SearchPath
 from domain.errors import FirmwareUnfit, HostFault, host_fault, reason
 from domain.firmware import FirmwareImage
@@ -139,8 +140,7 @@ def _copy(firmware: FirmwareImage, directory: int, name: str) -> None:
         try:
             while chunk := os.read(source, _CHUNK):
                 digest.update(chunk)
-                while chunk:
-                    chunk = chunk[os.write(target, chunk) :]
+                write_all(target, chunk)
             os.fsync(target)
         finally:
             os.close(target)

@@ -1,6 +1,6 @@
 """Somebody at a terminal: runs a command on one, types what it is told, prints what it saw.
 
-    python typist.py '[["EXPECTED", "TYPED"], ...]' COMMAND...
+    python pty_input.py '[["EXPECTED", "TYPED"], ...]' COMMAND...
 
 Reaper as the command does, or with 124 if something expected does not come within 20 s.
 """

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.isolation.cgroups import _v2, directory_of
+from adapters.isolation.cgroup_limits import v2_settings
+from adapters.isolation.cgroups import directory_of
 from domain.errors import InvalidRequest
 
 
@@ -61,4 +62,4 @@ def test_no_path_leads_out(path):
     ],
 )
 def test_limits_in_the_words_of_version_2(limits, files):
-    assert dict(_v2(limits).values()) == files
+    assert dict(v2_settings(limits).values()) == files

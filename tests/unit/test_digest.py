@@ -11,10 +11,10 @@ import pytest
 from adapters.images import digest
 
 
-@pytest.mark.parametrize("own", [digest._OWN, ("no_such_module", "errno"), ()])
+@pytest.mark.parametrize("own", [digest._BUILTIN, ("no_such_module", "errno"), ()])
 @pytest.mark.parametrize("size", [0, 1000, (1 << 20) - 1, 1 << 20, 64 << 20])
 def test_every_way_is_sha256(monkeypatch, own, size):
-    monkeypatch.setattr(digest, "_OWN", own)
+    monkeypatch.setattr(digest, "_BUILTIN", own)
     found = digest.sha256(size)
     found.update(b"firm")
     found.update(b"ware")

@@ -8,13 +8,14 @@ ROOT/lib/firmware      an ordinary directory, for firmware
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import subprocess
 from errno import ENOTCONN
 from typing import NoReturn
 
+from adapters.linux.locks import flock_or_fail, open_locked
+from adapters.linux.mountinfo import mounts
 from adapters.sim.spawn import find_program
 from domain.errors import Busy, HostFault, InvalidRequest, reason
 
@@ -39,12 +40,11 @@ class Mountpoint:
         self._marker = os.path.join(self.path, _MARKER)
         self._link = os.path.join(self.path, _LINK)
         self._made = [p for p in _PARTS if not os.path.lexists(os.path.join(self.path, p))]
-        self._fd = -1
         try:
             os.makedirs(self.path, exist_ok=True)
             if not os.path.lexists(self._marker):
                 self._check_foreign()
-            self._take()
+            self._fd = self._take()
             self._make()
         except OSError as error:
             self._fail(f"cannot use {self.path} as root", error)
@@ -58,25 +58,19 @@ class Mountpoint:
                 hint="choose a new or empty directory; there may be a lib/firmware in it",
             )
 
-    def _take(self) -> None:
+    def _take(self) -> int:
         """Lock the marker; one that is removed meanwhile was its owner's last."""
-        while self._fd < 0:
-            fd = os.open(self._marker, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
-            try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                owner = os.pread(fd, 4096, 0)
-                os.close(fd)
-                raise Busy(
-                    f"{self.path} is in use by {_owner(owner)}",
-                    hint="choose another directory, or end that process",
-                ) from None
-            if os.path.lexists(self._marker) and os.path.samestat(
-                os.fstat(fd), os.lstat(self._marker)
-            ):
-                self._fd = fd
-            else:
-                os.close(fd)
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        return open_locked(lambda: os.open(self._marker, flags, 0o644), self._lock, self._marker)
+
+    def _lock(self, descriptor: int) -> None:
+        try:
+            flock_or_fail(descriptor)
+        except BlockingIOError:
+            raise Busy(
+                f"{self.path} is in use by {_owner(os.pread(descriptor, 4096, 0))}",
+                hint="choose another directory, or end that process",
+            ) from None
 
     def _make(self) -> None:
         predecessors = _record(os.pread(self._fd, 4096, 0)).get("made", [])
@@ -156,16 +150,4 @@ def _mounted(path: str) -> bool:
     except OSError as error:
         if error.errno == ENOTCONN:
             return True
-    wanted = os.fsencode(path)
-    with open("/proc/self/mountinfo", "rb") as mounts:
-        for line in mounts:
-            fields, _, source = line.partition(b" - ")
-            if source.split()[1] == SOURCE.encode() and _unescape(fields.split()[4]) == wanted:
-                return True
-    return False
-
-
-def _unescape(field: bytes) -> bytes:
-    for code in (b"\\040", b"\\011", b"\\012", b"\\134"):
-        field = field.replace(code, bytes((int(code[1:], 8),)))
-    return field
+    return any(mount.source == SOURCE and mount.point == path for mount in mounts())

@@ -97,6 +97,6 @@ def test_names_in_images_cannot_break_records_or_lines(opened, image, make_board
     processor.start()
     listed = board.processors()[0]
     assert listed.state == "running"
-    assert listed.firmware.startswith("??[2Jxyyy")
+    assert listed.firmware.startswith("\\n\\x1b[2Jxyyy")
     assert len(listed.firmware) == 255
     processor.release(claim)
