@@ -45,7 +45,7 @@ class RemoteProc:
         self.name = spec.name
         self.crashes = 0
         self.machine: QemuProcess | None = None
-        self.before_stop: Callable[[], None] = lambda: None
+        self.before_stop: Callable[[], object] = lambda: None
         self.before_recovery: Callable[[], Callable[[], None]] = lambda: lambda: None
         self.find = find
         self._log = KernelLogWriter(tell)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from adapters.sim.remoteproc import RemoteProc
-from adapters.sim.trace import Traces
+from adapters.sim.trace_memory import TraceMemory
 from domain.processor import OFFLINE
 
 
@@ -12,18 +12,18 @@ class SimConsole:
 
     def __init__(self, rproc: RemoteProc) -> None:
         self._rproc = rproc
-        self._traces = Traces((), rproc.read_trace)
-        rproc.before_stop = lambda: self._traces.look()
+        self._traces = TraceMemory(0, rproc.read_trace)
+        rproc.before_stop = lambda: self._traces.poll()
 
     def open(self) -> None:
         """Read the trace buffers of the firmware that has just been started."""
-        self._traces = Traces([t.size for t in self._rproc.traces], self._rproc.read_trace)
+        self._traces = TraceMemory(len(self._rproc.traces), self._rproc.read_trace)
 
     @property
     def pending(self) -> bool:
         """Whether there is output to read that no descriptor announces."""
         machine = self._rproc.machine
-        return bool(self._traces.text) or (machine is not None and machine.console.pending)
+        return self._traces.unread or (machine is not None and machine.console.pending)
 
     @property
     def poll_seconds(self) -> float | None:
@@ -34,8 +34,8 @@ class SimConsole:
         self._rproc.poll()
         machine = self._rproc.machine
         if self._rproc.state != OFFLINE:
-            self._traces.look_if_due()
-        return (machine.console.read() if machine else b"") + self._traces.read()
+            self._traces.poll_if_due()
+        return (machine.console.read() if machine else b"") + self._traces.take()
 
     def write_input(self, data: bytes) -> int:
         machine = self._rproc.machine

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from adapters.sysfs.console import TtyConsole
-from adapters.sysfs.trace import Traces
+from adapters.sysfs.trace_files import TraceFiles
 
 
 class SysfsConsole:
@@ -21,7 +21,7 @@ class SysfsConsole:
         self._kind = kind
         self._name = name
         self._debug = debug
-        self._traces = Traces(debug)
+        self._traces = TraceFiles(debug)
         self._tty = tty
         self._sealed = b""  # output before a restart whose output is not the container's
         self._remarks: list[str] = []

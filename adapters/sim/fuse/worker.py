@@ -19,10 +19,10 @@ from adapters.sim.remoteproc import RemoteProc
 from domain.errors import HostFault
 from domain.processor import RUNNING
 from domain.resource_table import Trace
+from domain.trace_buffer import MAX_SIZE, kernel_view
 
 _PAUSE = 0.05  # seconds between two looks at whether the caller has been interrupted
 _CONSOLE = 1 << 16  # bytes of output that are kept
-_TRACE = 1 << 20  # bytes of a trace buffer that are looked at
 _TRACE_PAUSE = 0.25  # seconds: a simulator that dies takes along what has not been looked at
 
 
@@ -144,9 +144,9 @@ class ProcessorWorker:
         if self._seen_of is not self.rproc.traces:
             self._seen, self._seen_of = {}, self.rproc.traces
         if number < len(self._seen_of):
-            memory = self.rproc.read_trace(number, _TRACE)
+            memory = self.rproc.read_trace(number, MAX_SIZE)
             if memory is not None:
-                self._seen[number] = memory.partition(b"\0")[0]
+                self._seen[number] = kernel_view(memory)
 
     def _attempt(self, work: Callable[[], None]) -> OSError | None:
         """Do it; tell on stderr what the kernel would tell its log."""
