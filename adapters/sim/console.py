@@ -20,7 +20,7 @@ class UartConsole:
 
     def receive(self) -> bytes | None:
         """Take a chunk; None if there is nothing now, b"" if it has ended."""
-        data = read_now(self.fd)
+        data = read_available(self.fd)
         self._pending += data or b""
         if len(self._pending) > self.LIMIT:
             del self._pending[: len(self._pending) - self.LIMIT]
@@ -55,7 +55,7 @@ class UartConsole:
             return len(data)
 
 
-def read_now(fd: int) -> bytes | None:
+def read_available(fd: int) -> bytes | None:
     """Read a chunk from a descriptor that does not block; None for nothing, b"" for the end."""
     try:
         return os.read(fd, 1 << 16)

@@ -11,7 +11,7 @@ _REGISTER_PC = re.compile(r"\bR15=([0-9a-f]{8})| pc +([0-9a-f]{8,16})")
 _LONGEST = 160
 
 
-def of_event(name: str, data: dict[str, object]) -> FirmwareExit | None:
+def from_qmp_event(name: str, data: dict[str, object]) -> FirmwareExit | None:
     """Return the ending that a QMP event tells of; the machine stands still then."""
     if name == "WATCHDOG":
         return FirmwareExit(True, None, "watchdog")
@@ -26,7 +26,7 @@ def of_event(name: str, data: dict[str, object]) -> FirmwareExit | None:
     return FirmwareExit(False, 0, "the firmware switched itself off")
 
 
-def of_exit(status: int, stderr: str, crash_code: int = 0) -> FirmwareExit:
+def from_wait_status(status: int, stderr: str, crash_code: int = 0) -> FirmwareExit:
     """Return the ending that QEMU's own tells of; `status` is waitpid's.
 
     `crash_code` is the exit code that stands for a crash, 0 for none.
@@ -43,15 +43,15 @@ def of_exit(status: int, stderr: str, crash_code: int = 0) -> FirmwareExit:
             True, None, f"the simulator (QEMU) was killed by signal {os.WTERMSIG(status)}"
         )
     code = os.WEXITSTATUS(status)
-    trouble = complaint(stderr)
-    if code == 1 and trouble:
-        return FirmwareExit(True, None, f"the simulator (QEMU) failed: {trouble}")
+    error = error_message(stderr)
+    if code == 1 and error:
+        return FirmwareExit(True, None, f"the simulator (QEMU) failed: {error}")
     if code and code == crash_code:
         return FirmwareExit(True, None, f"the firmware gave up with code {code}")
     return FirmwareExit(False, code, f"exit code {code}")
 
 
-def complaint(stderr: str) -> str:
+def error_message(stderr: str) -> str:
     """Return what QEMU found fault with, or an empty string."""
     for line in stderr.splitlines():
         program, colon, text = line.partition(": ")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from errno import EIO
 from typing import TypeVar
 
-Tell = Callable[[int, str], None]
+Printk = Callable[[int, str], None]
 """Takes a level of <linux/kern_levels.h>, and a line less the device that it is about."""
 
 _ERROR, _WARNING, _INFORMATION = 3, 4, 6
@@ -18,26 +18,26 @@ E = TypeVar("E", bound=BaseException)
 class KernelLogWriter:
     """Writes as the kernel's dev_info, dev_warn and dev_err do."""
 
-    __slots__ = ("_tell",)
+    __slots__ = ("_printk",)
 
-    def __init__(self, tell: Tell) -> None:
-        self._tell = tell
+    def __init__(self, printk: Printk) -> None:
+        self._printk = printk
 
     def info(self, text: str) -> None:
         """Write as information."""
-        self._tell(_INFORMATION, text)
+        self._printk(_INFORMATION, text)
 
     def warning(self, text: str) -> None:
         """Write as a warning."""
-        self._tell(_WARNING, text)
+        self._printk(_WARNING, text)
 
     def error(self, text: str) -> None:
         """Write as an error."""
-        self._tell(_ERROR, text)
+        self._printk(_ERROR, text)
 
     def failed(self, what: str, error: E) -> E:
         """Write what failed with which errno, and return the error to be raised."""
-        self.error(f"{what}: -{number(error)}")
+        self.error(f"{what}: -{error_number(error)}")
         return error
 
     def crash(self, name: str, reason: str) -> None:
@@ -46,6 +46,6 @@ class KernelLogWriter:
         self.error(f"crash detected in {name}: type {kind}")
 
 
-def number(error: BaseException) -> int:
+def error_number(error: BaseException) -> int:
     """Return the errno of an OSError or HostFault; EIO where there is none."""
     return getattr(error, "errno", 0) or EIO

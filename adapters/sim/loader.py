@@ -17,7 +17,9 @@ class CarveoutTooLarge(FirmwareUnfit):
     """A carveout that no memory of the processor could hold: the kernel gives ENOMEM."""
 
 
-def check(data: bytes, spec: ProcessorSpec, name: str = "the firmware") -> tuple[Trace, ...]:
+def check_firmware(
+    data: bytes, spec: ProcessorSpec, name: str = "the firmware"
+) -> tuple[Trace, ...]:
     """Return the trace buffers of a firmware that runs here, else raise FirmwareUnfit.
 
     A table whose header is broken counts as none, as the i.MX and STM32 drivers have it.
@@ -43,19 +45,19 @@ def check(data: bytes, spec: ProcessorSpec, name: str = "the firmware") -> tuple
     return resource_table.traces(table)
 
 
-def errno_of(error: FirmwareUnfit) -> int:
+def kernel_errno(error: FirmwareUnfit) -> int:
     """Return what the kernel's loader returns in such a case."""
     return ENOMEM if isinstance(error, CarveoutTooLarge) else EINVAL
 
 
-def readable(trace: Trace, spec: ProcessorSpec) -> bool:
+def in_memory(trace: Trace, spec: ProcessorSpec) -> bool:
     """Whether a trace buffer lies in the processor's memory."""
     return trace.address != ANY_ADDRESS and any(
         region.holds(trace.address, trace.size) for region in spec.memory
     )
 
 
-def as_file(data: bytes) -> int:
+def to_memfd(data: bytes) -> int:
     """Return a descriptor of an anonymous file: so QEMU loads just what was checked."""
     fd = os.memfd_create("firmware")
     view = memoryview(data)

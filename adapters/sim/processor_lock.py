@@ -59,7 +59,7 @@ class ProcessorLock:
             os.pwrite(self._fd, text.encode(), 0)
             self._written = text
 
-    def drop(self) -> None:
+    def release(self) -> None:
         """Give the right up and leave nothing behind. Repeatable."""
         if not self.held:
             return
@@ -86,7 +86,7 @@ class ProcessorLock:
                 continue  # somebody who left took a directory along
 
 
-def look(path: str) -> dict[str, Any]:
+def read_record(path: str) -> dict[str, Any]:
     """Return the record of the process that uses the processor; empty if none does."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)

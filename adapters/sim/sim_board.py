@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from adapters.sim.board_file import BoardSpec
 from adapters.sim.processor import SimProcessor, first_state, open_processor
-from adapters.sim.processor_lock import look
+from adapters.sim.processor_lock import read_record
 from domain.annotations import ProcessorOptions
 from domain.errors import NotFound, Unsupported
 from domain.processor import ProcessorInfo, ProcessorState
@@ -32,7 +32,7 @@ class SimBoard:
         """List them as the board file does, each with the state it has in its owner's hands."""
         found = []
         for device, spec in self._processors.items():
-            record = look(os.path.join(self._directory, device))
+            record = read_record(os.path.join(self._directory, device))
             state = ProcessorState(record.get("state", first_state(spec)))
             firmware = str(record.get("firmware", f"rproc-{spec.name}-fw"))
             note = f"simulated: {spec.core} on {spec.machine}"

@@ -21,22 +21,22 @@ class SimConsole:
 
     @property
     def pending(self) -> bool:
-        """Whether there is output to read that no descriptor announces."""
-        machine = self._rproc.machine
-        return self._traces.unread or (machine is not None and machine.console.pending)
+        """Whether there is output that makes no descriptor readable."""
+        qemu = self._rproc.qemu
+        return self._traces.unread or (qemu is not None and qemu.console.pending)
 
     @property
     def poll_seconds(self) -> float | None:
-        """How often to look into the trace buffers; None if there are none."""
+        """Seconds between two polls of the trace buffers; None without buffers."""
         return self._traces.period
 
     def read_output(self) -> bytes:
         self._rproc.poll()
-        machine = self._rproc.machine
+        qemu = self._rproc.qemu
         if self._rproc.state != OFFLINE:
             self._traces.poll_if_due()
-        return (machine.console.read() if machine else b"") + self._traces.take()
+        return (qemu.console.read() if qemu else b"") + self._traces.take()
 
     def write_input(self, data: bytes) -> int:
-        machine = self._rproc.machine
-        return machine.console.write(data) if machine else len(data)
+        qemu = self._rproc.qemu
+        return qemu.console.write(data) if qemu else len(data)

@@ -25,37 +25,37 @@ _GONE = (
 
 
 class Attributes:
-    """The attributes in one directory. `genuine`: refuse to write to anything but a sysfs."""
+    """The attributes in one directory. `require_sysfs`: refuse to write to anything but a sysfs."""
 
-    __slots__ = ("_genuine", "_state", "path")
+    __slots__ = ("_require_sysfs", "_state", "path")
 
-    def __init__(self, path: str, *, genuine: bool) -> None:
+    def __init__(self, path: str, *, require_sysfs: bool) -> None:
         self.path = path
-        self._genuine = genuine
+        self._require_sysfs = require_sysfs
         self._state = -1
 
-    def exact(self, name: str) -> str | None:
+    def read(self, name: str) -> str | None:
         """Return a value as it is, less one newline; None where there is none to be read."""
         try:
-            data = read_some(f"{self.path}/{name}")
+            data = read_attribute(f"{self.path}/{name}")
         except OSError:
             return None
         return data.decode("utf-8", "surrogateescape").removesuffix("\n")
 
-    def shown(self, name: str) -> str:
+    def printable(self, name: str) -> str:
         """Return a value for people: escaped where unprintable, cut where long, `` for none."""
-        return escape(self.exact(name) or "")
+        return escape(self.read(name) or "")
 
-    def hold_state(self) -> None:
+    def open_state(self) -> None:
         """Keep the state's descriptor: cheaper to read, and it never means a successor."""
-        self.release_state()
+        self.close_state()
         try:
             self._state = os.open(f"{self.path}/state", os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
             pass  # told by whoever reads it next
 
-    def release_state(self) -> None:
-        """Undo `hold_state`."""
+    def close_state(self) -> None:
+        """Undo `open_state`."""
         if self._state >= 0:
             os.close(self._state)
             self._state = -1
@@ -66,7 +66,7 @@ class Attributes:
             if self._state >= 0:
                 data = os.pread(self._state, _LIMIT, 0)
             else:
-                data = read_some(f"{self.path}/state")
+                data = read_attribute(f"{self.path}/state")
         except OSError as error:
             if error.errno in _GONE and (self._state >= 0 or not os.path.isdir(self.path)):
                 return DELETED
@@ -78,7 +78,7 @@ class Attributes:
         path = f"{self.path}/{name}"
         descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         try:
-            if self._genuine and not on_sysfs(descriptor):
+            if self._require_sysfs and not on_sysfs(descriptor):
                 raise HostFault(f"{path} is not on a sysfs", hint="check what is mounted at /sys")
             before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
             try:
@@ -96,7 +96,7 @@ class Attributes:
             return True
 
 
-def read_some(path: str) -> bytes:
+def read_attribute(path: str) -> bytes:
     """Return the start of a file, as much as an attribute may have. Raises OSError."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:

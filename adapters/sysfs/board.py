@@ -54,7 +54,7 @@ class SysfsBoard:
         return [info for info in found if info.state != DELETED]
 
     def _attributes(self, device: str) -> Attributes:
-        return Attributes(f"{self._prefix}/{_CLASS}/{device}", genuine=not self._prefix)
+        return Attributes(f"{self._prefix}/{_CLASS}/{device}", require_sysfs=not self._prefix)
 
     def _info(self, device: str) -> ProcessorInfo:
         attributes = self._attributes(device)
@@ -62,10 +62,10 @@ class SysfsBoard:
         if not note and not os.access(f"{attributes.path}/state", os.W_OK, effective_ids=True):
             note = "this user may not control it"
         return ProcessorInfo(
-            name=attributes.shown("name") or device,
+            name=attributes.printable("name") or device,
             device=device,
             state=attributes.state(),
-            firmware=attributes.shown("firmware"),
+            firmware=attributes.printable("firmware"),
             note=note,
         )
 
@@ -84,12 +84,12 @@ class SysfsBoard:
         return self._open_args(device, options)
 
     def reclaim(self, device: str, claim: Claim) -> None:
-        """Undo what a dead owner claimed; of a processor that has gone, its file is left."""
+        """Undo what a dead owner claimed; if the processor has gone, remove its firmware file."""
         if _DEVICE.fullmatch(device):
             open_processor(self._open_args(device, ProcessorOptions())).release(claim)
 
     def _open_args(self, device: str, options: ProcessorOptions) -> OpenArgs:
-        name = self._attributes(device).shown("name")
+        name = self._attributes(device).printable("name")
         policy = self._policies.get(device) or self._policies.get(name) or self._default
         if options.console.startswith("/") and options.console not in policy.consoles:
             allowed = ", ".join(policy.consoles) or "none"

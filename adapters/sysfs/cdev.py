@@ -31,13 +31,13 @@ class ShutdownOnRelease:
         """Whether this process holds the node."""
         return self._descriptor >= 0
 
-    def hold(self) -> bool:
+    def acquire(self) -> bool:
         """Take the node and set the flag; tell whether the kernel offers this."""
         if self._descriptor < 0:
             self._descriptor = _open(self._path)
         return self._descriptor >= 0 and self._set(_ON)
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """Clear the flag, also one that a dead holder left, and close."""
         if self._descriptor < 0:
             self._descriptor = _open(self._path)

@@ -9,10 +9,10 @@ import time
 from domain.errors import reason
 
 _CHUNK = 1 << 16
-_REST = 1 << 20  # bytes
+_DRAIN_MAX = 1 << 20  # bytes
 _SEARCH_PAUSE = 0.5  # seconds between looks for a tty that is not there yet
-_EAGER = 20  # looks before that pause sets in
-_PATIENCE = 5.0  # seconds without a tty before that is worth a remark
+_EAGER_ATTEMPTS = 20  # looks before that pause sets in
+_REPORT_AFTER = 5.0  # seconds without a tty before that is worth a remark
 
 
 def rpmsg_tty(root: str, processor: str) -> str:
@@ -38,8 +38,8 @@ class TtyConsole:
     """
 
     __slots__ = (
-        *("_descriptor", "_device", "_looks", "_next", "_processor", "_root", "_speed"),
-        *("_since", "_told", "_trouble"),
+        *("_descriptor", "_device", "_attempts", "_next_attempt", "_processor", "_root", "_speed"),
+        *("_missing_since", "_reported", "_problem"),
     )
 
     def __init__(self, root: str, processor: str, device: str, speed: int) -> None:
@@ -48,11 +48,11 @@ class TtyConsole:
         self._device = device
         self._speed = speed
         self._descriptor = -1
-        self._looks = 0
-        self._next = 0.0
-        self._since = 0.0  # when it was first looked for in vain
-        self._trouble = ""  # why that was
-        self._told = False
+        self._attempts = 0
+        self._next_attempt = 0.0
+        self._missing_since = 0.0  # when it was first looked for in vain
+        self._problem = ""  # why that was
+        self._reported = False
 
     def descriptors(self) -> tuple[int, ...]:
         """Return what becomes readable with output."""
@@ -62,11 +62,13 @@ class TtyConsole:
         """Open the tty if it is there; tell whether it is open."""
         if self._descriptor >= 0:
             return True
-        if time.monotonic() < self._next:
+        if time.monotonic() < self._next_attempt:
             return False
-        self._looks += 1
-        self._since = self._since or time.monotonic()
-        self._next = time.monotonic() + (_SEARCH_PAUSE if self._looks > _EAGER else 0)
+        self._attempts += 1
+        self._missing_since = self._missing_since or time.monotonic()
+        self._next_attempt = time.monotonic() + (
+            _SEARCH_PAUSE if self._attempts > _EAGER_ATTEMPTS else 0
+        )
         path = self._root + self._device if self._device else ""
         path = path or rpmsg_tty(self._root, self._processor)
         if path:
@@ -74,25 +76,29 @@ class TtyConsole:
                 flags = os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC
                 self._descriptor = os.open(path, flags)
                 _make_raw(self._descriptor, self._speed)
-                self._looks, self._since = 0, 0.0
+                self._attempts, self._missing_since = 0, 0.0
             except OSError as error:
-                self._trouble = f"cannot open {path}: {reason(error)}"
+                self._problem = f"cannot open {path}: {reason(error)}"
                 self.close()
         else:
-            self._trouble = "its firmware announces none, or the kernel lacks the driver rpmsg_tty"
+            self._problem = "its firmware announces none, or the kernel lacks the driver rpmsg_tty"
         return self._descriptor >= 0
 
-    def trouble(self) -> str:
+    def problem(self) -> str:
         """Return, once, why there is none although it has been looked for long enough."""
-        if self._told or not self._since or time.monotonic() - self._since < _PATIENCE:
+        if (
+            self._reported
+            or not self._missing_since
+            or time.monotonic() - self._missing_since < _REPORT_AFTER
+        ):
             return ""
-        self._told = True
-        return self._trouble
+        self._reported = True
+        return self._problem
 
-    def rest(self) -> bytes:
+    def drain(self) -> bytes:
         """Return what has come in, if the tty is open; somebody may never cease to talk there."""
         found = b""
-        while self._descriptor >= 0 and len(found) < _REST and (data := self.read()):
+        while self._descriptor >= 0 and len(found) < _DRAIN_MAX and (data := self.read()):
             found += data
         return found
 
@@ -127,7 +133,7 @@ class TtyConsole:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
-            self._next = time.monotonic() + _SEARCH_PAUSE
+            self._next_attempt = time.monotonic() + _SEARCH_PAUSE
 
 
 def _make_raw(descriptor: int, speed: int) -> None:

@@ -10,7 +10,7 @@ import os
 
 _RECORD = 8192  # bytes; the kernel refuses to give a longer record in pieces
 _CRASH = ": type "
-_NOISE = (
+_ROUTINE = (
     "powering up ",
     "firmware: direct-loading ",
     "Booting fw image ",
@@ -23,11 +23,11 @@ _NOISE = (
 class KmsgReader:
     """The records about processor `device` since `open`; `path` is that of kmsg."""
 
-    __slots__ = ("_descriptor", "_mark", "_path")
+    __slots__ = ("_descriptor", "_path", "_prefix")
 
     def __init__(self, path: str, device: str) -> None:
         self._path = path
-        self._mark = f"remoteproc {device}: "
+        self._prefix = f"remoteproc {device}: "
         self._descriptor = -1
 
     def open(self) -> None:
@@ -40,12 +40,12 @@ class KmsgReader:
             self.close()
 
     @property
-    def listening(self) -> bool:
+    def is_open(self) -> bool:
         """Whether `news` can have any."""
         return self._descriptor >= 0
 
     def close(self) -> None:
-        """Stop listening; what comes later is lost."""
+        """Stop is_open; what comes later is lost."""
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
             try:
@@ -53,7 +53,7 @@ class KmsgReader:
             except OSError:
                 pass  # closed all the same; it was of a simulated board, which has died
 
-    def news(self) -> list[str]:
+    def read(self) -> list[str]:
         """Return the messages since the last call, oldest first."""
         found = []
         while self._descriptor >= 0:
@@ -68,8 +68,8 @@ class KmsgReader:
             if not record:
                 self.close()  # no kernel's log, but a plain file in its place
             text = record.partition(b";")[2].partition(b"\n")[0].decode("utf-8", "replace")
-            if text.startswith(self._mark):
-                found.append(text.removeprefix(self._mark))
+            if text.startswith(self._prefix):
+                found.append(text.removeprefix(self._prefix))
         return found
 
 
@@ -81,6 +81,6 @@ def crash_type(messages: list[str]) -> str:
     return ""
 
 
-def complaints(messages: list[str]) -> list[str]:
+def error_messages(messages: list[str]) -> list[str]:
     """Return the messages less those that every start and stop makes."""
-    return [message.strip() for message in messages if not message.startswith(_NOISE)]
+    return [message.strip() for message in messages if not message.startswith(_ROUTINE)]

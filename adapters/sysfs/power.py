@@ -11,7 +11,7 @@ import errno
 
 from adapters.sysfs.attributes import Attributes
 from adapters.sysfs.driver_errors import refused, unchanged
-from adapters.sysfs.kmsg import KmsgReader, complaints
+from adapters.sysfs.kmsg import KmsgReader, error_messages
 from domain.errors import ProcessorFault
 from domain.processor import ATTACHED, DELETED, DETACHED, OFFLINE, RUNNING, ProcessorState
 
@@ -34,11 +34,11 @@ class Power:
         self._attributes = attributes
         self._log = log
 
-    def _order(self, verb: str, word: str, attribute: str = "state") -> None:
+    def _write(self, verb: str, word: str, attribute: str = "state") -> None:
         try:
             self._attributes.write(attribute, word)
         except OSError as error:
-            raise refused(verb, self._name, error, complaints(self._log.news())) from error
+            raise refused(verb, self._name, error, error_messages(self._log.read())) from error
 
     def _switch_on(self, verb: str, before: ProcessorState, after: ProcessorState) -> None:
         state = self._attributes.state()
@@ -50,11 +50,11 @@ class Power:
                 errno=errno.EBUSY,
                 hint="whoever else uses it must stop it first",
             )
-        self._order(verb, "start")
+        self._write(verb, "start")
         state = self._attributes.state()
         # What has crashed by now did run: that is for whoever watches it to tell.
         if state != after and not state.crashed:
-            raise unchanged(verb, self._name, state, complaints(self._log.news()))
+            raise unchanged(verb, self._name, state, error_messages(self._log.read()))
 
     def start(self) -> None:
         """Load and run what the attribute `firmware` names. Raises ProcessorFault."""
@@ -83,12 +83,12 @@ class Power:
                 if is_off(self._attributes.state()):
                     return  # by itself, or by somebody else, at this moment
                 if error.errno != errno.EINVAL or not state.crashed:
-                    words = complaints(self._log.news())
+                    words = error_messages(self._log.read())
                     raise refused("stop", self._name, error, words) from error
                 # Linux 5.10 stops no crashed processor, but a recovered one.
-                self._order("recover", "recover", "recovery")
+                self._write("recover", "recover", "recovery")
         if not is_off(state := self._attributes.state()):
-            raise unchanged("stop", self._name, state, complaints(self._log.news()))
+            raise unchanged("stop", self._name, state, error_messages(self._log.read()))
 
     def detach(self) -> bool:
         """Leave what runs alone; False if the driver cannot detach. Raises ProcessorFault."""
@@ -99,5 +99,5 @@ class Power:
         except OSError as error:
             if error.errno in (errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS):
                 return self._attributes.state() != ATTACHED
-            raise refused("detach", self._name, error, complaints(self._log.news())) from error
+            raise refused("detach", self._name, error, error_messages(self._log.read())) from error
         return self._attributes.state() != ATTACHED

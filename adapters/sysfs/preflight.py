@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from adapters.sysfs.attributes import read_some
+from adapters.sysfs.attributes import read_attribute
 from adapters.sysfs.policy import Policy
 from domain.errors import FirmwareUnfit, HostFault, reason
 from domain.firmware import FirmwareImage
@@ -19,7 +19,7 @@ _NO_TABLE = "add a .resource_table section, an empty table will do, or set the p
 def table_rule(processor: str) -> str:
     """Return `refuse`, `warn` or `ignore` for the processor in this sysfs directory."""
     try:
-        compatible = read_some(f"{processor}/device/of_node/compatible").split(b"\0")
+        compatible = read_attribute(f"{processor}/device/of_node/compatible").split(b"\0")
     except OSError:
         return "ignore"
     if any(word in _REFUSE for word in compatible):
@@ -27,7 +27,7 @@ def table_rule(processor: str) -> str:
     return "warn" if any(word in _WARN for word in compatible) else "ignore"
 
 
-def judge(firmware: FirmwareImage, policy: Policy, processor: str, name: str) -> str:
+def check_firmware(firmware: FirmwareImage, policy: Policy, processor: str, name: str) -> str:
     """Return a warning, or ``. Raises FirmwareUnfit, HostFault. `processor`: its directory."""
     if firmware.size > policy.size_limit:
         raise FirmwareUnfit(

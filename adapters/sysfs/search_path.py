@@ -9,33 +9,33 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
-from adapters.sysfs.attributes import escape, read_some
+from adapters.sysfs.attributes import escape, read_attribute
 from domain.errors import HostFault
 
 _PARAMETER = "sys/module/firmware_class/parameters/path"
 
 
-class Place(NamedTuple):
+class FirmwareDirectory(NamedTuple):
     """A directory, and how the kernel calls it: `` or `sub/`, put before a file's name."""
 
-    directory: str
+    path: str
     prefix: str
 
 
 class SearchPath:
-    """The kernel's directories under `root`; `wanted` is the configured one, `` for any."""
+    """The kernel's directories under `root`; `configured` is the configured one, `` for any."""
 
-    __slots__ = ("_root", "_wanted")
+    __slots__ = ("_configured", "_root")
 
-    def __init__(self, root: str, wanted: str) -> None:
+    def __init__(self, root: str, configured: str) -> None:
         self._root = root.rstrip("/")
-        self._wanted = wanted
+        self._configured = configured
 
     def _parameter(self) -> tuple[str, str]:
         """Return the value of firmware_class.path, and what is wrong with it if it is."""
         try:
             # One newline is of the attribute; a second one has come in by `echo`.
-            value = os.fsdecode(read_some(f"{self._root}/{_PARAMETER}").removesuffix(b"\n"))
+            value = os.fsdecode(read_attribute(f"{self._root}/{_PARAMETER}").removesuffix(b"\n"))
         except OSError:
             return "", ""
         if not value or value == "(null)":
@@ -55,36 +55,38 @@ class SearchPath:
         fixed = [f"{self._root}/lib/firmware{tail}" for tail in tails]
         return [self._root + value, *fixed] if value else fixed
 
-    def places(self) -> list[Place]:
+    def places(self) -> list[FirmwareDirectory]:
         """Return where we may publish, the best first: `updates` is for a read-only system."""
-        if self._wanted:
-            return [self._configured()]
+        if self._configured:
+            return [self._configured_directory()]
         value, _ = self._parameter()
         fixed = [f"{self._root}/lib/firmware", f"{self._root}/lib/firmware/updates"]
-        return [Place(path, "") for path in ([self._root + value] if value else []) + fixed]
+        return [
+            FirmwareDirectory(path, "") for path in ([self._root + value] if value else []) + fixed
+        ]
 
-    def _configured(self) -> Place:
-        wanted = os.path.realpath(self._root + self._wanted)
+    def _configured_directory(self) -> FirmwareDirectory:
+        configured = os.path.realpath(self._root + self._configured)
         for path in self.directories():
             base = os.path.realpath(path)
-            if wanted == base:
-                return Place(wanted, "")
-            if wanted.startswith(f"{base.rstrip('/')}/"):
-                return Place(wanted, f"{os.path.relpath(wanted, base)}/")
+            if configured == base:
+                return FirmwareDirectory(configured, "")
+            if configured.startswith(f"{base.rstrip('/')}/"):
+                return FirmwareDirectory(configured, f"{os.path.relpath(configured, base)}/")
         _, problem = self._parameter()
         raise HostFault(
-            f"the kernel does not look for firmware in the configured directory {self._wanted}",
-            hint=f"{problem or 'firmware_class.path is not set to it'}: "
-            f"set it by `printf %s {self._wanted} >/{_PARAMETER}`, or choose one in /lib/firmware",
+            f"the kernel does not look for firmware in the configured directory {self._configured}",
+            hint=f"{problem or 'firmware_class.path is not set to it'}: set it by "
+            f"`printf %s {self._configured} >/{_PARAMETER}`, or choose one in /lib/firmware",
         )
 
-    def choose(self) -> Place:
+    def choose(self) -> FirmwareDirectory:
         """Return the first place that can be written. Raises HostFault saying why none can."""
         refusals = []
         for place in self.places():
-            if os.access(place.directory, os.W_OK | os.X_OK, effective_ids=True):
+            if os.access(place.path, os.W_OK | os.X_OK, effective_ids=True):
                 return place
-            refusals.append(f"{escape(place.directory)}: {_why(place.directory)}")
+            refusals.append(f"{escape(place.path)}: {_why(place.path)}")
         _, problem = self._parameter()
         if problem:
             refusals.append(problem)

@@ -17,25 +17,25 @@ from adapters.sim.fuse.nodes import Directory, Handle, Link, Node
 from adapters.sim.remoteproc import RemoteProc
 from adapters.sim.spec import CORES
 
-_LIFE = 300.0  # seconds
+_LIFETIME = 300.0  # seconds
 _CHUNK = 1 << 20
 _ET_CORE, _PT_LOAD = 4, 1
 
 
-class Dump(Node):
+class Devcoredump(Node):
     """One dump: an ELF core file. `device` is the path of the processor below /sys."""
 
     def __init__(self, fd: int, device: str) -> None:
         super().__init__(0o100600)
         self.fd = fd
         self.device = device
-        self.born = time.monotonic()
+        self.created = time.monotonic()
         self.freed = False
         self._over = threading.Event()
 
     def open(self, _flags: int, /) -> Handle:
         """Open its data."""
-        return _OpenDump(self)
+        return _DevcoredumpHandle(self)
 
     def free(self) -> None:
         """Let go of the memory."""
@@ -46,11 +46,11 @@ class Dump(Node):
 
     def wait(self) -> None:
         """Wait until it is freed, or has lived its time."""
-        self._over.wait(_LIFE)
+        self._over.wait(_LIFETIME)
 
 
-class _OpenDump(Handle):
-    def __init__(self, dump: Dump) -> None:
+class _DevcoredumpHandle(Handle):
+    def __init__(self, dump: Devcoredump) -> None:
         self._dump = dump
 
     def read(self, size: int, offset: int) -> bytes:
@@ -68,23 +68,23 @@ class _OpenDump(Handle):
 _lock = threading.Lock()
 
 
-class Dumps:
+class DevcoredumpClass:
     """All dumps of a board."""
 
     def __init__(self) -> None:
-        self._dumps: dict[str, Dump] = {}
+        self._dumps: dict[str, Devcoredump] = {}
         self._count = 0
 
-    def take(self, rproc: RemoteProc, device: str) -> Callable[[], None]:
-        """Dump a processor that is about to recover, if it is wanted and can be.
+    def create(self, rproc: RemoteProc, device: str) -> Callable[[], None]:
+        """Devcoredump a processor that is about to recover, if it is wanted and can be.
 
         Return what its recovery waits for then: until nobody wants an inline dump any more.
         """
-        machine = rproc.machine
-        if rproc.coredump == "disabled" or machine is None or machine.pid < 0:
-            return _nothing  # the memory has gone with the simulator
-        if any(dump.device == device for dump in self._alive().values()):
-            return _nothing
+        qemu = rproc.qemu
+        if rproc.coredump == "disabled" or qemu is None or qemu.pid < 0:
+            return _do_not_wait  # the memory has gone with the simulator
+        if any(dump.device == device for dump in self._current().values()):
+            return _do_not_wait
         fd = os.memfd_create("coredump")
         try:
             _write_core(fd, rproc)
@@ -93,13 +93,13 @@ class Dumps:
             raise
         with _lock:
             self._count += 1
-            dump = self._dumps[f"devcd{self._count}"] = Dump(fd, device)
-        return dump.wait if rproc.coredump == "inline" else _nothing
+            dump = self._dumps[f"devcd{self._count}"] = Devcoredump(fd, device)
+        return dump.wait if rproc.coredump == "inline" else _do_not_wait
 
-    def _alive(self) -> dict[str, Dump]:
+    def _current(self) -> dict[str, Devcoredump]:
         with _lock:
             for dump in self._dumps.values():
-                if time.monotonic() - dump.born > _LIFE:
+                if time.monotonic() - dump.created > _LIFETIME:
                     dump.free()
             self._dumps = {n: dump for n, dump in self._dumps.items() if not dump.freed}
             return dict(self._dumps)
@@ -108,15 +108,15 @@ class Dumps:
         """Return what /sys/devices/virtual/devcoredump has."""
         return {
             name: Directory({"data": dump, "failing_device": Link("../../../../" + dump.device)})
-            for name, dump in self._alive().items()
+            for name, dump in self._current().items()
         }
 
     def links(self) -> Mapping[str, Node]:
         """Return what /sys/class/devcoredump has."""
-        return {n: Link(f"../../devices/virtual/devcoredump/{n}") for n in self._alive()}
+        return {n: Link(f"../../devices/virtual/devcoredump/{n}") for n in self._current()}
 
 
-def _nothing() -> None:
+def _do_not_wait() -> None:
     pass
 
 
@@ -142,9 +142,9 @@ def _write_core(fd: int, rproc: RemoteProc) -> None:
         offset += size
     os.truncate(fd, offset)
     os.pwrite(fd, table, 0)
-    machine = rproc.machine
+    qemu = rproc.qemu
     for (_, address, size), start in zip(memory, starts, strict=True):
         for at in range(0, size, _CHUNK):
-            piece = machine.read_memory(address + at, min(_CHUNK, size - at)) if machine else None
+            piece = qemu.read_memory(address + at, min(_CHUNK, size - at)) if qemu else None
             if piece and any(piece):
                 os.pwrite(fd, piece, start + at)

@@ -19,17 +19,17 @@ from adapters.sim.fuse.worker import ProcessorWorker
 DRIVER = "bus/platform/drivers/remoteproc-sim"
 
 
-class Device:
+class PlatformDevice:
     """One platform device, and the processor that it is while the driver has it."""
 
     def __init__(self, number: int, worker: ProcessorWorker) -> None:
         self.name = f"remoteproc-sim.{number}"
         self.processor = f"remoteproc{number}"
-        self.place = f"devices/platform/{self.name}/remoteproc/{self.processor}"
+        self.path = f"devices/platform/{self.name}/remoteproc/{self.processor}"
         self.worker = worker
         self._binding: Binding | None = None
         self._attributes: Mapping[str, Node] = {}
-        self._begin()
+        self._probe()
 
     @property
     def bound(self) -> bool:
@@ -38,23 +38,23 @@ class Device:
 
     def bind(self) -> None:
         """Give it back, as new. Raises EBUSY."""
-        self.worker.do(self._bind)
+        self.worker.run(self._bind)
 
     def unbind(self) -> None:
         """Take the driver from it. Raises ENODEV."""
-        self.worker.do(self._unbind)
+        self.worker.run(self._unbind)
 
     def _bind(self) -> None:
         if self._binding:
             raise OSError(EBUSY, "the driver has it")
         self.worker.rproc.reset()
-        self._begin()
+        self._probe()
 
-    def _begin(self) -> None:
+    def _probe(self) -> None:
         binding = Binding()
-        up = "../" * (self.place.count("/") + 1)
+        up = "../" * (self.path.count("/") + 1)
         self._attributes = {
-            **_held(binding, attributes(self.worker)),
+            **_bound_to(binding, attributes(self.worker)),
             "device": Link(f"../../../{self.name}"),
             "subsystem": Link(f"{up}class/remoteproc"),
         }
@@ -63,7 +63,7 @@ class Device:
     def _unbind(self) -> None:
         if not self._binding:
             raise OSError(ENODEV, "no driver has it")
-        self._binding.over = True
+        self._binding.ended = True
         self._binding = None
         self.worker.rproc.remove()
 
@@ -78,19 +78,19 @@ class Device:
     def debug_files(self) -> Mapping[str, Node]:
         """Return what its processor has in debugfs."""
         binding = self._binding
-        return _held(binding, debug_files(self.worker)) if binding else {}
+        return _bound_to(binding, debug_files(self.worker)) if binding else {}
 
 
-def _held(binding: Binding, nodes: Mapping[str, Node]) -> Mapping[str, Node]:
+def _bound_to(binding: Binding, nodes: Mapping[str, Node]) -> Mapping[str, Node]:
     for node in nodes.values():
         node.binding = binding
     return nodes
 
 
-def driver_files(devices: Sequence[Device]) -> Callable[[], Mapping[str, Node]]:
+def driver_files(devices: Sequence[PlatformDevice]) -> Callable[[], Mapping[str, Node]]:
     """Return a function for what /sys/bus/platform/drivers/remoteproc-sim has."""
 
-    def chosen(data: bytes) -> Device:
+    def named(data: bytes) -> PlatformDevice:
         name = data.partition(b"\0")[0].removesuffix(b"\n").decode("utf-8", "replace")
         for device in devices:
             if device.name == name:
@@ -105,8 +105,8 @@ def driver_files(devices: Sequence[Device]) -> Callable[[], Mapping[str, Node]]:
         }
         return {
             **links,
-            "bind": Attribute(lambda: b"", lambda data: chosen(data).bind(), 0o200),
-            "unbind": Attribute(lambda: b"", lambda data: chosen(data).unbind(), 0o200),
+            "bind": Attribute(lambda: b"", lambda data: named(data).bind(), 0o200),
+            "unbind": Attribute(lambda: b"", lambda data: named(data).unbind(), 0o200),
         }
 
     return files

@@ -37,7 +37,7 @@ def control_files(worker: ProcessorWorker) -> Mapping[str, Node]:
         "crash_after": _seconds(worker, "crash_after", _DAY),
         "console": DebugFile(0o600, lambda: worker.output, _console_store(worker)),
         "power": Attribute(lambda: b"%d\n" % worker.rproc.power),
-        "reset": Attribute(lambda: b"", lambda _: worker.do(worker.rproc.reset), 0o200),
+        "reset": Attribute(lambda: b"", lambda _: worker.run(worker.rproc.reset), 0o200),
         "pid": Attribute(lambda: b"%d\n" % max(0, _pid(worker))),
     }
 
@@ -77,19 +77,19 @@ def _seconds(worker: ProcessorWorker, field: str, most: float) -> Attribute:
 
 def _console_store(worker: ProcessorWorker) -> Callable[[bytes], None]:
     def store(data: bytes) -> None:
-        machine = worker.rproc.machine
-        if worker.rproc.state != RUNNING or machine is None:
+        qemu = worker.rproc.qemu
+        if worker.rproc.state != RUNNING or qemu is None:
             raise OSError(ENODEV, "nothing runs that could read")
-        worker.do(lambda: _feed(worker, data))
+        worker.run(lambda: _write_console(worker, data))
 
     return store
 
 
-def _feed(worker: ProcessorWorker, data: bytes) -> None:
-    if worker.rproc.machine:  # what does not fit the UART is lost, as on a wire
-        worker.rproc.machine.console.write(data)
+def _write_console(worker: ProcessorWorker, data: bytes) -> None:
+    if worker.rproc.qemu:  # what does not fit the UART is lost, as on a wire
+        worker.rproc.qemu.console.write(data)
 
 
 def _pid(worker: ProcessorWorker) -> int:
-    machine = worker.rproc.machine
-    return machine.pid if machine else 0
+    qemu = worker.rproc.qemu
+    return qemu.pid if qemu else 0

@@ -25,7 +25,7 @@ from adapters.sim.fuse.nodes import Handle, Node
 _RING = 1 << 17  # bytes
 _LINE = 992  # bytes of a message; the kernel cuts what is longer
 _PAUSE = 0.1  # seconds between two looks at whether a reader that waits has been interrupted
-_WAITING = 4
+_MAX_WAITING = 4
 
 
 class KmsgFile(Node):
@@ -45,7 +45,7 @@ class KmsgFile(Node):
         self._starts: list[int] = []
         self._records: list[bytes] = []
 
-    def tell(self, device: str, level: int, text: str) -> None:
+    def emit(self, device: str, level: int, text: str) -> None:
         """Add a record about a device of the class remoteproc; `level` as in <linux/kern_levels.h>.
 
         Levels: 3 error, 4 warning, 6 information.
@@ -64,7 +64,7 @@ class KmsgFile(Node):
             self.first = self._starts[0] if self._starts else self.size
             self.changed.notify_all()
 
-    def at(self, position: int) -> tuple[int, bytes] | None:
+    def record_at(self, position: int) -> tuple[int, bytes] | None:
         """Return the first record that starts there or later, and where; hold `changed`."""
         number = bisect_left(self._starts, position)
         if number == len(self._starts):
@@ -75,15 +75,15 @@ class KmsgFile(Node):
         """Open it for a reader, who begins with the oldest record."""
         if flags & (os.O_WRONLY | os.O_RDWR):
             raise OSError(EPERM, "")
-        return _Reader(self, patient=not flags & os.O_NONBLOCK)
+        return _Reader(self, blocking=not flags & os.O_NONBLOCK)
 
 
 class _Reader(Handle):
     """One reader. FUSE tells no seeks, but they show: the offset is not where the last read led."""
 
-    def __init__(self, log: KmsgFile, *, patient: bool) -> None:
+    def __init__(self, log: KmsgFile, *, blocking: bool) -> None:
         self._log = log
-        self._patient = patient
+        self._blocking = blocking
         self._offset = 0  # what the reader's next read has if it has not sought
         self._position = log.first  # what that means: more than the offset where it lost records
 
@@ -92,7 +92,7 @@ class _Reader(Handle):
             if offset != self._offset:
                 self._offset = offset
                 self._position = min(offset, self._log.size) or self._log.first
-            start, record = self._log.at(self._position) or self._wait()
+            start, record = self._log.record_at(self._position) or self._wait()
             if self._position < self._log.first:
                 self._position = self._log.first
                 raise OSError(EPIPE, "")
@@ -103,13 +103,13 @@ class _Reader(Handle):
             return record
 
     def _wait(self) -> tuple[int, bytes]:
-        if not self._patient or self._log.waiting >= _WAITING:
+        if not self._blocking or self._log.waiting >= _MAX_WAITING:
             raise OSError(EAGAIN, "")
         self._log.waiting += 1
         try:
             while not self._log.interrupted():
                 self._log.changed.wait(_PAUSE)
-                if found := self._log.at(self._position):
+                if found := self._log.record_at(self._position):
                     return found
         finally:
             self._log.waiting -= 1

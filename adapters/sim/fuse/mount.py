@@ -103,14 +103,14 @@ def _mount(fuse: ModuleType, board: BoardSpec, root: Mountpoint, ready: Callable
         mounted.set()
         os.kill(os.getpid(), signal.SIGTERM)
 
-    with _stderr_kept() as said:
+    with _captured_stderr() as captured:
         threading.Thread(target=loop, name="fuse", daemon=True).start()
         mounted.wait()
     if not problem:
         ready()
         signal.sigwait(_STOP)
     if problem:
-        words = " ".join(said[0].split()) or f"libfuse gave up with code {problem[0]}"
+        words = " ".join(captured[0].split()) or f"libfuse gave up with code {problem[0]}"
         raise HostFault(
             f"cannot mount {root.sys}: {words}",
             hint="a user other than root needs fusermount3 (Debian: fuse3)",
@@ -118,16 +118,16 @@ def _mount(fuse: ModuleType, board: BoardSpec, root: Mountpoint, ready: Callable
 
 
 @contextmanager
-def _stderr_kept() -> Iterator[list[str]]:
+def _captured_stderr() -> Iterator[list[str]]:
     """Keep from the user what libfuse says while it mounts; one of its warnings is a mistake."""
-    said: list[str] = []
+    captured: list[str] = []
     sys.stderr.flush()
     stderr, kept = os.dup(2), os.memfd_create("stderr")
     os.dup2(kept, 2)
     try:
-        yield said
+        yield captured
     finally:
         os.dup2(stderr, 2)
         os.close(stderr)
-        said.append(os.pread(kept, 4096, 0).decode("utf-8", "replace"))
+        captured.append(os.pread(kept, 4096, 0).decode("utf-8", "replace"))
         os.close(kept)

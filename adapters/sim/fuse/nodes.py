@@ -24,7 +24,7 @@ class Handle:
 class Binding:
     """The time for which a driver has a device; when it is `over`, so are the device's files."""
 
-    over = False
+    ended = False
 
 
 class Node:
@@ -34,7 +34,7 @@ class Node:
     """
 
     binding: Binding | None = None
-    gone = EIO  # fs/debugfs/file.c (debugfs_file_get)
+    errno_unbound = EIO  # fs/debugfs/file.c (debugfs_file_get)
 
     def __init__(self, mode: int, size: int = 0) -> None:
         self.mode = mode
@@ -78,7 +78,7 @@ class Attribute(Node):
     Source: Linux fs/sysfs/file.c, fs/kernfs/file.c (kernfs_fop_write_iter), fs/seq_file.c.
     """
 
-    gone = ENODEV
+    errno_unbound = ENODEV
 
     def __init__(self, show: Show, store: Store | None = None, mode: int = 0) -> None:
         super().__init__(stat.S_IFREG | (mode or (0o644 if store else 0o444)), PAGE)
@@ -87,10 +87,10 @@ class Attribute(Node):
 
     def open(self, _flags: int, /) -> Handle:
         """Open it; values are taken when they are read."""
-        return _Shown(self)
+        return _AttributeHandle(self)
 
 
-class _Shown(Handle):
+class _AttributeHandle(Handle):
     def __init__(self, attribute: Attribute) -> None:
         self._attribute = attribute
         self._text: bytes | None = None
@@ -117,10 +117,10 @@ class DebugFile(Node):
 
     def open(self, _flags: int, /) -> Handle:
         """Open it."""
-        return _Direct(self._show, self._store)
+        return _DebugHandle(self._show, self._store)
 
 
-class _Direct(Handle):
+class _DebugHandle(Handle):
     def __init__(self, show: Show | None, store: Store | None) -> None:
         self._show = show
         self._store = store

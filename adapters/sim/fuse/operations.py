@@ -15,7 +15,7 @@ from adapters.sim.fuse.nodes import Attribute, Directory, Handle, Link, Node, fi
 
 _WRITES = os.O_WRONLY | os.O_RDWR
 _READY = select.POLLIN | select.POLLOUT | select.POLLRDNORM | select.POLLWRNORM
-_GONE = {ENODEV: select.POLLERR | select.POLLPRI, EIO: select.POLLHUP}
+_POLL_UNBOUND = {ENODEV: select.POLLERR | select.POLLPRI, EIO: select.POLLHUP}
 """Source: Linux fs/kernfs/file.c (kernfs_fop_poll), fs/debugfs/file.c (full_proxy_poll)."""
 
 
@@ -107,8 +107,8 @@ class KernelTree:
         if found is None:
             raise OSError(EBADF, "")
         handle, node = found
-        if node.binding and node.binding.over:
-            raise OSError(node.gone, "")
+        if node.binding and node.binding.ended:
+            raise OSError(node.errno_unbound, "")
         return handle
 
     def read(self, path: str, size: int, offset: int, fh: int) -> bytes:  # noqa: ARG002
@@ -122,8 +122,8 @@ class KernelTree:
     def poll(self, path: str, fh: int, handle: int | None, events: Any) -> int:  # noqa: ARG002
         """Call every file ready, but one whose device has gone out of order, as sysfs does."""
         _, node = self._handles.get(fh, (None, None))
-        over = node is not None and node.binding is not None and node.binding.over
-        events[0] = _READY | (_GONE[node.gone] if node and over else 0)
+        unbound = node is not None and node.binding is not None and node.binding.ended
+        events[0] = _READY | (_POLL_UNBOUND[node.errno_unbound] if node and unbound else 0)
         if handle:
             self._forget(handle)  # nothing will happen that it should be told
         return 0

@@ -12,7 +12,7 @@ from errno import EBUSY, EINVAL, ERANGE
 
 from adapters.sim.fuse.nodes import Attribute, DebugFile, Handle, Node
 from adapters.sim.fuse.worker import ProcessorWorker
-from adapters.sim.loader import readable
+from adapters.sim.loader import in_memory
 from adapters.sim.remoteproc import RemoteProc
 from domain.processor import ATTACHED, CRASHED
 from domain.resource_table import Trace
@@ -26,7 +26,7 @@ def attributes(worker: ProcessorWorker) -> dict[str, Node]:
     rproc = worker.rproc
     return {
         "name": Attribute(lambda: _line(rproc.spec.name)),
-        "state": Attribute(lambda: _line(rproc.state), _ordered(worker, rproc.write_state)),
+        "state": Attribute(lambda: _line(rproc.state), _queued(worker, rproc.write_state)),
         "firmware": Attribute(lambda: _line(_firmware(rproc)), _firmware_store(worker)),
         "recovery": Attribute(lambda: _line(_recovery(rproc)), _recovery_store(worker)),
         "coredump": Attribute(lambda: _line(rproc.coredump), _coredump_store(rproc)),
@@ -69,10 +69,10 @@ def _word(data: bytes) -> str:
     return os.fsdecode(data.partition(b"\0")[0].removesuffix(b"\n"))
 
 
-def _ordered(worker: ProcessorWorker, write: Callable[[str], None]) -> Callable[[bytes], None]:
+def _queued(worker: ProcessorWorker, write: Callable[[str], None]) -> Callable[[bytes], None]:
     def store(data: bytes) -> None:
         if data:
-            worker.do(lambda: write(_word(data)))
+            worker.run(lambda: write(_word(data)))
 
     return store
 
@@ -81,7 +81,7 @@ def _firmware_store(worker: ProcessorWorker) -> Callable[[bytes], None]:
     def store(data: bytes) -> None:
         if data:
             try:
-                worker.do(lambda: worker.rproc.write_firmware(os.fsdecode(data)))
+                worker.run(lambda: worker.rproc.write_firmware(os.fsdecode(data)))
             except InterruptedError as error:
                 raise OSError(EINVAL, "interrupted") from error  # rproc_set_firmware has it so
 
@@ -89,7 +89,7 @@ def _firmware_store(worker: ProcessorWorker) -> Callable[[bytes], None]:
 
 
 def _recovery_store(worker: ProcessorWorker) -> Callable[[bytes], None]:
-    ordered = _ordered(worker, worker.rproc.write_recovery)
+    queued = _queued(worker, worker.rproc.write_recovery)
 
     def store(data: bytes) -> None:
         # What needs no lock in the kernel does not wait for a slow start here either.
@@ -98,7 +98,7 @@ def _recovery_store(worker: ProcessorWorker) -> Callable[[bytes], None]:
             worker.rproc.recovery = word == "enabled"
         if word != "disabled":
             with suppress(InterruptedError):  # nobody is told, nor of a recovery that fails
-                ordered(data)
+                queued(data)
 
     return store
 
@@ -143,7 +143,7 @@ def _crash_store(worker: ProcessorWorker) -> Callable[[bytes], None]:
     def store(data: bytes) -> None:
         number = unsigned(data)
         kind = _TYPES[number] if number < len(_TYPES) else "unknown"
-        worker.post(lambda: worker.rproc.crash(f"{kind}, injected"))
+        worker.submit(lambda: worker.rproc.crash(f"{kind}, injected"))
 
     return store
 
@@ -167,10 +167,10 @@ class TraceFile(DebugFile):
     """One trace buffer, up to its first NUL."""
 
     def __init__(
-        self, worker: ProcessorWorker, held: tuple[Trace, ...], number: int, trace: Trace
+        self, worker: ProcessorWorker, entries: tuple[Trace, ...], number: int, trace: Trace
     ) -> None:
         super().__init__(0o400)
-        self.arguments = (worker, held, number, trace)
+        self.arguments = (worker, entries, number, trace)
 
     def open(self, _flags: int, /) -> Handle:
         """Open it; the descriptor is good until the firmware's resources are given up."""
@@ -179,13 +179,13 @@ class TraceFile(DebugFile):
 
 class _OpenTrace(Handle):
     def __init__(
-        self, worker: ProcessorWorker, held: tuple[Trace, ...], number: int, trace: Trace
+        self, worker: ProcessorWorker, entries: tuple[Trace, ...], number: int, trace: Trace
     ) -> None:
-        self._keeper, self._held, self._number, self._trace = worker, held, number, trace
+        self._worker, self._entries, self._number, self._trace = worker, entries, number, trace
 
     def read(self, size: int, offset: int) -> bytes:
-        if not readable(self._trace, self._keeper.rproc.spec):
+        if not in_memory(self._trace, self._worker.rproc.spec):
             text = b"Trace  not available\n"
         else:
-            text = self._keeper.trace(self._held, self._number)
+            text = self._worker.trace(self._entries, self._number)
         return text[offset : offset + size]

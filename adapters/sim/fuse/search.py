@@ -45,17 +45,17 @@ class FirmwareSearch:
         if b".." in wanted.split(b"/"):
             raise OSError(EINVAL, f"the name {name!r} leads out of the firmware directories")
         try:
-            return self._look(wanted, abandoned)
+            return self._search(wanted, abandoned)
         except OSError as error:
             if error.errno != ENOENT:
                 raise
         try:
-            packed = self._look(wanted + b".xz", abandoned)
+            packed = self._search(wanted + b".xz", abandoned)
         except OSError as error:
             raise OSError(error.errno, f"firmware {name!r}: {error.strerror}") from error
         return _unpack(packed)
 
-    def _look(self, name: bytes, abandoned: Callable[[], bool]) -> bytes:
+    def _search(self, name: bytes, abandoned: Callable[[], bool]) -> bytes:
         problem = OSError(ENOENT, os.strerror(ENOENT))
         for directory in self._directories():
             path = directory + b"/" + name

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from adapters.sim.board_file import BoardSpec
-from adapters.sim.fuse.coredumps import Dumps
-from adapters.sim.fuse.drivers import DRIVER, Device, driver_files
+from adapters.sim.fuse.coredumps import DevcoredumpClass
+from adapters.sim.fuse.drivers import DRIVER, PlatformDevice, driver_files
 from adapters.sim.fuse.fault_injection import control_files
 from adapters.sim.fuse.kmsg import KmsgFile
 from adapters.sim.fuse.nodes import Attribute, Children, Directory, Link, Node
@@ -23,16 +23,16 @@ def make_tree(
 
     `interrupted` tells a thread of FUSE whether the caller of its request has got a signal.
     """
-    dumps = Dumps()
+    dumps = DevcoredumpClass()
     log = KmsgFile(interrupted)
-    devices: list[Device] = []
+    devices: list[PlatformDevice] = []
     control: dict[str, Node] = {"kmsg": log}
     for number, spec in enumerate(board.processors):
-        rproc = RemoteProc(spec, search.find, partial(log.tell, f"remoteproc{number}"))
+        rproc = RemoteProc(spec, search.find, partial(log.emit, f"remoteproc{number}"))
         worker = ProcessorWorker(rproc, interrupted)
         rproc.find = partial(search.find, abandoned=worker.abandoned)
-        device = Device(number, worker)
-        rproc.before_recovery = partial(dumps.take, rproc, device.place)
+        device = PlatformDevice(number, worker)
+        rproc.before_recovery = partial(dumps.create, rproc, device.path)
         devices.append(device)
         control[device.processor] = Directory(control_files(worker))
     platform = {device.name: Directory(device.children) for device in devices}
@@ -68,11 +68,11 @@ def make_tree(
     )
 
 
-def _links(devices: Sequence[Device]) -> dict[str, Node]:
-    return {d.processor: Link(f"../../{d.place}") for d in devices if d.bound}
+def _links(devices: Sequence[PlatformDevice]) -> dict[str, Node]:
+    return {d.processor: Link(f"../../{d.path}") for d in devices if d.bound}
 
 
-def _debug(devices: Sequence[Device]) -> dict[str, Node]:
+def _debug(devices: Sequence[PlatformDevice]) -> dict[str, Node]:
     return {d.processor: Directory(d.debug_files) for d in devices if d.bound}
 
 

@@ -26,7 +26,7 @@ _CONSOLE = 1 << 16  # bytes of output that are kept
 _TRACE_PAUSE = 0.25  # seconds: a simulator that dies takes along what has not been looked at
 
 
-class _Order:
+class _Request:
     __slots__ = ("abandoned", "begun", "done", "error", "work")
 
     def __init__(self, work: Callable[[], None]) -> None:
@@ -46,69 +46,69 @@ class ProcessorWorker:
     def __init__(self, rproc: RemoteProc, interrupted: Callable[[], bool]) -> None:
         self.rproc = rproc
         self._interrupted = interrupted
-        self._order: _Order | None = None
+        self._current: _Request | None = None
         self.output = b""  # the latest of what the firmware printed on its UART
-        self._seen: dict[int, bytes] = {}  # trace buffers when they were looked at last
-        self._seen_of: tuple[Trace, ...] = ()
-        self._orders: deque[_Order] = deque()
-        self._look_again = 0.0
+        self._traces: dict[int, bytes] = {}  # trace buffers when they were looked at last
+        self._traces_of: tuple[Trace, ...] = ()
+        self._requests: deque[_Request] = deque()
+        self._next_trace_read = 0.0
         self._lock = threading.Lock()
         self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         name = f"worker-{rproc.spec.name}"
-        threading.Thread(target=self._run, name=name, daemon=True).start()
+        threading.Thread(target=self._serve, name=name, daemon=True).start()
 
-    def do(self, work: Callable[[], None]) -> None:
+    def run(self, work: Callable[[], None]) -> None:
         """Have it done and wait for that. Raises what it raises, always with an errno.
 
         A signal ends the wait for others with EINTR, as it does in mutex_lock_interruptible; what
         has begun goes on, but is told that it is abandoned.
         """
-        order = self._give(work)
-        while not order.done.wait(_PAUSE):
-            if not order.abandoned and self._interrupted():
+        request = self._enqueue(work)
+        while not request.done.wait(_PAUSE):
+            if not request.abandoned and self._interrupted():
                 with self._lock:
-                    if not order.begun:
-                        self._orders.remove(order)
+                    if not request.begun:
+                        self._requests.remove(request)
                         raise OSError(EINTR, "interrupted")
-                order.abandoned = True
-        if order.error:
-            raise order.error
+                request.abandoned = True
+        if request.error:
+            raise request.error
 
     def abandoned(self) -> bool:
         """Whether nobody waits any more for what is being done."""
-        return self._order is not None and self._order.abandoned
+        return self._current is not None and self._current.abandoned
 
-    def post(self, work: Callable[[], None]) -> None:
+    def submit(self, work: Callable[[], None]) -> None:
         """Have it done some time soon; nobody learns how it went."""
-        self._give(work)
+        self._enqueue(work)
 
-    def _give(self, work: Callable[[], None]) -> _Order:
-        order = _Order(work)
+    def _enqueue(self, work: Callable[[], None]) -> _Request:
+        request = _Request(work)
         with self._lock:
-            self._orders.append(order)
+            self._requests.append(request)
         os.eventfd_write(self._wake, 1)
-        return order
+        return request
 
-    def _run(self) -> None:
+    def _serve(self) -> None:
         while True:
             self._wait()
             with self._lock:
-                order = self._orders.popleft() if self._orders else None
-                if order:
-                    order.begun = True
-            self._order = order
-            if order:
-                order.error = self._attempt(order.work)
-                order.done.set()
-            self._attempt(self._look)
+                request = self._requests.popleft() if self._requests else None
+                if request:
+                    request.begun = True
+            self._current = request
+            if request:
+                request.error = self._attempt(request.work)
+                request.done.set()
+            self._attempt(self._poll)
 
     def _wait(self) -> None:
         """Sleep until something is ordered or happens, or an injected crash is due."""
-        if self._orders:
+        if self._requests:
             return
         poll = select.poll()
         poll.register(self._wake, select.POLLIN)
-        for fd in self.rproc.machine.watch() if self.rproc.machine else ():
+        for fd in self.rproc.qemu.watch() if self.rproc.qemu else ():
             poll.register(fd, select.POLLIN)
         seconds = None
         if self.rproc.state == RUNNING:
@@ -121,47 +121,47 @@ class ProcessorWorker:
         except BlockingIOError:
             pass
 
-    def _look(self) -> None:
+    def _poll(self) -> None:
         self.rproc.poll()
-        machine = self.rproc.machine
-        if machine and machine.console.pending:
-            self.output = (self.output + machine.console.read())[-_CONSOLE:]
-        if self.rproc.state == RUNNING and time.monotonic() >= self._look_again:
+        qemu = self.rproc.qemu
+        if qemu and qemu.console.pending:
+            self.output = (self.output + qemu.console.read())[-_CONSOLE:]
+        if self.rproc.state == RUNNING and time.monotonic() >= self._next_trace_read:
             for number in range(len(self.rproc.traces)):
-                self._look_at_trace(number)
-            self._look_again = time.monotonic() + _TRACE_PAUSE * 0.9
+                self._read_trace(number)
+            self._next_trace_read = time.monotonic() + _TRACE_PAUSE * 0.9
 
-    def trace(self, held: tuple[Trace, ...], number: int) -> bytes:
+    def trace(self, entries: tuple[Trace, ...], number: int) -> bytes:
         """Return a trace buffer up to its first NUL; EIO once its firmware has been let go."""
-        machine = self.rproc.machine
-        if self.rproc.traces is held and machine is not None and machine.pid > 0:
-            self.do(lambda: self._look_at_trace(number))
-        if self.rproc.traces is not held:
+        qemu = self.rproc.qemu
+        if self.rproc.traces is entries and qemu is not None and qemu.pid > 0:
+            self.run(lambda: self._read_trace(number))
+        if self.rproc.traces is not entries:
             raise OSError(EIO, "")
-        return self._seen.get(number, b"") if self._seen_of is held else b""
+        return self._traces.get(number, b"") if self._traces_of is entries else b""
 
-    def _look_at_trace(self, number: int) -> None:
-        if self._seen_of is not self.rproc.traces:
-            self._seen, self._seen_of = {}, self.rproc.traces
-        if number < len(self._seen_of):
+    def _read_trace(self, number: int) -> None:
+        if self._traces_of is not self.rproc.traces:
+            self._traces, self._traces_of = {}, self.rproc.traces
+        if number < len(self._traces_of):
             memory = self.rproc.read_trace(number, MAX_SIZE)
             if memory is not None:
-                self._seen[number] = kernel_view(memory)
+                self._traces[number] = kernel_view(memory)
 
     def _attempt(self, work: Callable[[], None]) -> OSError | None:
         """Do it; tell on stderr what the kernel would tell its log."""
         try:
             work()
         except OSError as error:
-            self._tell(error.strerror or str(error))
+            self._log_error(error.strerror or str(error))
             return error
         except HostFault as error:
-            self._tell(str(error))
+            self._log_error(str(error))
             return OSError(error.errno or EIO, str(error))
         except Exception as error:
-            self._tell(f"internal error: {type(error).__name__}: {error}")
+            self._log_error(f"internal error: {type(error).__name__}: {error}")
             return OSError(EIO, str(error))
         return None
 
-    def _tell(self, text: str) -> None:
+    def _log_error(self, text: str) -> None:
         print(f"remoteproc-sim: {self.rproc.spec.name}: {text}", file=sys.stderr, flush=True)

@@ -32,7 +32,7 @@ class Bench:
         self.lines = []
         spec = load_board("cortex-m3").processors[0]
         spec = spec._replace(name="m4", memory=MEMORY, faults=InjectedFaults(**faults), boot=boot)
-        self.rproc = RemoteProc(spec, self.find, self.tell)
+        self.rproc = RemoteProc(spec, self.find, self.printk)
         self.news()
 
     def find(self, name):
@@ -42,7 +42,7 @@ class Bench:
             raise OSError(errno.ENOENT, "")
         return self.files[name]
 
-    def tell(self, level, text):
+    def printk(self, level, text):
         self.lines.append(f"{LEVELS[level]} {text}")
 
     def news(self):
@@ -71,8 +71,8 @@ def make():
 
     yield make
     for bench in made:
-        if bench.rproc.machine:
-            bench.rproc.machine.close()
+        if bench.rproc.qemu:
+            bench.rproc.qemu.close()
 
 
 @pytest.mark.parametrize(

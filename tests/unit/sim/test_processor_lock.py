@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from adapters.sim.processor_lock import ProcessorLock, look
+from adapters.sim.processor_lock import ProcessorLock, read_record
 from domain.errors import HostFault
 
 HOLDER = """
@@ -29,22 +29,22 @@ for turn in range(300):
             pass
         import os
         os.unlink(sys.argv[2])
-        presence.drop()
+        presence.release()
 """
 
 
 def test_one_holder_until_it_lets_go(tmp_path):
     path = str(tmp_path / "run" / "board" / "remoteproc0")
     first, second = ProcessorLock(path), ProcessorLock(path)
-    assert look(path) == {}
+    assert read_record(path) == {}
     assert first.take({"state": "offline"})
     assert not second.take({})
     first.record({"state": "running"})
-    assert look(path) == {"state": "running"}
-    first.drop()
-    first.drop()
+    assert read_record(path) == {"state": "running"}
+    first.release()
+    first.release()
     assert second.take({})
-    second.drop()
+    second.release()
     assert os.listdir(tmp_path) == []
 
 
@@ -55,13 +55,13 @@ def test_the_dead_hold_nothing(tmp_path):
     ) as holder:
         assert holder.stdout
         assert holder.stdout.readline() == b"held\n"
-        assert look(path) == {"state": "running"}
+        assert read_record(path) == {"state": "running"}
         assert not ProcessorLock(path).take({})
         holder.kill()
-    assert look(path) == {}
+    assert read_record(path) == {}
     mine = ProcessorLock(path)
     assert mine.take({})
-    mine.drop()
+    mine.release()
     assert os.listdir(tmp_path) == []
 
 
@@ -86,9 +86,9 @@ def test_a_reader_sees_one_record_or_the_next(tmp_path):
     writer = threading.Thread(target=write)
     writer.start()
     while not done.is_set():
-        assert len(set(look(path)["state"])) == 1
+        assert len(set(read_record(path)["state"])) == 1
     writer.join()
-    presence.drop()
+    presence.release()
 
 
 def test_a_directory_that_cannot_be_made_is_told(tmp_path):

@@ -76,10 +76,10 @@ def test_hang_up_ends_the_watch(tree, pty):
 def test_a_tty_that_cannot_be_opened_is_told_of_once(tree, monkeypatch):
     place = str(tree.processor("remoteproc0", name="m4"))
     console = TtyConsole(str(tree.root), place, "/dev/ttyS9", 0)
-    assert console.read() == b"" and console.trouble() == "", "it may still come"
-    monkeypatch.setattr("adapters.sysfs.console._PATIENCE", 0.0)
-    assert console.trouble().startswith(f"cannot open {tree.root}/dev/ttyS9: No such file")
-    assert console.trouble() == ""
+    assert console.read() == b"" and console.problem() == "", "it may still come"
+    monkeypatch.setattr("adapters.sysfs.console._REPORT_AFTER", 0.0)
+    assert console.problem().startswith(f"cannot open {tree.root}/dev/ttyS9: No such file")
+    assert console.problem() == ""
 
 
 def test_processor_without_tty_drops_input(tree):

@@ -521,7 +521,7 @@ def test_unprivileged_listing_and_refusal(m4):
             (info,) = (p for p in SysfsBoard().processors() if p.name == "m4")
             assert info.state == "offline" and info.note == "this user may not control it"
             try:
-                m4.open()._changes._set("firmware", "x")
+                m4.open()._claims._set("firmware", "x")
             except ProcessorFault as error:
                 status = 0 if "EACCES" in str(error) and "run as root" in str(error) else 2
         finally:
