@@ -1,7 +1,7 @@
-"""From the name of a firmware to a processor that runs it, with the kernel's rules and words.
+"""Boots a simulated processor from the name of a firmware file, as the kernel boots a real one.
 
 Source: Linux 6.1 drivers/remoteproc/remoteproc_core.c (rproc_boot, rproc_fw_boot, rproc_start),
-drivers/base/firmware_loader/main.c for what is said of files.
+drivers/base/firmware_loader/main.c for the log messages about files.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ Finder = Callable[[str], bytes]
 
 
 def os_error(number: int, detail: str = "") -> OSError:
-    """Return an OSError with the kernel's errno and more words than the kernel has."""
+    """Return an OSError with the kernel's errno; `detail` is text that the kernel does not have."""
     return OSError(number, detail or os.strerror(number))
 
 
 def request_firmware(name: str, find: Finder, log: KernelLogWriter) -> bytes:
-    """Find a firmware file."""
+    """Return the content of a firmware file. Raises what `find` raises."""
     try:
         return find(name)
     except (OSError, HostFault) as error:
@@ -43,7 +43,10 @@ def request_firmware(name: str, find: Finder, log: KernelLogWriter) -> bytes:
 def check_firmware(
     name: str, data: bytes, spec: ProcessorSpec, log: KernelLogWriter, *, recovering: bool
 ) -> tuple[Trace, ...]:
-    """Return the trace buffers of a firmware that can be loaded; `recovering` in a recovery."""
+    """Return the trace buffers of a firmware, having checked that it can be loaded.
+
+    `recovering`: the kernel loads it again after a crash, and logs less. Raises OSError.
+    """
     booting = f"Booting fw image {name}, size {len(data)}"
     try:
         traces = loader.check_firmware(data, spec, os.path.basename(name))
@@ -64,14 +67,14 @@ def check_firmware(
 
 
 def inject_fault(faults: InjectedFaults, what: str, log: KernelLogWriter) -> None:
-    """Be as slow as the processor's faults want it, and fail if they do."""
+    """Wait for the injected start delay; raise the injected start error, if there is one."""
     time.sleep(faults.start_delay)
     if faults.start_error:
         raise log.failed(what, os_error(errno_of(faults.start_error), "an injected fault"))
 
 
 def start_qemu(data: bytes, spec: ProcessorSpec, log: KernelLogWriter) -> QemuProcess:
-    """Let a processor execute a firmware that was checked."""
+    """Start a QEMU that executes a checked firmware. Raises OSError, HostFault."""
     what = f"can't start rproc {spec.name}"
     file = loader.to_memfd(data)
     try:

@@ -1,4 +1,4 @@
-"""What QEMU's behaviour says about the end of the firmware."""
+"""Derives how the firmware ended from QEMU's events, exit status and error output."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LONGEST = 160
 
 
 def from_qmp_event(name: str, data: dict[str, object]) -> FirmwareExit | None:
-    """Return the ending that a QMP event tells of; the machine stands still then."""
+    """Return how the firmware ended by a QMP event, if it is one of an end; QEMU then pauses."""
     if name == "WATCHDOG":
         return FirmwareExit(True, None, "watchdog")
     if name == "GUEST_PANICKED":
@@ -27,9 +27,9 @@ def from_qmp_event(name: str, data: dict[str, object]) -> FirmwareExit | None:
 
 
 def from_wait_status(status: int, stderr: str, crash_code: int = 0) -> FirmwareExit:
-    """Return the ending that QEMU's own tells of; `status` is waitpid's.
+    """Return how the firmware ended by the end of QEMU; `status` is that of waitpid.
 
-    `crash_code` is the exit code that stands for a crash, 0 for none.
+    `crash_code` is the exit code by which QEMU reports a crash of the core, 0 for none.
     """
     if os.WIFSIGNALED(status):
         fatal = _line(stderr, "qemu: fatal: ")
@@ -52,7 +52,7 @@ def from_wait_status(status: int, stderr: str, crash_code: int = 0) -> FirmwareE
 
 
 def error_message(stderr: str) -> str:
-    """Return what QEMU found fault with, or an empty string."""
+    """Return the first error in QEMU's error output, or an empty string."""
     for line in stderr.splitlines():
         program, colon, text = line.partition(": ")
         ours = colon and program.startswith(("qemu", "setpriv", "sh"))

@@ -1,6 +1,6 @@
-"""What the kernel's log says of firmware that it refuses, in the kernel's words and order.
+"""The messages with which the kernel refuses firmware, in the kernel's words and order.
 
-Only what the kernel itself finds fault with: firmware for another core it would load.
+Only what the kernel itself checks: it loads firmware for another core without a message.
 Source: Linux 6.1 drivers/remoteproc/remoteproc_elf_loader.c (rproc_elf_sanity_check,
 rproc_elf_load_segments), remoteproc_core.c (rproc_fw_boot, rproc_handle_resources).
 """
@@ -27,7 +27,7 @@ _VRING = Struct("<5I")
 
 
 def sanity_error(data: bytes) -> str:
-    """Return what the first check says, before `Booting fw image`; `` if it is content."""
+    """Return the message of rproc_elf_sanity_check, before `Booting fw image`; `` for none."""
     if len(data) < _HEADER[1].size:
         return "Image is too small"
     if data[:4] != b"\x7fELF":
@@ -48,7 +48,7 @@ def sanity_error(data: bytes) -> str:
 
 
 def load_errors(data: bytes, memory: Sequence[Region]) -> list[str]:
-    """Return what is said after `Booting fw image` of a sane file; nothing where nobody knows."""
+    """Return the messages after `Booting fw image`; none if the kernel would load the file."""
     table = b""
     try:
         table = read_elf(data).resource_table or b""
@@ -74,18 +74,18 @@ def load_errors(data: bytes, memory: Sequence[Region]) -> list[str]:
 
 
 def _header_offsets(data: bytes) -> tuple[int, int, int]:
-    """Return the offsets of program and section headers, and how many of the first there are."""
+    """Return the offset of the program headers, of the section headers, and the former's count."""
     fields = _HEADER[data[4]].unpack_from(data)
     return fields[5], fields[6], fields[10]
 
 
 def _segment_error(data: bytes, memory: Sequence[Region]) -> str:
-    """Return what rproc_elf_load_segments says; it gives up at the first bad one."""
+    """Return the message of rproc_elf_load_segments about the first bad segment; `` for none."""
     layout = _PROGRAM[data[4]]
     offset, _, count = _header_offsets(data)
     for at in range(offset, offset + count * layout.size, layout.size):
         if at + layout.size > len(data):
-            break  # the kernel reads on there, in what is no longer the file
+            break  # the kernel reads on there, after the end of the file
         fields = layout.unpack_from(data, at)
         start, _, address, stored, size = fields[1:6] if data[4] == 1 else fields[2:7]
         if fields[0] != _PT_LOAD:
@@ -100,7 +100,7 @@ def _segment_error(data: bytes, memory: Sequence[Region]) -> str:
 
 
 def _table_error(table: bytes) -> str:
-    """Return what rproc_handle_resources says of a table's first bad entry."""
+    """Return the message of rproc_handle_resources about the first bad entry; `` for none."""
     count = int.from_bytes(table[4:8], "little")
     for number in range(min(count, (len(table) - 16) // 4)):
         at = int.from_bytes(table[16 + 4 * number : 20 + 4 * number], "little")

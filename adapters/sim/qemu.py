@@ -1,4 +1,4 @@
-"""One QEMU process, from spawn to the last byte it printed."""
+"""Runs one QEMU process, from its start to the last byte of its output."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _EIO = 5
 
 
 class QemuProcess:
-    """A simulated processor with firmware in it; created stopped, `resume` lets it run.
+    """A simulated processor with its firmware loaded, and paused until `resume`.
 
-    The calling thread owns it: when that ends, however it ends, the kernel kills QEMU.
-    `firmware_exit` is set once the firmware has ended; `poll` notices that.
+    The thread that creates it owns it: Linux kills QEMU when that thread ends, however it ends.
+    `poll` sets `firmware_exit` once the firmware has ended.
     """
 
     def __init__(self, spec: ProcessorSpec, firmware: int) -> None:
@@ -83,26 +83,26 @@ class QemuProcess:
 
     @property
     def pid(self) -> int:
-        """QEMU's process; -1 once it is gone."""
+        """The pid of QEMU; -1 after its end."""
         return self._pid
 
     def watch(self) -> tuple[int, ...]:
-        """Descriptors that become readable when there is something to `poll`."""
+        """Return the descriptors that become readable when there is something to `poll`."""
         return tuple(self._watched)
 
     def resume(self) -> bool:
-        """Let the processor run; it may have ended by the time this returns. False on failure."""
+        """Let the processor run; the firmware may have ended by then. False on failure."""
         return self._execute("cont") is not None or self.firmware_exit is not None
 
     def pause(self) -> bool:
-        """Let it stand still; no effect after its end. False on failure."""
+        """Pause the processor; no effect after the firmware has ended. False on failure."""
         return self._execute("stop") is not None or self.firmware_exit is not None
 
     def read_memory(self, address: int, size: int) -> bytes | None:
-        """Read by the processor's own addresses, running or not; None where that is impossible.
+        """Read memory at an address of the processor; None where there is no memory to read.
 
-        QEMU writes them to a file that nobody else has. (A virtual address: on an Armv8-M with
-        TrustZone a physical one would read as zeros.)
+        QEMU saves the bytes to an anonymous file of this process. (`memsave` takes a virtual
+        address: on an Armv8-M with TrustZone, a physical address would read as zeros.)
         """
         reply = self._execute(
             "memsave", val=address, size=size, filename=f"/proc/self/fd/{self._dump}"
@@ -112,7 +112,7 @@ class QemuProcess:
         return os.pread(self._dump, size, 0)
 
     def poll(self, milliseconds: int = 0) -> None:
-        """Take note of all that QEMU has to say; wait for something if there is nothing."""
+        """Handle all that QEMU has sent; if there is nothing, wait so long for something."""
         if self._pid < 0:
             return
         died = False
@@ -126,10 +126,10 @@ class QemuProcess:
             self._reap()
 
     def close(self) -> None:
-        """End QEMU, if it has not ended, and keep what it printed. Repeatable."""
+        """End QEMU, if it has not ended, and keep its output for `console.read`. Repeatable."""
         if self._pid > 0:
             self.firmware_exit = self.firmware_exit or FirmwareExit(False, 0, "stopped on request")
-            os.kill(self._pid, _KILL)  # not reaped yet, so the pid is still its own
+            os.kill(self._pid, _KILL)  # QEMU is not reaped yet, so the pid is still its own
             self._reap()
         for fd in (self._monitor, self._stderr, self._dump):
             if fd >= 0:
@@ -138,14 +138,17 @@ class QemuProcess:
         self.console.close()
 
     def _execute(self, command: str, **arguments: object) -> dict[str, Any] | None:
-        """Return QEMU's reply, None if it has gone or hangs: then it is not asked again."""
+        """Send a QMP command; return the reply, None if QEMU has ended or does not answer in time.
+
+        A QEMU that did not answer once gets no further commands.
+        """
         if self._pid < 0 or self._unresponsive:
             return None
         number, message = self._qmp.request(command, **arguments)
         try:
             os.write(self._monitor, message)
         except OSError:
-            pass  # it is dying: the pidfd will tell
+            pass  # QEMU is ending: its pidfd becomes readable
         deadline = time.monotonic() + _REPLY_TIMEOUT
         while number not in self._qmp.replies and self._pid > 0:
             left = deadline - time.monotonic()
@@ -156,7 +159,7 @@ class QemuProcess:
         return self._qmp.replies.pop(number, None)
 
     def _receive(self) -> bytes | None:
-        """Take what QMP brought; None for nothing now, b"" if there is no more to come."""
+        """Receive QMP messages; None if there are none now, b"" at the end."""
         data = read_available(self._monitor)
         try:
             events = self._qmp.feed(data or b"")
@@ -170,7 +173,7 @@ class QemuProcess:
         return data
 
     def _reap(self) -> None:
-        """Reap QEMU, which has died or is about to, and find out why."""
+        """Reap QEMU, which has ended or was killed, and find out how the firmware ended."""
         _, status = os.waitpid(self._pid, 0)
         self._pid = -1
         self._watched.clear()

@@ -1,8 +1,8 @@
-"""The kernel's remoteproc core, as its user sees it, over a simulated processor.
+"""A model of the kernel's remoteproc core that drives a simulated processor.
 
-Behaviour of Linux 6.1 (drivers/remoteproc/remoteproc_core.c, remoteproc_sysfs.c), oddities
-included: a start while running counts, and so many stops it takes. Errors are OSError with the
-kernel's errno; what is wrong with the simulator itself is HostFault.
+It behaves as Linux 6.1 does (drivers/remoteproc/remoteproc_core.c, remoteproc_sysfs.c), oddities
+included: each `start` of a running processor counts, and the processor needs as many stops.
+Errors are OSError with the kernel's errno; HostFault for a fault of the simulator itself.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from domain.resource_table import Trace
 
 
 class RemoteProc:
-    """One `struct rproc`. Its attributes are read without waiting; changes wait for each other.
+    """One `struct rproc`. Reading an attribute never waits; one change waits for the other.
 
-    `before_stop` is called while the firmware's memory can be read for the last time,
-    `before_recovery` earlier still, and only where a crash is followed by a recovery, which calls
-    what that returned before it goes on from `offline`.
-    A boot loader's core, which `spec.boot` asks for, has states, but nothing behind them.
+    `before_stop` is called before every stop, while the firmware's memory can still be read.
+    `before_recovery` is called before a recovery stops the processor; the function that it returns
+    is called after that stop, before the recovery starts the processor again.
+    A core that a boot loader started (`spec.boot`) has states, but no QEMU and no firmware.
     """
 
     def __init__(self, spec: ProcessorSpec, find: Finder, printk: Printk = lambda *_: None) -> None:
@@ -53,7 +53,7 @@ class RemoteProc:
         self.reset()
 
     def reset(self) -> None:
-        """Begin anew, as binding the driver again does."""
+        """Return to the first state, as binding the driver again does."""
         with self._lock:
             if self.qemu:
                 self.qemu.close()
@@ -67,12 +67,12 @@ class RemoteProc:
             self.firmware_exit = FirmwareExit(crashed=False)
             self.traces: tuple[Trace, ...] = ()
             self._crash_at = 0.0
-            if self.spec.boot == "attached":  # the driver does so as soon as it is there
+            if self.spec.boot == "attached":  # the driver attaches as soon as it is bound
                 self.power = 1
                 self._attach(InjectedFaults())
 
     def remove(self) -> None:
-        """End, as unbinding the driver does."""
+        """Remove the processor, as unbinding the driver does."""
         with self._lock:
             if self.state in (RUNNING, CRASHED, ATTACHED):
                 self._power_off()
@@ -94,7 +94,7 @@ class RemoteProc:
                 raise os_error(EINVAL)
 
     def write_firmware(self, text: str) -> None:
-        """Choose the firmware; only the first line counts."""
+        """Set the firmware's name: the text before the first newline or NUL."""
         with self._lock:
             self.poll()
             if self.state != OFFLINE:
@@ -105,7 +105,7 @@ class RemoteProc:
             self.firmware = name
 
     def write_recovery(self, word: str) -> None:
-        """Take `enabled`, `disabled` or `recover`."""
+        """Do `enabled`, `disabled` or `recover`, as a write to the attribute `recovery` does."""
         with self._lock:
             self.poll()
             if word not in ("enabled", "disabled", "recover"):
@@ -116,7 +116,7 @@ class RemoteProc:
                 self._recover()
 
     def write_coredump(self, word: str) -> None:
-        """Take `disabled`, `enabled` or `inline`; alone of all, it waits for no other change."""
+        """Do `disabled`, `enabled` or `inline`; as in the kernel, without waiting for a change."""
         if self.state == CRASHED:
             raise os_error(EBUSY)
         if word not in ("disabled", "enabled", "inline"):
@@ -125,9 +125,9 @@ class RemoteProc:
         self.coredump = word
 
     def crash(self, reason: str) -> None:
-        """Crash, as debugfs `crash` has it; when it is off, or has crashed, that is only logged.
+        """Crash, as a write to debugfs `crash` does; only logged if it is off or crashed.
 
-        The reason begins with the kernel's word for the kind of crash, if it has one.
+        The reason may begin with the kernel's type of crash, as `watchdog`.
         """
         with self._lock:
             self._log.crash(self.name, reason)
@@ -137,9 +137,9 @@ class RemoteProc:
                 self._handle_crash(FirmwareExit(True, None, reason))
 
     def poll(self) -> None:
-        """Take note of what has happened to the firmware since; cheap when nothing has.
+        """Update the state by what QEMU reports about the firmware; cheap if that is nothing.
 
-        Does nothing while another thread changes the state: readers never wait.
+        Does nothing while another thread changes the state: a reader never waits.
         """
         if not self._lock.acquire(blocking=False):
             return
@@ -156,7 +156,7 @@ class RemoteProc:
             self._log.crash(self.name, qemu.firmware_exit.reason)
             self._handle_crash(qemu.firmware_exit)
         elif qemu.firmware_exit:
-            # No driver knows of firmware that ends by itself; it counts as the last stop.
+            # No driver has a state for firmware that ends by itself; so the processor is stopped.
             self.firmware_exit = qemu.firmware_exit
             self.power = 0
             self._power_off()
@@ -164,11 +164,11 @@ class RemoteProc:
             self.crash("fault injected by the board file")
 
     def seconds_to_crash(self) -> float | None:
-        """How long until an injected crash is due; None if none is."""
+        """Return the seconds until the injected crash; None without one."""
         return max(0.0, self._crash_at - time.monotonic()) if self._crash_at else None
 
     def read_trace(self, number: int, most: int) -> bytes | None:
-        """Return up to `most` bytes of a trace buffer; None where it cannot be read any more."""
+        """Return up to `most` bytes of a trace buffer; None if they cannot be read."""
         with self._lock:
             trace = self.traces[number]
             if self.qemu is None or not loader.in_memory(trace, self.spec):
@@ -259,4 +259,4 @@ class RemoteProc:
         try:
             self._load_and_start(recovering=True)
         except (OSError, HostFault):
-            pass  # the kernel tells nobody either: offline, and still counted as in use
+            pass  # the kernel reports it to no caller: the state is `offline`, and `power` is not 0

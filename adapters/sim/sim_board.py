@@ -1,4 +1,4 @@
-"""A simulated board as the domain's port: seen alike by every process of this machine."""
+"""A simulated board, which every process of this machine sees in the same state."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _USUAL = ProcessorOptions()
 
 
 class SimBoard:
-    """Implements domain.ports.Board. Users of one board file and `run_directory` meet."""
+    """Implements domain.ports.Board. Processes share one board file and `run_directory`."""
 
     def __init__(self, spec: BoardSpec, run_directory: str) -> None:
         self._processors = {f"remoteproc{i}": p for i, p in enumerate(spec.processors)}

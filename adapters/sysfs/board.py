@@ -22,10 +22,10 @@ _CLASS = "sys/class/remoteproc"
 
 
 class SysfsBoard:
-    """The tree under `root`, `/` for the running kernel.
+    """The processors of the tree under `root`, `/` for the running kernel.
 
-    `directory` overrides where firmware is published; the kernel must look there. `policies`
-    are by a processor's name or device, `default` is for the others.
+    `directory` is where firmware is published, `` for a directory that the kernel searches.
+    `policies` have a processor's name or device as key; `default` is for all others.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class SysfsBoard:
         self._default = default or Policy()
 
     def processors(self) -> list[ProcessorInfo]:
-        """List what there is, by number; none where the kernel has no remoteproc."""
+        """List the processors by number; none if the kernel has no remoteproc."""
         path = f"{self._prefix}/{_CLASS}"
         try:
             devices = [name for name in os.listdir(path) if _DEVICE.fullmatch(name)]

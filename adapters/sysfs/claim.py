@@ -1,9 +1,10 @@
-"""What an owner changes of a processor, and how that is undone by whoever finds the claim.
+"""What an owner changes on a processor, and how any process undoes it by the owner's claim.
 
-A claim: `firmware` our name for the published file, `name` the processor's; `previous`,
-`recovery` and `coredump` the attributes' old values, `` for those left alone; `attached` as
-wished. The attribute `firmware` is restored last: while it shows our name, what runs is ours and
-all is still to be undone.
+Keys of a claim: `firmware` is the name of the published file, `name` that of the processor.
+`previous`, `recovery` and `coredump` are the old values of the attributes `firmware`, `recovery`
+and `coredump`, `` for those that the owner does not change. `attached` is the container's option.
+The attribute `firmware` is restored last: while it has the name of the published file, the
+processor runs the owner's firmware, and all changes are still to be undone.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ _NAME_MAX = 255
 
 
 class ProcessorClaims:
-    """The changes to one processor."""
+    """Makes, applies and undoes the claims on one processor."""
 
     __slots__ = ("_attributes", "_device", "_name", "_power", "_search")
 
@@ -50,7 +51,7 @@ class ProcessorClaims:
     def plan(
         self, container: str, firmware: FirmwareImage, options: ProcessorOptions
     ) -> dict[str, str]:
-        """Return the claim. Raises as `check` does."""
+        """Return a claim; changes nothing. Raises HostFault if no file can be published."""
         claim = {"name": self._name, "attached": options.attached, "firmware": "", "previous": ""}
         claim["recovery"] = (
             self._value_to_restore("recovery") if options.recovery == "container" else ""
@@ -59,8 +60,8 @@ class ProcessorClaims:
             self._value_to_restore("coredump") if options.coredump == "enabled" else ""
         )
         if options.attached != "keep":
-            place = self._search.choose()
-            claim["firmware"] = kernel_name(place, self._device, container, firmware)
+            directory = self._search.choose()
+            claim["firmware"] = kernel_name(directory, self._device, container, firmware)
             previous = self._attributes.read("firmware") or ""
             if previous != "unknown" and not is_published_name(previous, self._device):
                 claim["previous"] = previous
@@ -93,14 +94,14 @@ class ProcessorClaims:
                 self._set(attribute, value)
 
     def _take_over(self) -> None:
-        # There is no way from `detached` to `offline` but through `attached`.
+        # The kernel stops a detached processor only after it has attached to it.
         if self._attributes.state() == "detached":
             self._power.attach()
         if self._attributes.state() == "attached":
             self._power.stop()
 
     def undo(self, claim: Claim) -> None:
-        """Stop what is ours, restore the attributes, remove the file; any number of times."""
+        """Stop the claim's firmware, restore the attributes, remove the file. Repeatable."""
         if claim.get("attached") == "keep":
             if claim.get("name") == self._name:
                 self._power.detach()
@@ -137,7 +138,7 @@ class ProcessorClaims:
             try:
                 self._attributes.write("firmware", previous)
             except OSError:
-                pass  # somebody has started it meanwhile, and what it is called is theirs to say
+                pass  # another program has started the processor, with firmware of its own
 
     def _set(self, attribute: str, value: str) -> None:
         try:

@@ -1,8 +1,8 @@
-"""Firmware files where the kernel finds them: complete when visible, never changed, ours alone.
+"""Publishes firmware files where the kernel finds them: complete when visible, never changed.
 
-All are in the subdirectory `remoteproc-runtime`, which belongs to us; a name begins with the
-processor's device, whose owner is one at a time. So whoever owns a processor that is off may
-replace and remove all files of that device, and nothing else.
+All files are in the subdirectory `remoteproc-runtime`, which only this runtime writes. A file name
+begins with the processor's device, and a device has one owner at a time. So the owner of a
+processor that is off may replace and remove all files of that device, and no others.
 """
 
 from __future__ import annotations
@@ -31,30 +31,30 @@ _REPLACED = "delete the container and create it anew"
 
 
 def kernel_name(
-    place: FirmwareDirectory, device: str, container: str, firmware: FirmwareImage
+    parent: FirmwareDirectory, device: str, container: str, firmware: FirmwareImage
 ) -> str:
-    """Return how the kernel will call the file."""
+    """Return the name by which the kernel finds the file."""
     digest = firmware.digest.removeprefix("sha256:")[:16]
-    # Nothing depends on the id in the name: the device's owner is one, the digest is the file's.
-    return f"{place.prefix}{DIRECTORY}/{device}-{container[:_ID_SHOWN]}-{digest}"
+    # The id is for people: device and digest make the name unique.
+    return f"{parent.prefix}{DIRECTORY}/{device}-{container[:_ID_SHOWN]}-{digest}"
 
 
 def is_published_name(name: str, device: str) -> bool:
-    """Whether the kernel's name is one that we gave to a file for this device."""
+    """Whether `kernel_name` gives such names to the files of this device."""
     head, _, file_name = name.rpartition("/")
     found = _FILE_NAME.fullmatch(file_name)
     return found is not None and found[1] == device and f"/{head}".endswith(f"/{DIRECTORY}")
 
 
-def publish(place: FirmwareDirectory, name: str, device: str, firmware: FirmwareImage) -> None:
-    """Make the file visible, whole and on disk. The caller owns the device, which is off.
+def publish(parent: FirmwareDirectory, name: str, device: str, firmware: FirmwareImage) -> None:
+    """Publish a complete copy, written to disk. The caller owns the device, which is off.
 
-    What dead owners of the device left is removed.
+    Files that dead owners of the device have left are removed.
 
-    Raises FirmwareUnfit if the staged copy is not what it was, HostFault.
+    Raises FirmwareUnfit if the staged copy has changed since its digest was taken, HostFault.
     """
     file_name = name.rpartition("/")[2]
-    directory = _open_directory(place.path, create=True)
+    directory = _open_directory(parent.path, create=True)
     try:
         _remove_all(directory, device)
         _copy(firmware, directory, f".{file_name}")
@@ -62,7 +62,7 @@ def publish(place: FirmwareDirectory, name: str, device: str, firmware: Firmware
         os.fsync(directory)
     except OSError as error:
         _remove_all(directory, device)
-        raise _fault(f"cannot publish firmware in {place.path}/{DIRECTORY}", error) from error
+        raise _fault(f"cannot publish firmware in {parent.path}/{DIRECTORY}", error) from error
     except BaseException:
         _remove_all(directory, device)
         raise
@@ -71,24 +71,24 @@ def publish(place: FirmwareDirectory, name: str, device: str, firmware: Firmware
 
 
 def unpublish(search: SearchPath, name: str, device: str) -> None:
-    """Remove what was published under this name, if that is one of ours for the device.
+    """Remove the file published by this name, if the name is one for the device.
 
-    The directory stays: to remove it would race with who publishes for another device.
+    The directory stays: another process may be publishing a file for another device there.
     Raises HostFault.
     """
     if not is_published_name(name, device):
         return
     file_name = name.rpartition("/")[2]
-    for place in search.places():
+    for parent in search.candidates():
         try:
-            directory = _open_directory(place.path, create=False)
+            directory = _open_directory(parent.path, create=False)
         except HostFault:
-            continue  # nothing of ours can be there
+            continue  # no published file can be in a directory that is not ours
         try:
             _remove(directory, file_name)
             _remove(directory, f".{file_name}")
         except OSError as error:
-            where = f"{place.path}/{DIRECTORY}"
+            where = f"{parent.path}/{DIRECTORY}"
             raise _fault(f"cannot remove firmware from {where}", error) from error
         finally:
             os.close(directory)

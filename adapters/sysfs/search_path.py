@@ -1,7 +1,7 @@
-"""Where the kernel looks for firmware, and which of these directories we publish in.
+"""The directories where the kernel looks for firmware, and the one to publish firmware in.
 
-Source: Linux drivers/base/firmware_loader/main.c (fw_path). The kernel looks in its own root,
-which is ours unless this process lives in a container; that is for the configuration to say.
+Source: Linux drivers/base/firmware_loader/main.c (fw_path). The kernel searches its own root
+directory. If this process has another one, as in a container, the configuration must name `root`.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ _PARAMETER = "sys/module/firmware_class/parameters/path"
 
 
 class FirmwareDirectory(NamedTuple):
-    """A directory, and how the kernel calls it: `` or `sub/`, put before a file's name."""
+    """A directory, and the prefix of its files' names for the kernel: `` or `sub/`."""
 
     path: str
     prefix: str
 
 
 class SearchPath:
-    """The kernel's directories under `root`; `configured` is the configured one, `` for any."""
+    """The kernel's directories under `root`; `configured` is the only one to use, `` for any."""
 
     __slots__ = ("_configured", "_root")
 
@@ -32,9 +32,9 @@ class SearchPath:
         self._configured = configured
 
     def _parameter(self) -> tuple[str, str]:
-        """Return the value of firmware_class.path, and what is wrong with it if it is."""
+        """Return the value of firmware_class.path, and the problem with it, `` for none."""
         try:
-            # One newline is of the attribute; a second one has come in by `echo`.
+            # The kernel adds one newline; a second one comes from setting the path by `echo`.
             value = os.fsdecode(read_attribute(f"{self._root}/{_PARAMETER}").removesuffix(b"\n"))
         except OSError:
             return "", ""
@@ -48,15 +48,18 @@ class SearchPath:
         return value, ""
 
     def directories(self) -> list[str]:
-        """Return the kernel's directories in its order, under our root."""
+        """Return the kernel's directories under `root`, in the order of its search."""
         value, _ = self._parameter()
         release = os.uname().release
         tails = (f"/updates/{release}", "/updates", f"/{release}", "")
         fixed = [f"{self._root}/lib/firmware{tail}" for tail in tails]
         return [self._root + value, *fixed] if value else fixed
 
-    def places(self) -> list[FirmwareDirectory]:
-        """Return where we may publish, the best first: `updates` is for a read-only system."""
+    def candidates(self) -> list[FirmwareDirectory]:
+        """Return the directories to publish in, the best first.
+
+        On a read-only system, `updates` can be a writable mount.
+        """
         if self._configured:
             return [self._configured_directory()]
         value, _ = self._parameter()
@@ -81,12 +84,12 @@ class SearchPath:
         )
 
     def choose(self) -> FirmwareDirectory:
-        """Return the first place that can be written. Raises HostFault saying why none can."""
+        """Return the first directory that this user may write. Raises HostFault without one."""
         refusals = []
-        for place in self.places():
-            if os.access(place.path, os.W_OK | os.X_OK, effective_ids=True):
-                return place
-            refusals.append(f"{escape(place.path)}: {_why(place.path)}")
+        for directory in self.candidates():
+            if os.access(directory.path, os.W_OK | os.X_OK, effective_ids=True):
+                return directory
+            refusals.append(f"{escape(directory.path)}: {_why(directory.path)}")
         _, problem = self._parameter()
         if problem:
             refusals.append(problem)

@@ -1,4 +1,4 @@
-"""The class devcoredump: memory of crashed processors, kept until somebody has read it.
+"""The class devcoredump: the memory of crashed processors, kept until a reader frees it.
 
 Source: Linux 6.1 drivers/base/devcoredump.c (one dump for each device, freed by a write or after
 five minutes), drivers/remoteproc/remoteproc_coredump.c.
@@ -23,7 +23,7 @@ _ET_CORE, _PT_LOAD = 4, 1
 
 
 class Devcoredump(Node):
-    """One dump: an ELF core file. `device` is the path of the processor below /sys."""
+    """One dump: an ELF core file. `device` is the path of the crashed processor below /sys."""
 
     def __init__(self, fd: int, device: str) -> None:
         super().__init__(0o100600)
@@ -31,22 +31,22 @@ class Devcoredump(Node):
         self.device = device
         self.created = time.monotonic()
         self.freed = False
-        self._over = threading.Event()
+        self._done = threading.Event()
 
     def open(self, _flags: int, /) -> Handle:
-        """Open its data."""
+        """Open the file `data` of the dump."""
         return _DevcoredumpHandle(self)
 
     def free(self) -> None:
-        """Let go of the memory."""
+        """Free the memory of the dump. Repeatable."""
         if not self.freed:
             self.freed = True
             os.close(self.fd)
-            self._over.set()
+            self._done.set()
 
     def wait(self) -> None:
-        """Wait until it is freed, or has lived its time."""
-        self._over.wait(_LIFETIME)
+        """Wait until the dump is freed or its lifetime is over."""
+        self._done.wait(_LIFETIME)
 
 
 class _DevcoredumpHandle(Handle):
@@ -59,7 +59,7 @@ class _DevcoredumpHandle(Handle):
                 raise OSError(ENODEV, "")
             return os.pread(self._dump.fd, size, offset)
 
-    def write(self, data: bytes, offset: int) -> int:  # noqa: ARG002 -- anything frees it
+    def write(self, data: bytes, offset: int) -> int:  # noqa: ARG002 -- any write frees the dump
         with _lock:
             self._dump.free()
         return len(data)
@@ -69,20 +69,20 @@ _lock = threading.Lock()
 
 
 class DevcoredumpClass:
-    """All dumps of a board."""
+    """All dumps of one board."""
 
     def __init__(self) -> None:
         self._dumps: dict[str, Devcoredump] = {}
         self._count = 0
 
     def create(self, rproc: RemoteProc, device: str) -> Callable[[], None]:
-        """Devcoredump a processor that is about to recover, if it is wanted and can be.
+        """Dump the memory of a processor before its recovery, if `coredump` is not `disabled`.
 
-        Return what its recovery waits for then: until nobody wants an inline dump any more.
+        Return a function that its recovery calls to wait until an `inline` dump is freed.
         """
         qemu = rproc.qemu
         if rproc.coredump == "disabled" or qemu is None or qemu.pid < 0:
-            return _do_not_wait  # the memory has gone with the simulator
+            return _do_not_wait  # the memory has ended with QEMU
         if any(dump.device == device for dump in self._current().values()):
             return _do_not_wait
         fd = os.memfd_create("coredump")
@@ -105,14 +105,14 @@ class DevcoredumpClass:
             return dict(self._dumps)
 
     def devices(self) -> Mapping[str, Node]:
-        """Return what /sys/devices/virtual/devcoredump has."""
+        """Return the content of /sys/devices/virtual/devcoredump."""
         return {
             name: Directory({"data": dump, "failing_device": Link("../../../../" + dump.device)})
             for name, dump in self._current().items()
         }
 
     def links(self) -> Mapping[str, Node]:
-        """Return what /sys/class/devcoredump has."""
+        """Return the content of /sys/class/devcoredump."""
         return {n: Link(f"../../devices/virtual/devcoredump/{n}") for n in self._current()}
 
 
@@ -121,7 +121,7 @@ def _do_not_wait() -> None:
 
 
 def _write_core(fd: int, rproc: RemoteProc) -> None:
-    """Write an ELF core of all memory; zeros become holes."""
+    """Write an ELF core file of all memory; chunks of zeros become holes in the file."""
     core = CORES[rproc.spec.core].core
     wide = core.bits == 64
     memory = rproc.spec.memory

@@ -1,8 +1,8 @@
-"""The driver of simulated processors, which can be taken from one and given back.
+"""The driver of simulated processors, which can be unbound from a device and bound again.
 
 /sys/bus/platform/drivers/remoteproc-sim/unbind and `bind` take the name of a platform device,
-`remoteproc-sim.N`. Without its driver there is no processor: one that runs is stopped, and files
-of it that are open answer with an errno for ever.
+`remoteproc-sim.N`. To unbind the driver removes the processor: a running processor is stopped, and
+files of it that are still open answer with an errno from then on.
 
 Source: Linux 6.1 drivers/base/bus.c (bind_store, unbind_store), remoteproc_core.c (rproc_del).
 """
@@ -20,7 +20,7 @@ DRIVER = "bus/platform/drivers/remoteproc-sim"
 
 
 class PlatformDevice:
-    """One platform device, and the processor that it is while the driver has it."""
+    """One platform device, and its processor while the driver is bound."""
 
     def __init__(self, number: int, worker: ProcessorWorker) -> None:
         self.name = f"remoteproc-sim.{number}"
@@ -33,20 +33,20 @@ class PlatformDevice:
 
     @property
     def bound(self) -> bool:
-        """Whether the driver has it."""
+        """Whether the driver is bound."""
         return self._binding is not None
 
     def bind(self) -> None:
-        """Give it back, as new. Raises EBUSY."""
+        """Bind the driver; the processor is in its first state then. Raises OSError: EBUSY."""
         self.worker.run(self._bind)
 
     def unbind(self) -> None:
-        """Take the driver from it. Raises ENODEV."""
+        """Unbind the driver. Raises OSError: ENODEV."""
         self.worker.run(self._unbind)
 
     def _bind(self) -> None:
         if self._binding:
-            raise OSError(EBUSY, "the driver has it")
+            raise OSError(EBUSY, "the driver is bound")
         self.worker.rproc.reset()
         self._probe()
 
@@ -62,13 +62,13 @@ class PlatformDevice:
 
     def _unbind(self) -> None:
         if not self._binding:
-            raise OSError(ENODEV, "no driver has it")
+            raise OSError(ENODEV, "no driver is bound")
         self._binding.ended = True
         self._binding = None
         self.worker.rproc.remove()
 
     def children(self) -> Mapping[str, Node]:
-        """Return what its own directory has."""
+        """Return the content of the device's directory."""
         more: dict[str, Node] = {"subsystem": Link("../../../bus/platform")}
         if self._binding:
             here = Directory({self.processor: Directory(self._attributes)})
@@ -76,7 +76,7 @@ class PlatformDevice:
         return more
 
     def debug_files(self) -> Mapping[str, Node]:
-        """Return what its processor has in debugfs."""
+        """Return the files of the processor in debugfs."""
         binding = self._binding
         return _bound_to(binding, debug_files(self.worker)) if binding else {}
 
@@ -88,7 +88,7 @@ def _bound_to(binding: Binding, nodes: Mapping[str, Node]) -> Mapping[str, Node]
 
 
 def driver_files(devices: Sequence[PlatformDevice]) -> Callable[[], Mapping[str, Node]]:
-    """Return a function for what /sys/bus/platform/drivers/remoteproc-sim has."""
+    """Return a function that lists the content of /sys/bus/platform/drivers/remoteproc-sim."""
 
     def named(data: bytes) -> PlatformDevice:
         name = data.partition(b"\0")[0].removesuffix(b"\n").decode("utf-8", "replace")

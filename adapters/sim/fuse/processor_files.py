@@ -34,7 +34,7 @@ def attributes(worker: ProcessorWorker) -> dict[str, Node]:
 
 
 def debug_files(worker: ProcessorWorker) -> Mapping[str, Node]:
-    """Return what /sys/kernel/debug/remoteproc/remoteprocN has now."""
+    """Return the current files of /sys/kernel/debug/remoteproc/remoteprocN."""
     rproc = worker.rproc
     files: dict[str, Node] = {
         "name": DebugFile(0o400, lambda: _line(rproc.spec.name)),
@@ -65,7 +65,7 @@ def _recovery(rproc: RemoteProc) -> str:
 
 
 def _word(data: bytes) -> str:
-    """Read a C string less one newline at its end (sysfs_streq)."""
+    """Return the C string in the data, without one newline at its end (sysfs_streq)."""
     return os.fsdecode(data.partition(b"\0")[0].removesuffix(b"\n"))
 
 
@@ -83,7 +83,7 @@ def _firmware_store(worker: ProcessorWorker) -> Callable[[bytes], None]:
             try:
                 worker.run(lambda: worker.rproc.write_firmware(os.fsdecode(data)))
             except InterruptedError as error:
-                raise OSError(EINVAL, "interrupted") from error  # rproc_set_firmware has it so
+                raise OSError(EINVAL, "interrupted") from error  # as rproc_set_firmware does
 
     return store
 
@@ -92,12 +92,14 @@ def _recovery_store(worker: ProcessorWorker) -> Callable[[bytes], None]:
     queued = _queued(worker, worker.rproc.write_recovery)
 
     def store(data: bytes) -> None:
-        # What needs no lock in the kernel does not wait for a slow start here either.
+        # The kernel sets this without its lock, so here too it does not wait for a slow start.
         word = _word(data)
         if word in ("enabled", "disabled"):
             worker.rproc.recovery = word == "enabled"
         if word != "disabled":
-            with suppress(InterruptedError):  # nobody is told, nor of a recovery that fails
+            with suppress(
+                InterruptedError
+            ):  # the kernel reports neither this nor a failed recovery
                 queued(data)
 
     return store
@@ -114,7 +116,7 @@ def _coredump_store(rproc: RemoteProc) -> Callable[[bytes], None]:
 def _prefix(
     store: Callable[[bytes], None], longest: int, words: tuple[str, ...]
 ) -> Callable[[bytes], None]:
-    """Wrap a store for debugfs, which compares as many bytes as were written."""
+    """Wrap a store for debugfs, where the start of a word is enough (strncmp)."""
 
     def shortened(data: bytes) -> None:
         if not 1 <= len(data) <= longest:
@@ -138,7 +140,7 @@ def _debug_coredump_store(worker: ProcessorWorker) -> Callable[[bytes], None]:
 
 
 def _crash_store(worker: ProcessorWorker) -> Callable[[bytes], None]:
-    """Take the number of a kind of crash; as in the kernel, it comes a bit later."""
+    """Take the number of a type of crash; the crash follows after the write, as in the kernel."""
 
     def store(data: bytes) -> None:
         number = unsigned(data)
@@ -149,7 +151,7 @@ def _crash_store(worker: ProcessorWorker) -> Callable[[bytes], None]:
 
 
 def unsigned(data: bytes) -> int:
-    """Read a number as kstrtouint does with base 0. Raises EINVAL, ERANGE."""
+    """Parse a number as kstrtouint does with base 0. Raises OSError: EINVAL, ERANGE."""
     text = data.removesuffix(b"\n").removeprefix(b"+").decode("latin-1").lower()
     base = 16 if text.startswith("0x") else 8 if text.startswith("0") else 10
     if not text.isalnum() or not text.isascii():
@@ -164,7 +166,7 @@ def unsigned(data: bytes) -> int:
 
 
 class TraceFile(DebugFile):
-    """One trace buffer, up to its first NUL."""
+    """One trace buffer in debugfs: the bytes before its first NUL."""
 
     def __init__(
         self, worker: ProcessorWorker, entries: tuple[Trace, ...], number: int, trace: Trace
@@ -173,7 +175,7 @@ class TraceFile(DebugFile):
         self.arguments = (worker, entries, number, trace)
 
     def open(self, _flags: int, /) -> Handle:
-        """Open it; the descriptor is good until the firmware's resources are given up."""
+        """Open the file; it can be read until the kernel frees the firmware's resources."""
         return _OpenTrace(*self.arguments)
 
 

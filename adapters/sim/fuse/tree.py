@@ -1,4 +1,4 @@
-"""The whole tree below /sys, for one board."""
+"""Builds the whole tree below /sys for one board."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from adapters.sim.remoteproc import RemoteProc
 def make_tree(
     board: BoardSpec, search: FirmwareSearch, interrupted: Callable[[], bool]
 ) -> Directory:
-    """Return the root directory; each processor has a thread of its own from now on.
+    """Return the directory /sys, and start a worker thread for each processor.
 
-    `interrupted` tells a thread of FUSE whether the caller of its request has got a signal.
+    `interrupted` returns whether the program that waits in this thread's request got a signal.
     """
     dumps = DevcoredumpClass()
     log = KmsgFile(interrupted)

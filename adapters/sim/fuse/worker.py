@@ -1,7 +1,8 @@
-"""The one thread that changes a processor.
+"""The worker thread of one processor, which makes all changes to it.
 
-QEMU dies with the thread that spawned it, so that must be one that lives as long as the program.
-It is also what the kernel's lock is: whoever wants a change waits for the changes before.
+Linux kills QEMU when the thread that started it ends, so a thread that lives as long as the program
+must start it. The worker also stands for the kernel's lock of the processor: a request for a change
+waits until the earlier requests are done.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ from domain.processor import RUNNING
 from domain.resource_table import Trace
 from domain.trace_buffer import MAX_SIZE, kernel_view
 
-_PAUSE = 0.05  # seconds between two looks at whether the caller has been interrupted
-_CONSOLE = 1 << 16  # bytes of output that are kept
-_TRACE_PAUSE = 0.25  # seconds: a simulator that dies takes along what has not been looked at
+_PAUSE = 0.05  # seconds between two checks whether the waiting program was interrupted
+_CONSOLE = 1 << 16  # bytes of UART output that are kept
+_TRACE_PAUSE = 0.25  # seconds between two reads: text not yet read is lost if QEMU dies
 
 
 class _Request:
@@ -32,23 +33,23 @@ class _Request:
     def __init__(self, work: Callable[[], None]) -> None:
         self.work = work
         self.begun = False
-        self.abandoned = False  # whoever wants it has got a signal
+        self.abandoned = False  # the program that waits for it has got a signal
         self.done = threading.Event()
         self.error: OSError | None = None
 
 
 class ProcessorWorker:
-    """Keeps one processor: does what is ordered, and notices what its firmware does.
+    """Runs requests for one processor one by one, and follows what its firmware does.
 
-    `interrupted` tells whether the caller of a request, in whose thread it is asked, got a signal.
+    `interrupted` returns whether the program that waits in this thread's request got a signal.
     """
 
     def __init__(self, rproc: RemoteProc, interrupted: Callable[[], bool]) -> None:
         self.rproc = rproc
         self._interrupted = interrupted
         self._current: _Request | None = None
-        self.output = b""  # the latest of what the firmware printed on its UART
-        self._traces: dict[int, bytes] = {}  # trace buffers when they were looked at last
+        self.output = b""  # the latest output on the UART
+        self._traces: dict[int, bytes] = {}  # trace buffers as they were read last
         self._traces_of: tuple[Trace, ...] = ()
         self._requests: deque[_Request] = deque()
         self._next_trace_read = 0.0
@@ -58,10 +59,10 @@ class ProcessorWorker:
         threading.Thread(target=self._serve, name=name, daemon=True).start()
 
     def run(self, work: Callable[[], None]) -> None:
-        """Have it done and wait for that. Raises what it raises, always with an errno.
+        """Run `work` in the worker and wait for its end. Raises OSError, always with an errno.
 
-        A signal ends the wait for others with EINTR, as it does in mutex_lock_interruptible; what
-        has begun goes on, but is told that it is abandoned.
+        A signal ends the wait for earlier requests with EINTR, as in mutex_lock_interruptible;
+        work that has begun goes on, and `abandoned` becomes True.
         """
         request = self._enqueue(work)
         while not request.done.wait(_PAUSE):
@@ -75,11 +76,11 @@ class ProcessorWorker:
             raise request.error
 
     def abandoned(self) -> bool:
-        """Whether nobody waits any more for what is being done."""
+        """Whether the program that waits for the current request has got a signal."""
         return self._current is not None and self._current.abandoned
 
     def submit(self, work: Callable[[], None]) -> None:
-        """Have it done some time soon; nobody learns how it went."""
+        """Run `work` in the worker later; an error is logged only."""
         self._enqueue(work)
 
     def _enqueue(self, work: Callable[[], None]) -> _Request:
@@ -103,7 +104,7 @@ class ProcessorWorker:
             self._attempt(self._poll)
 
     def _wait(self) -> None:
-        """Sleep until something is ordered or happens, or an injected crash is due."""
+        """Sleep until a request or an event of QEMU comes, or an injected crash is due."""
         if self._requests:
             return
         poll = select.poll()
@@ -132,7 +133,7 @@ class ProcessorWorker:
             self._next_trace_read = time.monotonic() + _TRACE_PAUSE * 0.9
 
     def trace(self, entries: tuple[Trace, ...], number: int) -> bytes:
-        """Return a trace buffer up to its first NUL; EIO once its firmware has been let go."""
+        """Return a trace buffer as the kernel shows it; EIO once the firmware was stopped."""
         qemu = self.rproc.qemu
         if self.rproc.traces is entries and qemu is not None and qemu.pid > 0:
             self.run(lambda: self._read_trace(number))
@@ -149,7 +150,7 @@ class ProcessorWorker:
                 self._traces[number] = kernel_view(memory)
 
     def _attempt(self, work: Callable[[], None]) -> OSError | None:
-        """Do it; tell on stderr what the kernel would tell its log."""
+        """Run `work`; return its error, and print it on stderr as the kernel would log it."""
         try:
             work()
         except OSError as error:
