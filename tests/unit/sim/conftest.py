@@ -17,7 +17,7 @@ FIRMWARE = os.path.join(os.path.dirname(__file__), "..", "..", "..", "firmware")
 
 @pytest.fixture(scope="session")
 def samples(tmp_path_factory):
-    """The directory with the sample firmware of all targets, built."""
+    """Build the sample firmware of all targets; return its directory."""
     lock = os.path.join(tmp_path_factory.getbasetemp().parent, "firmware.lock")
     with open(lock, "w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -27,7 +27,7 @@ def samples(tmp_path_factory):
 
 @pytest.fixture
 def image(samples):
-    """Return a sample, or the file at a path, as a container has it."""
+    """Return a function that makes the image of a sample, or of the file at a path."""
 
     def image(program, target="cortex-m3"):
         path = os.fspath(program)

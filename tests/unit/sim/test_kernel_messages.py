@@ -1,4 +1,4 @@
-"""What the simulated kernel logs is what Linux 6.1 was seen to log, line for line.
+"""The simulated kernel logs the lines that Linux 6.1 was seen to log.
 
 Left out are lines of distributions (`firmware: direct-loading`), of drivers (`no usable resource
 table`), and of parent devices.
@@ -25,7 +25,7 @@ SEGMENTS = "err Failed to load program segments: -22"
 
 
 class Bench:
-    """A processor whose firmware files are given, and the log of all that it said."""
+    """A processor with given firmware files, and the log of all its messages."""
 
     def __init__(self, files, boot="off", **faults):
         self.files = files

@@ -1,4 +1,4 @@
-"""The log that stands for /dev/kmsg gives whole records, forgets the oldest, and says so."""
+"""The simulated /dev/kmsg returns whole records; EPIPE tells a reader that records were lost."""
 
 import errno
 import os
@@ -13,7 +13,7 @@ SIZE = 8192
 
 
 class Reader:
-    """What a descriptor is to the kernel: a handle, and a position that reads move on."""
+    """An open file as the kernel has it: a handle, and a position that each read advances."""
 
     def __init__(self, log, flags=NOWAIT):
         self.log = log
@@ -51,7 +51,7 @@ def emit(log, *texts):
 
 
 def small():
-    """Return a log that holds three records of this length, and forgets what is older."""
+    """Return a log with room for three records of this length."""
     log = KmsgFile(lambda: False)
     emit(log, "0 fills")
     return KmsgFile(lambda: False, ring=3 * log.size + 10)
@@ -114,7 +114,7 @@ def test_the_end_means_from_now_on(log):
 
 
 @pytest.mark.parametrize("before", ["nothing", "a read", "a seek"])
-def test_who_is_too_slow_is_told_once_and_goes_on(before):
+def test_a_slow_reader_gets_epipe_once_and_goes_on(before):
     log = small()
     emit(log, "0 fills")
     reader = Reader(log)

@@ -1,4 +1,4 @@
-"""What firmware prints arrives, from UART and trace buffers; what is typed, too."""
+"""Output of the firmware arrives from UART and trace buffers, and input reaches the firmware."""
 
 import os
 import socket
@@ -51,7 +51,7 @@ def test_a_secure_processors_trace_buffer_too(opened, image):
     follow(processor, lambda output, _: output.startswith(b"trace from cortex-m33\ntrace line 1"))
 
 
-def test_a_trace_buffer_that_begins_anew_loses_nothing(opened, image):
+def test_a_full_trace_buffer_that_begins_again_loses_nothing(opened, image):
     processor = opened("riscv32")
     run(processor, image("trace_wrap", "riscv32"))
     output, _ = follow(processor, lambda output, _: b"trace line 700\n" in output)

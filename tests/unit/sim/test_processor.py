@@ -1,4 +1,4 @@
-"""A simulated processor keeps the port's promises: refusals, faults, pause, presence elsewhere."""
+"""A simulated processor refuses, fails, pauses and is shared as its port says."""
 
 import errno
 import json
@@ -128,7 +128,7 @@ def test_pause_and_resume(opened, image):
     assert processor.state() == OFFLINE
 
 
-def test_a_simulator_that_hangs_is_told_and_still_ended(opened, image, monkeypatch):
+def test_a_simulator_that_hangs_is_reported_and_still_ended(opened, image, monkeypatch):
     processor = opened()
     claim = run(processor, image("hello"))
     monkeypatch.setattr("adapters.sim.qemu._REPLY_TIMEOUT", 0.3)
@@ -182,7 +182,7 @@ def test_setpriv_missing_says_what_to_install(opened, image, monkeypatch, tmp_pa
         ("options: [-machine, mps9]", "unsupported machine type"),
     ],
 )
-def test_qemus_own_complaint_is_told(opened, image, extra, says):
+def test_an_error_of_qemu_is_in_the_message(opened, image, extra, says):
     processor = opened(extra=extra)
     with pytest.raises(HostFault, match=says):
         run(processor, image("hello"))

@@ -1,4 +1,4 @@
-"""Processes agree on who runs a processor; the dead run nothing; looking disturbs nobody."""
+"""Processes agree on which one runs a processor; readers of the record disturb no process."""
 
 import os
 import subprocess
@@ -13,8 +13,8 @@ from domain.errors import HostFault
 HOLDER = """
 import sys
 from adapters.sim.processor_lock import ProcessorLock
-presence = ProcessorLock(sys.argv[1])
-assert presence.take({"state": "running"})
+lock = ProcessorLock(sys.argv[1])
+assert lock.take({"state": "running"})
 print("held", flush=True)
 sys.stdin.read()
 """
@@ -23,13 +23,13 @@ RACER = """
 import sys
 from adapters.sim.processor_lock import ProcessorLock
 for turn in range(300):
-    presence = ProcessorLock(sys.argv[1])
-    if presence.take({"turn": turn}):
+    lock = ProcessorLock(sys.argv[1])
+    if lock.take({"turn": turn}):
         with open(sys.argv[2], "x"):  # fails if anybody else is inside
             pass
         import os
         os.unlink(sys.argv[2])
-        presence.release()
+        lock.release()
 """
 
 
@@ -74,13 +74,13 @@ def test_many_at_once_are_never_two_inside_and_leave_nothing(tmp_path):
 
 def test_a_reader_sees_one_record_or_the_next(tmp_path):
     path = str(tmp_path / "run" / "board" / "remoteproc0")
-    presence = ProcessorLock(path)
-    assert presence.take({"state": "a" * 200})
+    lock = ProcessorLock(path)
+    assert lock.take({"state": "a" * 200})
     done = threading.Event()
 
     def write():
         for number in range(3000):
-            presence.record({"state": "ab"[number % 2] * (1 + number % 200)})
+            lock.record({"state": "ab"[number % 2] * (1 + number % 200)})
         done.set()
 
     writer = threading.Thread(target=write)
@@ -88,10 +88,10 @@ def test_a_reader_sees_one_record_or_the_next(tmp_path):
     while not done.is_set():
         assert len(set(read_record(path)["state"])) == 1
     writer.join()
-    presence.release()
+    lock.release()
 
 
-def test_a_directory_that_cannot_be_made_is_told(tmp_path):
+def test_a_directory_that_cannot_be_made_is_reported(tmp_path):
     (tmp_path / "run").write_text("a file")
     with pytest.raises(HostFault, match=r"run/board/remoteproc0: Not a directory \(ENOTDIR\)"):
         ProcessorLock(str(tmp_path / "run" / "board" / "remoteproc0")).take({})

@@ -1,4 +1,4 @@
-"""That processors are listed and opened whatever their attributes hold."""
+"""Processors are listed and opened whatever their attributes contain."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""That firmware is published whole where the kernel looks, and nothing else is ever removed."""
+"""Firmware is published complete where the kernel looks; no other file is ever removed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""That firmware is judged by the processor's policy before any kernel sees it."""
+"""Firmware is checked by the processor's policy before the kernel loads it."""
 
 from __future__ import annotations
 
