@@ -83,7 +83,6 @@ class SimProcessor:
         return self._reported
 
     def available(self) -> bool:
-        """Whether it is off."""
         return self.state().startable
 
     def check(self, firmware: FirmwareImage) -> None:

@@ -29,7 +29,7 @@ class SimBoard:
         self._directory = os.path.join(run_directory, f"{spec.name}-{file:08x}")
 
     def processors(self) -> list[ProcessorInfo]:
-        """List them as the board file does, each with the state it has in its owner's hands."""
+        """List the processors in the board file's order, each with its current state."""
         found = []
         for device, spec in self._processors.items():
             record = read_record(os.path.join(self._directory, device))
@@ -40,7 +40,6 @@ class SimBoard:
         return found
 
     def open(self, device: str, options: ProcessorOptions) -> SimProcessor:
-        """Open one by `remoteprocN`. Raises NotFound."""
         return open_processor(self.open_args(device, options))
 
     def open_args(self, device: str, options: ProcessorOptions) -> OpenArgs:
@@ -64,6 +63,6 @@ class SimBoard:
         return {"spec": spec.to_json(), **place, "remarks": idle}
 
     def reclaim(self, device: str, claim: Mapping[str, str]) -> None:
-        """Undo what a dead owner claimed: of a processor that is no more, nothing is left."""
+        """Undo what a dead owner claimed; a processor no longer in the board file has no claim."""
         if device in self._processors:
             self.open(device, ProcessorOptions()).release(claim)

@@ -70,11 +70,11 @@ class SysfsBoard:
         )
 
     def open(self, device: str, options: ProcessorOptions) -> SysfsProcessor:
-        """Open one. Raises NotFound, InvalidRequest for a console that is not allowed."""
+        """Open a processor. Raises NotFound; InvalidRequest for a console that is not allowed."""
         return open_processor(self.open_args(device, options))
 
     def open_args(self, device: str, options: ProcessorOptions) -> OpenArgs:
-        """Say what `open_processor` needs. Raises as `open` does."""
+        """Return what `open_processor` takes. Raises as `open` does."""
         path = self._attributes(device).path
         if not _DEVICE.fullmatch(device) or not os.path.isdir(path):
             raise NotFound(

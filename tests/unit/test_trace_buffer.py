@@ -144,10 +144,10 @@ def test_anything_is_taken(contents):
 
 
 def test_a_reader_joins_the_buffers_in_their_order_and_keeps_text_until_it_is_taken():
-    contents = [b"one ", b"two "]
+    contents: list[bytes | None] = [b"one ", b"two "]
     reader = TraceBufferReader()
     assert not reader.poll()
-    assert reader.follow([lambda _, n=n: contents[n] for n in range(2)])
+    assert reader.follow([lambda _: contents[0], lambda _: contents[1]])
     assert reader.poll()
     contents[:] = [None, b"two more"]  # None: nothing was written
     assert reader.poll()
