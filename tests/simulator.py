@@ -1,4 +1,4 @@
-"""Runs remoteproc-sim for tests, in a directory that other users can reach too."""
+"""Runs remoteproc-sim for tests, in a directory that other users can read too."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ATTACHED = """\
 
 
 class Simulator:
-    """One mounted board; `root` is to its kernel what / is to a real one."""
+    """One mounted board; `root` is the root directory of the simulated kernel."""
 
     def __init__(self, root=None, board=BOARD):
         self.place = tempfile.mkdtemp(prefix="remoteproc-sim-")
@@ -51,7 +51,7 @@ class Simulator:
             raise AssertionError(errors)
 
     def end(self, number=signal.SIGTERM):
-        """Send a signal; return exit status and what was said on stderr."""
+        """Send a signal; return the exit status and the text on stderr."""
         if self.process.poll() is None:
             self.process.send_signal(number)
         errors = self.process.communicate(timeout=20)[1]

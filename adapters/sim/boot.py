@@ -1,7 +1,7 @@
-"""From the name of a firmware to a processor that runs it, with the kernel's rules and words.
+"""Boots a simulated processor from the name of a firmware file, as the kernel boots a real one.
 
 Source: Linux 6.1 drivers/remoteproc/remoteproc_core.c (rproc_boot, rproc_fw_boot, rproc_start),
-drivers/base/firmware_loader/main.c for what is said of files.
+drivers/base/firmware_loader/main.c for the log messages about files.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from errno import EINVAL, ETIMEDOUT
 
 from adapters.sim import loader
-from adapters.sim.kernel_log import KernelLogWriter, number
+from adapters.sim.kernel_log import KernelLogWriter, error_number
 from adapters.sim.qemu import QemuProcess
 from adapters.sim.spec import InjectedFaults, ProcessorSpec, errno_of
 from domain.errors import FirmwareUnfit, HostFault
@@ -22,64 +22,69 @@ Finder = Callable[[str], bytes]
 """Returns the content of a firmware file by its name. Raises OSError."""
 
 
-def failure(number: int, detail: str = "") -> OSError:
-    """Return an OSError with the kernel's errno and more words than the kernel has."""
+def os_error(number: int, detail: str = "") -> OSError:
+    """Return an OSError with the kernel's errno; `detail` is text that the kernel does not have."""
     return OSError(number, detail or os.strerror(number))
 
 
-def request(name: str, find: Finder, log: KernelLogWriter) -> bytes:
-    """Find a firmware file."""
+def request_firmware(name: str, find: Finder, log: KernelLogWriter) -> bytes:
+    """Return the content of a firmware file. Raises what `find` raises."""
     try:
         return find(name)
     except (OSError, HostFault) as error:
-        if number(error) == EINVAL and ".." in name.split("/"):
+        if error_number(error) == EINVAL and ".." in name.split("/"):
             log.warning(f"Firmware load for '{name}' refused, path contains '..' component")
         else:
-            log.warning(f"Direct firmware load for {name} failed with error -{number(error)}")
+            log.warning(f"Direct firmware load for {name} failed with error -{error_number(error)}")
         log.failed("request_firmware failed", error)
         raise
 
 
-def check(
-    name: str, data: bytes, spec: ProcessorSpec, log: KernelLogWriter, *, again: bool
+def check_firmware(
+    name: str, data: bytes, spec: ProcessorSpec, log: KernelLogWriter, *, recovering: bool
 ) -> tuple[Trace, ...]:
-    """Return the trace buffers of a firmware that can be loaded; `again` in a recovery."""
+    """Return the trace buffers of a firmware, having checked that it can be loaded.
+
+    `recovering`: the kernel loads it again after a crash, and logs less. Raises OSError.
+    """
     booting = f"Booting fw image {name}, size {len(data)}"
     try:
-        traces = loader.check(data, spec, os.path.basename(name))
+        traces = loader.check_firmware(data, spec, os.path.basename(name))
     except FirmwareUnfit as error:
         from adapters.sim import kernel_messages
 
-        insane = kernel_messages.sanity(data)
-        if not (insane or again):
+        sanity_error = kernel_messages.sanity_error(data)
+        if not (sanity_error or recovering):
             log.info(booting)
-        for words in [insane] if insane else kernel_messages.later(data, spec.memory):
+        for words in (
+            [sanity_error] if sanity_error else kernel_messages.load_errors(data, spec.memory)
+        ):
             log.error(words)
-        raise failure(loader.errno_of(error), str(error)) from error
-    if not again:
+        raise os_error(loader.kernel_errno(error), str(error)) from error
+    if not recovering:
         log.info(booting)
     return traces
 
 
-def meet(faults: InjectedFaults, what: str, log: KernelLogWriter) -> None:
-    """Be as slow as the processor's faults want it, and fail if they do."""
+def inject_fault(faults: InjectedFaults, what: str, log: KernelLogWriter) -> None:
+    """Wait for the injected start delay; raise the injected start error, if there is one."""
     time.sleep(faults.start_delay)
     if faults.start_error:
-        raise log.failed(what, failure(errno_of(faults.start_error), "an injected fault"))
+        raise log.failed(what, os_error(errno_of(faults.start_error), "an injected fault"))
 
 
-def run(data: bytes, spec: ProcessorSpec, log: KernelLogWriter) -> QemuProcess:
-    """Let a processor execute a firmware that was checked."""
+def start_qemu(data: bytes, spec: ProcessorSpec, log: KernelLogWriter) -> QemuProcess:
+    """Start a QEMU that executes a checked firmware. Raises OSError, HostFault."""
     what = f"can't start rproc {spec.name}"
-    file = loader.as_file(data)
+    file = loader.to_memfd(data)
     try:
-        machine = QemuProcess(spec, file)
+        qemu = QemuProcess(spec, file)
     except (OSError, HostFault) as error:
         log.failed(what, error)
         raise
     finally:
         os.close(file)
-    if not machine.resume():
-        machine.close()
-        raise log.failed(what, failure(ETIMEDOUT, "the simulator (QEMU) does not answer"))
-    return machine
+    if not qemu.resume():
+        qemu.close()
+        raise log.failed(what, os_error(ETIMEDOUT, "the simulator (QEMU) does not answer"))
+    return qemu

@@ -1,4 +1,4 @@
-"""What firmware prints and reads: a stream socket, whose other end QEMU holds."""
+"""The UART of a simulated processor: a stream socket whose other end QEMU holds."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import os
 
 
 class UartConsole:
-    """Both directions of one UART; `fd` is -1 where there is none, or once it has ended.
+    """Input and output of one UART; `fd` is -1 without a UART, and after QEMU has closed it.
 
-    A UART waits for nobody: when no one reads, the oldest output is lost, not the processor's
-    time. (A QEMU whose console socket is full may hang, its monitor included.)
+    The firmware never waits for a reader: output over `LIMIT` bytes that nobody reads is dropped,
+    the oldest first. (A QEMU whose console socket is full may hang, its monitor included.)
     """
 
     LIMIT = 1 << 20
@@ -19,15 +19,15 @@ class UartConsole:
         self._pending = bytearray()
 
     def receive(self) -> bytes | None:
-        """Take a chunk; None if there is nothing now, b"" if it has ended."""
-        data = read_now(self.fd)
+        """Receive and keep a chunk of output; None if there is none now, b"" at the end."""
+        data = read_available(self.fd)
         self._pending += data or b""
         if len(self._pending) > self.LIMIT:
             del self._pending[: len(self._pending) - self.LIMIT]
         return data
 
     def close(self) -> None:
-        """Take all there is, once the other side has gone. Repeatable."""
+        """Receive the last output after QEMU has ended, and close the socket. Repeatable."""
         if self.fd >= 0:
             while self.receive():
                 pass
@@ -36,17 +36,17 @@ class UartConsole:
 
     @property
     def pending(self) -> bool:
-        """Whether there is something to `read`."""
+        """Whether `read` would return any output."""
         return bool(self._pending)
 
     def read(self) -> bytes:
-        """Return what has arrived since the last call."""
+        """Return the output received since the last call."""
         data = bytes(self._pending)
         self._pending.clear()
         return data
 
     def write(self, data: bytes) -> int:
-        """Return how many bytes were taken. Without a reader, all are, for nobody."""
+        """Return how many bytes the UART took. Without a UART, all are dropped."""
         try:
             return os.write(self.fd, data) if self.fd >= 0 else len(data)
         except BlockingIOError:
@@ -55,8 +55,8 @@ class UartConsole:
             return len(data)
 
 
-def read_now(fd: int) -> bytes | None:
-    """Read a chunk from a descriptor that does not block; None for nothing, b"" for the end."""
+def read_available(fd: int) -> bytes | None:
+    """Read a chunk from a non-blocking descriptor; None if there is none now, b"" at the end."""
     try:
         return os.read(fd, 1 << 16)
     except BlockingIOError:

@@ -1,4 +1,4 @@
-"""What QEMU's behaviour says about the end of the firmware."""
+"""Derives how the firmware ended from QEMU's events, exit status and error output."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ _REGISTER_PC = re.compile(r"\bR15=([0-9a-f]{8})| pc +([0-9a-f]{8,16})")
 _LONGEST = 160
 
 
-def of_event(name: str, data: dict[str, object]) -> FirmwareExit | None:
-    """Return the ending that a QMP event tells of; the machine stands still then."""
+def from_qmp_event(name: str, data: dict[str, object]) -> FirmwareExit | None:
+    """Return how the firmware ended by a QMP event, if it is one of an end; QEMU then pauses."""
     if name == "WATCHDOG":
         return FirmwareExit(True, None, "watchdog")
     if name == "GUEST_PANICKED":
@@ -26,10 +26,10 @@ def of_event(name: str, data: dict[str, object]) -> FirmwareExit | None:
     return FirmwareExit(False, 0, "the firmware switched itself off")
 
 
-def of_exit(status: int, stderr: str, crash_code: int = 0) -> FirmwareExit:
-    """Return the ending that QEMU's own tells of; `status` is waitpid's.
+def from_wait_status(status: int, stderr: str, crash_code: int = 0) -> FirmwareExit:
+    """Return how the firmware ended by the end of QEMU; `status` is that of waitpid.
 
-    `crash_code` is the exit code that stands for a crash, 0 for none.
+    `crash_code` is the exit code by which QEMU reports a crash of the core, 0 for none.
     """
     if os.WIFSIGNALED(status):
         fatal = _line(stderr, "qemu: fatal: ")
@@ -43,16 +43,16 @@ def of_exit(status: int, stderr: str, crash_code: int = 0) -> FirmwareExit:
             True, None, f"the simulator (QEMU) was killed by signal {os.WTERMSIG(status)}"
         )
     code = os.WEXITSTATUS(status)
-    trouble = complaint(stderr)
-    if code == 1 and trouble:
-        return FirmwareExit(True, None, f"the simulator (QEMU) failed: {trouble}")
+    error = error_message(stderr)
+    if code == 1 and error:
+        return FirmwareExit(True, None, f"the simulator (QEMU) failed: {error}")
     if code and code == crash_code:
         return FirmwareExit(True, None, f"the firmware gave up with code {code}")
     return FirmwareExit(False, code, f"exit code {code}")
 
 
-def complaint(stderr: str) -> str:
-    """Return what QEMU found fault with, or an empty string."""
+def error_message(stderr: str) -> str:
+    """Return the first error in QEMU's error output, or an empty string."""
     for line in stderr.splitlines():
         program, colon, text = line.partition(": ")
         ours = colon and program.startswith(("qemu", "setpriv", "sh"))

@@ -1,6 +1,6 @@
-"""What the kernel's log says of firmware that it refuses, in the kernel's words and order.
+"""The messages with which the kernel refuses firmware, in the kernel's words and order.
 
-Only what the kernel itself finds fault with: firmware for another core it would load.
+Only what the kernel itself checks: it loads firmware for another core without a message.
 Source: Linux 6.1 drivers/remoteproc/remoteproc_elf_loader.c (rproc_elf_sanity_check,
 rproc_elf_load_segments), remoteproc_core.c (rproc_fw_boot, rproc_handle_resources).
 """
@@ -26,8 +26,8 @@ _VDEV = Struct("<5I4B")
 _VRING = Struct("<5I")
 
 
-def sanity(data: bytes) -> str:
-    """Return what the first check says, before `Booting fw image`; `` if it is content."""
+def sanity_error(data: bytes) -> str:
+    """Return the message of rproc_elf_sanity_check, before `Booting fw image`; `` for none."""
     if len(data) < _HEADER[1].size:
         return "Image is too small"
     if data[:4] != b"\x7fELF":
@@ -39,7 +39,7 @@ def sanity(data: bytes) -> str:
         return "elf64 header is too small"
     if data[5] != 1:
         return "Unsupported firmware endianness"
-    programs, sections, count = _places(data)
+    programs, sections, count = _header_offsets(data)
     if len(data) < sections + _SECTION_SIZE[kind]:
         return "Image is too small"
     if count == 0:
@@ -47,8 +47,8 @@ def sanity(data: bytes) -> str:
     return "Firmware size is too small" if programs > len(data) else ""
 
 
-def later(data: bytes, memory: Sequence[Region]) -> list[str]:
-    """Return what is said after `Booting fw image` of a sane file; nothing where nobody knows."""
+def load_errors(data: bytes, memory: Sequence[Region]) -> list[str]:
+    """Return the messages after `Booting fw image`; none if the kernel would load the file."""
     table = b""
     try:
         table = read_elf(data).resource_table or b""
@@ -57,7 +57,7 @@ def later(data: bytes, memory: Sequence[Region]) -> list[str]:
         entries = ()
     except FirmwareUnfit:
         entries = ()
-        if words := _entry(table):
+        if words := _table_error(table):
             return [words, "Failed to process resources: -22"]
     for entry in entries:
         if isinstance(entry, resource_table.Devmem):
@@ -69,23 +69,23 @@ def later(data: bytes, memory: Sequence[Region]) -> list[str]:
                 f"Unable to allocate carveout {entry.name}: -12",
                 "Failed to allocate associated carveouts: -12",
             ]
-    words = _segment(data, memory)
+    words = _segment_error(data, memory)
     return [words, "Failed to load program segments: -22"] if words else []
 
 
-def _places(data: bytes) -> tuple[int, int, int]:
-    """Return the offsets of program and section headers, and how many of the first there are."""
+def _header_offsets(data: bytes) -> tuple[int, int, int]:
+    """Return the offset of the program headers, of the section headers, and the former's count."""
     fields = _HEADER[data[4]].unpack_from(data)
     return fields[5], fields[6], fields[10]
 
 
-def _segment(data: bytes, memory: Sequence[Region]) -> str:
-    """Return what rproc_elf_load_segments says; it gives up at the first bad one."""
+def _segment_error(data: bytes, memory: Sequence[Region]) -> str:
+    """Return the message of rproc_elf_load_segments about the first bad segment; `` for none."""
     layout = _PROGRAM[data[4]]
-    offset, _, count = _places(data)
+    offset, _, count = _header_offsets(data)
     for at in range(offset, offset + count * layout.size, layout.size):
         if at + layout.size > len(data):
-            break  # the kernel reads on there, in what is no longer the file
+            break  # the kernel reads on there, after the end of the file
         fields = layout.unpack_from(data, at)
         start, _, address, stored, size = fields[1:6] if data[4] == 1 else fields[2:7]
         if fields[0] != _PT_LOAD:
@@ -99,33 +99,33 @@ def _segment(data: bytes, memory: Sequence[Region]) -> str:
     return ""
 
 
-def _entry(table: bytes) -> str:
-    """Return what rproc_handle_resources says of a table's first bad entry."""
+def _table_error(table: bytes) -> str:
+    """Return the message of rproc_handle_resources about the first bad entry; `` for none."""
     count = int.from_bytes(table[4:8], "little")
     for number in range(min(count, (len(table) - 16) // 4)):
         at = int.from_bytes(table[16 + 4 * number : 20 + 4 * number], "little")
         if at + 4 > len(table):
             return "rsc table is truncated"
         kind = int.from_bytes(table[at : at + 4], "little")
-        check = {0: _carveout, 2: _trace, 3: _vdev}.get(kind)
+        check = {0: _carveout_error, 2: _trace_error, 3: _vdev_error}.get(kind)
         if words := check(table[at + 4 :]) if check else "":
             return words
     return ""
 
 
-def _carveout(rest: bytes) -> str:
+def _carveout_error(rest: bytes) -> str:
     if len(rest) < _MEMORY.size:
         return "carveout rsc is truncated"
     return "carveout rsc has non zero reserved bytes" if _MEMORY.unpack_from(rest)[4] else ""
 
 
-def _trace(rest: bytes) -> str:
+def _trace_error(rest: bytes) -> str:
     if len(rest) < _TRACE.size:
         return "trace rsc is truncated"
     return "trace rsc has non zero reserved bytes" if _TRACE.unpack_from(rest)[2] else ""
 
 
-def _vdev(rest: bytes) -> str:
+def _vdev_error(rest: bytes) -> str:
     if len(rest) < _VDEV.size:
         return "vdev rsc is truncated"
     *_, config, _, count, first, second = _VDEV.unpack_from(rest)

@@ -1,4 +1,4 @@
-"""Loads firmware by the kernel's rules, and by the one it lacks: the core must execute it."""
+"""Checks firmware by the kernel's rules, and whether the simulated core can execute it."""
 
 from __future__ import annotations
 
@@ -15,13 +15,15 @@ from domain.resource_table import ANY_ADDRESS, Carveout, Trace, UnusableTable
 
 
 class CarveoutTooLarge(FirmwareUnfit):
-    """A carveout that no memory of the processor could hold: the kernel gives ENOMEM."""
+    """A carveout larger than the processor's memory, for which the kernel returns ENOMEM."""
 
 
-def check(data: bytes, spec: ProcessorSpec, name: str = "the firmware") -> tuple[Trace, ...]:
-    """Return the trace buffers of a firmware that runs here, else raise FirmwareUnfit.
+def check_firmware(
+    data: bytes, spec: ProcessorSpec, name: str = "the firmware"
+) -> tuple[Trace, ...]:
+    """Return the trace buffers of a firmware that can run here. Raises FirmwareUnfit.
 
-    A table whose header is broken counts as none, as the i.MX and STM32 drivers have it.
+    A resource table whose header is broken is ignored, as the i.MX and STM32 drivers ignore it.
     """
     facts = read_elf(data, name)
     check_core(facts, CORES[spec.core].core, name)
@@ -44,20 +46,20 @@ def check(data: bytes, spec: ProcessorSpec, name: str = "the firmware") -> tuple
     return resource_table.traces(table)
 
 
-def errno_of(error: FirmwareUnfit) -> int:
-    """Return what the kernel's loader returns in such a case."""
+def kernel_errno(error: FirmwareUnfit) -> int:
+    """Return the errno with which the kernel's loader refuses such firmware."""
     return ENOMEM if isinstance(error, CarveoutTooLarge) else EINVAL
 
 
-def readable(trace: Trace, spec: ProcessorSpec) -> bool:
+def in_memory(trace: Trace, spec: ProcessorSpec) -> bool:
     """Whether a trace buffer lies in the processor's memory."""
     return trace.address != ANY_ADDRESS and any(
         region.holds(trace.address, trace.size) for region in spec.memory
     )
 
 
-def as_file(data: bytes) -> int:
-    """Return a descriptor of an anonymous file: so QEMU loads just what was checked."""
+def to_memfd(data: bytes) -> int:
+    """Return a descriptor of an anonymous file, so that QEMU loads the bytes checked."""
     fd = os.memfd_create("firmware")
     write_all(fd, data)
     return fd

@@ -1,6 +1,6 @@
-"""A simulated processor as the domain's port, run in this very process.
+"""A simulated processor; implements domain.ports.Processor.
 
-QEMU is a child of the process that called `start`: when that ends, so does the firmware.
+QEMU is a child of the process that calls `start`, and ends with that process.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from errno import EBUSY, ENOENT
 from typing import TYPE_CHECKING
 
 from adapters.sim import loader
-from adapters.sim.boot import failure
-from adapters.sim.processor_lock import ProcessorLock, look
+from adapters.sim.boot import os_error
+from adapters.sim.processor_lock import ProcessorLock, read_record
 from adapters.sim.qemu import QemuProcess
 from adapters.sim.remoteproc import RemoteProc
 from adapters.sim.sim_console import SimConsole
@@ -50,9 +50,9 @@ def first_state(spec: ProcessorSpec) -> ProcessorState:
 
 
 class SimProcessor:
-    """Implements domain.ports.Processor. `directory` is where the board's users meet.
+    """Implements domain.ports.Processor. `directory` has the lock files of the board's processors.
 
-    `remarks` is what operators should know beforehand.
+    `remarks` are messages for the operator that are known before a start.
     """
 
     def __init__(
@@ -65,28 +65,29 @@ class SimProcessor:
         self._rproc = RemoteProc(spec, self._find)
         self._rproc.recovery = False  # a crash ends the container; the engine restarts it
         self.console = SimConsole(self._rproc)
-        self.freezer = SimFreezer(self._rproc, self._tell)
-        self._presence = ProcessorLock(os.path.join(directory, device))
+        self.freezer = SimFreezer(self._rproc, self._write_record)
+        self._lock = ProcessorLock(os.path.join(directory, device))
         self._claim: Mapping[str, str] = {}
         self._path = ""
         self._reported: ProcessorState = OFFLINE
         self._ready = -1
 
     def state(self) -> ProcessorState:
-        """Return the state now, whichever process runs it."""
-        if not self._presence.held:
-            return ProcessorState(look(self._presence.path).get("state", first_state(self._spec)))
+        """Return the state now, also if another process runs the processor."""
+        if not self._lock.held:
+            return ProcessorState(
+                read_record(self._lock.path).get("state", first_state(self._spec))
+            )
         self._rproc.poll()
-        self._tell()
+        self._write_record()
         self._reported = self._state()
         return self._reported
 
     def available(self) -> bool:
-        """Whether it is off."""
         return self.state().startable
 
     def check(self, firmware: FirmwareImage) -> None:
-        loader.check(_read(firmware.path), self._spec, firmware.name)
+        loader.check_firmware(_read(firmware.path), self._spec, firmware.name)
 
     def plan_claim(self, container: str, firmware: FirmwareImage) -> dict[str, str]:
         """Return a claim that names the file as the attribute `firmware` will show it."""
@@ -94,24 +95,24 @@ class SimProcessor:
         return {"container": container, "firmware": name[:_LONGEST_NAME]}
 
     def load(self, claim: Mapping[str, str], firmware: FirmwareImage) -> None:
-        """Take the processor and choose the firmware; EBUSY if another process has it."""
+        """Lock the processor and set its firmware; EBUSY if another process has the lock."""
         self._take("load")
         self._claim, self._path = claim, firmware.path
         self._do("load", self._rproc.write_firmware, claim["firmware"])
 
     def start(self) -> None:
-        """Run it in a QEMU of its own."""
+        """Start a QEMU that executes the firmware."""
         self._take("start")
-        if self._state() != OFFLINE:  # the kernel would count a second user, whom we never have
-            raise self._refused("start", failure(EBUSY, f"it is {self._state()}"))
+        if self._state() != OFFLINE:  # the kernel would count a second user
+            raise self._refused("start", os_error(EBUSY, f"it is {self._state()}"))
         self.freezer.paused = False
         self._do("start", self._rproc.write_state, "start")
         self.console.open()
 
     def stop(self) -> None:
-        """Stop it; what it printed can still be read. Firmware that just ended is no error."""
-        if not self._presence.held:
-            raise self._refused("stop", failure(EBUSY, "another process runs it"))
+        """Stop the processor; its output can still be read. No error if it has just ended."""
+        if not self._lock.held:
+            raise self._refused("stop", os_error(EBUSY, "another process runs it"))
         try:
             self._do("stop", self._rproc.write_state, "stop")
         except ProcessorFault:
@@ -119,49 +120,49 @@ class SimProcessor:
                 raise
 
     def release(self, claim: Mapping[str, str]) -> None:
-        """Stop the firmware and give the processor back.
+        """Stop the firmware and unlock the processor.
 
-        On behalf of a dead owner there is only its file to remove: QEMU has died with it.
+        Of a dead owner, only the lock file is left to remove: QEMU has ended with its owner.
         """
-        if self._presence.held:
+        if self._lock.held:
             if self._claim not in ({}, claim):
-                return  # what runs here is not what the caller means
+                return  # the processor runs for another claim
             if self._state() not in (OFFLINE, DETACHED, ATTACHED):
                 self.stop()
             self._claim = {}
-            self._presence.drop()
-        elif os.path.exists(self._presence.path) and self._presence.take({}):
-            self._presence.drop()
+            self._lock.release()
+        elif os.path.exists(self._lock.path) and self._lock.take({}):
+            self._lock.release()
 
     def firmware_exit(self) -> FirmwareExit:
-        """Tell what QEMU told, the semihosting exit code included."""
-        return self._rproc.ending
+        """Return how QEMU and the firmware ended, with the semihosting exit code."""
+        return self._rproc.firmware_exit
 
     @property
     def poll_seconds(self) -> float | None:
-        """None but for trace buffers, which are mere memory, and an injected crash."""
+        """Return the seconds until a poll or an injected crash is due; None without either."""
         if self._rproc.state != RUNNING:
             return None
         times = (self.console.poll_seconds, self._rproc.seconds_to_crash())
         return min((seconds for seconds in times if seconds is not None), default=None)
 
     def watch(self) -> Sequence[int]:
-        """QEMU's monitor, its consoles, its process; what has been noticed counts as news too."""
-        machine = self._rproc.machine
-        if machine is None:
+        """Return QEMU's descriptors, or one that is readable if there is news already."""
+        qemu = self._rproc.qemu
+        if qemu is None:
             return ()
-        if self.console.pending or self._changed(machine):
+        if self.console.pending or self._changed(qemu):
             if self._ready < 0:
                 self._ready = os.eventfd(1, os.EFD_CLOEXEC)
             return (self._ready,)
-        return machine.watch()
+        return qemu.watch()
 
-    def _changed(self, machine: QemuProcess) -> bool:
-        ended_unseen = machine.ending is not None and self._rproc.state == RUNNING
+    def _changed(self, qemu: QemuProcess) -> bool:
+        ended_unseen = qemu.firmware_exit is not None and self._rproc.state == RUNNING
         return ended_unseen or self._state() != self._reported
 
     def remarks(self) -> Sequence[str]:
-        """Return what was known beforehand: of all else endings say it all."""
+        """Return the messages known before the start, once; the exit reason has all others."""
         found, self._remarks = self._remarks, ()
         return found
 
@@ -170,13 +171,13 @@ class SimProcessor:
         return SUSPENDED if self.freezer.paused and state == RUNNING else state
 
     def _take(self, what: str) -> None:
-        if not self._presence.take(self._record()):
-            owner = look(self._presence.path).get("pid", "?")
-            raise self._refused(what, failure(EBUSY, f"process {owner} runs it"))
+        if not self._lock.take(self._record()):
+            owner = read_record(self._lock.path).get("pid", "?")
+            raise self._refused(what, os_error(EBUSY, f"process {owner} runs it"))
 
-    def _tell(self) -> None:
-        if self._presence.held:
-            self._presence.record(self._record())
+    def _write_record(self) -> None:
+        if self._lock.held:
+            self._lock.record(self._record())
 
     def _record(self) -> dict[str, object]:
         return {"state": self._state(), "firmware": self._rproc.firmware, "pid": os.getpid()}
@@ -187,7 +188,7 @@ class SimProcessor:
         except OSError as error:
             raise self._refused(what, error) from error
         finally:
-            self._tell()
+            self._write_record()
 
     def _refused(self, what: str, error: OSError) -> ProcessorFault:
         said = "" if error.strerror == os.strerror(error.errno or 0) else error.strerror
@@ -196,7 +197,7 @@ class SimProcessor:
 
     def _find(self, name: str) -> bytes:
         if not self._path:
-            raise failure(ENOENT, f"no firmware is called {name!r}")
+            raise os_error(ENOENT, f"no firmware is called {name!r}")
         return _read(self._path)
 
 

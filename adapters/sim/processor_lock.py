@@ -1,8 +1,8 @@
-"""Which processors of a simulated board run, and in which process: one small file each.
+"""Records which process runs which processor of a simulated board: one small file each.
 
-A process that uses a processor holds a lock on its file; the kernel gives the lock up when the
-process ends, however that happens, and the processor is off then: a file without a lock means
-nothing.
+The process that runs a processor holds a lock on the processor's file. Linux releases the lock
+when the process ends, however it ends, and QEMU ends with it: a record in a file without a lock
+is out of date.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _ROOM = 4096
 
 
 class ProcessorLock:
-    """This process's right to one processor. The record is JSON-able."""
+    """The lock on one processor's file, and the record in it: any mapping that JSON can express."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -29,11 +29,11 @@ class ProcessorLock:
 
     @property
     def held(self) -> bool:
-        """Whether the right is ours."""
+        """Whether this process holds the lock."""
         return self._fd >= 0
 
     def take(self, record: Mapping[str, Any]) -> bool:
-        """Take the right; False if another process has it. Raises HostFault."""
+        """Take the lock; False if another process holds it. Raises HostFault."""
         try:
             return self._take(record)
         except OSError as error:
@@ -49,22 +49,22 @@ class ProcessorLock:
         return True
 
     def record(self, record: Mapping[str, Any]) -> None:
-        """Say what the processor does; a reader sees one record or the next."""
+        """Replace the record; needs the lock. A reader sees the old record or the new."""
         text = json.dumps(record).ljust(_ROOM - 1) + "\n"
         if text != self._written:
             os.pwrite(self._fd, text.encode(), 0)
             self._written = text
 
-    def drop(self) -> None:
-        """Give the right up and leave nothing behind. Repeatable."""
+    def release(self) -> None:
+        """Release the lock; remove the file, and its directories if they are empty. Repeatable."""
         if not self.held:
             return
-        with suppress(FileNotFoundError):  # somebody may have cleared the directory
+        with suppress(FileNotFoundError):  # another program may have cleared the directory
             os.unlink(self.path)
         os.close(self._fd)
         self._fd, self._written = -1, ""
         directory = os.path.dirname(self.path)
-        with suppress(OSError):  # others may be in there
+        with suppress(OSError):  # other processors have files there
             os.rmdir(directory)
             os.rmdir(os.path.dirname(directory))
 
@@ -79,11 +79,11 @@ class ProcessorLock:
                         os.mkdir(directory, 0o700)
                 return os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             except FileNotFoundError:
-                continue  # somebody who left took a directory along
+                continue  # another process has removed an empty directory meanwhile
 
 
-def look(path: str) -> dict[str, Any]:
-    """Return the record of the process that uses the processor; empty if none does."""
+def read_record(path: str) -> dict[str, Any]:
+    """Return the record of the process that runs the processor; empty if no process does."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -98,5 +98,5 @@ def _decode(data: bytes) -> dict[str, Any]:
     try:
         value = json.loads(data)
     except ValueError:
-        value = None  # taken this very moment
+        value = None  # another process has taken the lock and not yet written its record
     return value if isinstance(value, dict) else {"state": "offline"}

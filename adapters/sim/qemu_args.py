@@ -1,4 +1,4 @@
-"""The command line of the QEMU that stands for a processor."""
+"""The command line of the QEMU process that simulates a processor."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from domain.errors import HostFault
 
 
 class Descriptors(NamedTuple):
-    """The child's descriptors; `console` is -1 where there is none."""
+    """Descriptors that QEMU inherits; `console` is -1 for a processor without a UART."""
 
     firmware: int
     qmp: int
@@ -20,9 +20,10 @@ class Descriptors(NamedTuple):
 def command_line(spec: ProcessorSpec, fds: Descriptors) -> list[str]:
     """Return program and arguments. Raises HostFault if QEMU is not installed.
 
-    Firmware is not to be trusted, and QEMU's semihosting would let it write, remove and run
-    what it likes on the host. So that targets gdb, of which there is none: exit works, all other
-    calls do nothing. (Output does not come then; there is no safe way to have it.)
+    Firmware is not trusted, and QEMU's semihosting would let the firmware write and remove files
+    and run programs on the host. So the semihosting target is gdb, and no gdb is connected: the
+    exit call works, all other calls do nothing. (Semihosting output is lost for that reason; QEMU
+    offers no safe way to have it.)
     """
     core = CORES[spec.core]
     program = find_program(core.program)

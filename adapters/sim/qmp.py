@@ -1,4 +1,7 @@
-"""QEMU's machine protocol without I/O: bytes in, messages out (QEMU docs/interop/qmp-spec)."""
+"""QEMU's machine protocol without I/O: bytes in, messages out.
+
+Source: QEMU docs/interop/qmp-spec.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from typing import Any
 
 
 class Qmp:
-    """One QMP conversation. The peer is the simulator, which runs what an image brought along."""
+    """One QMP session. The peer is not trusted: QEMU runs firmware that an image has brought."""
 
     LONGEST = 1 << 20
 
@@ -18,7 +21,7 @@ class Qmp:
         self.replies: dict[int, dict[str, Any]] = {}
 
     def request(self, command: str, **arguments: object) -> tuple[int, bytes]:
-        """Return a number that the reply will have in `replies`, and the bytes to send."""
+        """Return the key that the reply will have in `replies`, and the bytes to send to QEMU."""
         self._serial += 1
         message: dict[str, object] = {"execute": command, "id": self._serial}
         if arguments:
@@ -26,9 +29,9 @@ class Qmp:
         return self._serial, json.dumps(message).encode() + b"\n"
 
     def feed(self, received: bytes) -> list[tuple[str, dict[str, Any]]]:
-        """Take what was received; return the events in it, as name and data.
+        """Parse received bytes; return the events among them, each as name and data.
 
-        Raises ValueError where this is not QMP.
+        Replies are added to `replies`. Raises ValueError if the bytes are not QMP.
         """
         *lines, self._rest = (self._rest + received).split(b"\n")
         if len(self._rest) > self.LONGEST:

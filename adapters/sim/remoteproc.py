@@ -1,8 +1,8 @@
-"""The kernel's remoteproc core, as its user sees it, over a simulated processor.
+"""A model of the kernel's remoteproc core that drives a simulated processor.
 
-Behaviour of Linux 6.1 (drivers/remoteproc/remoteproc_core.c, remoteproc_sysfs.c), oddities
-included: a start while running counts, and so many stops it takes. Errors are OSError with the
-kernel's errno; what is wrong with the simulator itself is HostFault.
+It behaves as Linux 6.1 does (drivers/remoteproc/remoteproc_core.c, remoteproc_sysfs.c), oddities
+included: each `start` of a running processor counts, and the processor needs as many stops.
+Errors are OSError with the kernel's errno; HostFault for a fault of the simulator itself.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from collections.abc import Callable
 from errno import EBUSY, EINVAL, ENODEV
 
 from adapters.sim import boot, loader
-from adapters.sim.boot import Finder, failure
-from adapters.sim.kernel_log import KernelLogWriter, Tell
+from adapters.sim.boot import Finder, os_error
+from adapters.sim.kernel_log import KernelLogWriter, Printk
 from adapters.sim.qemu import QemuProcess
 from adapters.sim.spec import InjectedFaults, ProcessorSpec, errno_of
 from domain.errors import HostFault
@@ -32,50 +32,50 @@ from domain.resource_table import Trace
 
 
 class RemoteProc:
-    """One `struct rproc`. Its attributes are read without waiting; changes wait for each other.
+    """One `struct rproc`. Reading an attribute never waits; one change waits for the other.
 
-    `before_stop` is called while the firmware's memory can be read for the last time,
-    `before_recovery` earlier still, and only where a crash is followed by a recovery, which calls
-    what that returned before it goes on from `offline`.
-    A boot loader's core, which `spec.boot` asks for, has states, but nothing behind them.
+    `before_stop` is called before every stop, while the firmware's memory can still be read.
+    `before_recovery` is called before a recovery stops the processor; the function that it returns
+    is called after that stop, before the recovery starts the processor again.
+    A core that a boot loader started (`spec.boot`) has states, but no QEMU and no firmware.
     """
 
-    def __init__(self, spec: ProcessorSpec, find: Finder, tell: Tell = lambda *_: None) -> None:
+    def __init__(self, spec: ProcessorSpec, find: Finder, printk: Printk = lambda *_: None) -> None:
         self.spec = spec
         self.name = spec.name
         self.crashes = 0
-        self.machine: QemuProcess | None = None
-        self.before_stop: Callable[[], None] = lambda: None
+        self.qemu: QemuProcess | None = None
+        self.before_stop: Callable[[], object] = lambda: None
         self.before_recovery: Callable[[], Callable[[], None]] = lambda: lambda: None
         self.find = find
-        self._log = KernelLogWriter(tell)
+        self._log = KernelLogWriter(printk)
         self._lock = RLock()
         self.reset()
 
     def reset(self) -> None:
-        """Begin anew, as binding the driver again does."""
+        """Return to the first state, as binding the driver again does."""
         with self._lock:
-            if self.machine:
-                self.machine.close()
-            self.machine = None
+            if self.qemu:
+                self.qemu.close()
+            self.qemu = None
             self._log.info(f"{self.name} is available")
             self.state: ProcessorState = OFFLINE if self.spec.boot == "off" else DETACHED
             self.firmware = f"rproc-{self.spec.name}-fw"
             self.recovery = True
             self.coredump = "disabled"
             self.power = 0
-            self.ending = FirmwareExit(crashed=False)
+            self.firmware_exit = FirmwareExit(crashed=False)
             self.traces: tuple[Trace, ...] = ()
             self._crash_at = 0.0
-            if self.spec.boot == "attached":  # the driver does so as soon as it is there
+            if self.spec.boot == "attached":  # the driver attaches as soon as it is bound
                 self.power = 1
                 self._attach(InjectedFaults())
 
     def remove(self) -> None:
-        """End, as unbinding the driver does."""
+        """Remove the processor, as unbinding the driver does."""
         with self._lock:
             if self.state in (RUNNING, CRASHED, ATTACHED):
-                self._off()
+                self._power_off()
             self.state = DELETED
             self._log.info(f"releasing {self.name}")
 
@@ -91,93 +91,93 @@ class RemoteProc:
                 self._detach()
             else:
                 self._log.error(f"Unrecognised option: {word}")
-                raise failure(EINVAL)
+                raise os_error(EINVAL)
 
     def write_firmware(self, text: str) -> None:
-        """Choose the firmware; only the first line counts."""
+        """Set the firmware's name: the text before the first newline or NUL."""
         with self._lock:
             self.poll()
             if self.state != OFFLINE:
-                raise failure(EBUSY)
+                raise os_error(EBUSY)
             name = text.partition("\0")[0].partition("\n")[0]
             if not name:
-                raise failure(EINVAL)
+                raise os_error(EINVAL)
             self.firmware = name
 
     def write_recovery(self, word: str) -> None:
-        """Take `enabled`, `disabled` or `recover`."""
+        """Do `enabled`, `disabled` or `recover`, as a write to the attribute `recovery` does."""
         with self._lock:
             self.poll()
             if word not in ("enabled", "disabled", "recover"):
-                raise failure(EINVAL)
+                raise os_error(EINVAL)
             if word != "recover":
                 self.recovery = word == "enabled"
             if word != "disabled" and self.state == CRASHED:
-                self._try_to_recover()
+                self._recover()
 
     def write_coredump(self, word: str) -> None:
-        """Take `disabled`, `enabled` or `inline`; alone of all, it waits for no other change."""
+        """Do `disabled`, `enabled` or `inline`; as in the kernel, without waiting for a change."""
         if self.state == CRASHED:
-            raise failure(EBUSY)
+            raise os_error(EBUSY)
         if word not in ("disabled", "enabled", "inline"):
             self._log.error("Invalid coredump configuration")
-            raise failure(EINVAL)
+            raise os_error(EINVAL)
         self.coredump = word
 
     def crash(self, reason: str) -> None:
-        """Crash, as debugfs `crash` has it; when it is off, or has crashed, that is only logged.
+        """Crash, as a write to debugfs `crash` does; only logged if it is off or crashed.
 
-        The reason begins with the kernel's word for the kind of crash, if it has one.
+        The reason may begin with the kernel's type of crash, as `watchdog`.
         """
         with self._lock:
             self._log.crash(self.name, reason)
             if self.state not in (OFFLINE, CRASHED, DELETED):
-                if self.machine:
-                    self.machine.pause()
-                self._crashed(FirmwareExit(True, None, reason))
+                if self.qemu:
+                    self.qemu.pause()
+                self._handle_crash(FirmwareExit(True, None, reason))
 
     def poll(self) -> None:
-        """Take note of what has happened to the firmware since; cheap when nothing has.
+        """Update the state by what QEMU reports about the firmware; cheap if that is nothing.
 
-        Does nothing while another thread changes the state: readers never wait.
+        Does nothing while another thread changes the state: a reader never waits.
         """
         if not self._lock.acquire(blocking=False):
             return
         try:
-            if self.machine is not None:
-                self.machine.poll()
+            if self.qemu is not None:
+                self.qemu.poll()
                 if self.state == RUNNING:
-                    self._look_at(self.machine)
+                    self._check_qemu(self.qemu)
         finally:
             self._lock.release()
 
-    def _look_at(self, machine: QemuProcess) -> None:
-        if machine.ending and machine.ending.crashed:
-            self._log.crash(self.name, machine.ending.reason)
-            self._crashed(machine.ending)
-        elif machine.ending:
-            # No driver knows of firmware that ends by itself; it counts as the last stop.
-            self.ending = machine.ending
+    def _check_qemu(self, qemu: QemuProcess) -> None:
+        if qemu.firmware_exit and qemu.firmware_exit.crashed:
+            self._log.crash(self.name, qemu.firmware_exit.reason)
+            self._handle_crash(qemu.firmware_exit)
+        elif qemu.firmware_exit:
+            # No driver has a state for firmware that ends by itself; so the processor is stopped.
+            self.firmware_exit = qemu.firmware_exit
             self.power = 0
-            self._off()
+            self._power_off()
         elif self._crash_at and time.monotonic() >= self._crash_at:
             self.crash("fault injected by the board file")
 
     def seconds_to_crash(self) -> float | None:
-        """How long until an injected crash is due; None if none is."""
+        """Return the seconds until the injected crash; None without one."""
         return max(0.0, self._crash_at - time.monotonic()) if self._crash_at else None
 
     def read_trace(self, number: int, most: int) -> bytes | None:
-        """Return up to `most` bytes of a trace buffer; None where it cannot be read any more."""
+        """Return up to `most` bytes of a trace buffer; None if they cannot be read."""
         with self._lock:
             trace = self.traces[number]
-            if self.machine is None or not loader.readable(trace, self.spec):
+            if self.qemu is None or not loader.in_memory(trace, self.spec):
                 return None
-            return self.machine.read_memory(trace.address, min(trace.size, most))
+            return self.qemu.read_memory(trace.address, min(trace.size, most))
 
     def _boot(self) -> None:
         if self.state == DELETED:
-            raise failure(ENODEV)
+            raise os_error(ENODEV)
         self.power += 1
         if self.power > 1:
             return
@@ -186,7 +186,7 @@ class RemoteProc:
                 self._attach(self.spec.faults)
             else:
                 self._log.info(f"powering up {self.name}")
-                self._load_and_run(again=False)
+                self._load_and_start(recovering=False)
         except BaseException as error:
             self.power -= 1
             self._log.failed("Boot failed", error)
@@ -194,21 +194,21 @@ class RemoteProc:
 
     def _attach(self, faults: InjectedFaults) -> None:
         self._log.info(f"attaching to {self.name}")
-        boot.meet(faults, f"can't attach rproc {self.name}", self._log)
+        boot.inject_fault(faults, f"can't attach rproc {self.name}", self._log)
         self.state = ATTACHED
         self._log.info(f"remote processor {self.name} is now attached")
 
-    def _load_and_run(self, *, again: bool) -> None:
+    def _load_and_start(self, *, recovering: bool) -> None:
         log, spec = self._log, self.spec
         try:
-            data = boot.request(self.firmware, self.find, log)
-            self.traces = boot.check(self.firmware, data, spec, log, again=again)
-            boot.meet(spec.faults, f"can't start rproc {self.name}", log)
-            self.machine = boot.run(data, spec, log)
+            data = boot.request_firmware(self.firmware, self.find, log)
+            self.traces = boot.check_firmware(self.firmware, data, spec, log, recovering=recovering)
+            boot.inject_fault(spec.faults, f"can't start rproc {self.name}", log)
+            self.qemu = boot.start_qemu(data, spec, log)
         except BaseException:
             self.traces = ()
             raise
-        self.ending = FirmwareExit(crashed=False)
+        self.firmware_exit = FirmwareExit(crashed=False)
         after = spec.faults.crash_after
         self._crash_at = time.monotonic() + after if after else 0.0
         self.state = RUNNING
@@ -216,47 +216,47 @@ class RemoteProc:
 
     def _shutdown(self) -> None:
         if self.state not in (RUNNING, CRASHED, ATTACHED):
-            raise failure(EINVAL)
+            raise os_error(EINVAL)
         if self.power > 1:
             self.power -= 1
             return
         if self.spec.faults.stop_error:
-            error = failure(errno_of(self.spec.faults.stop_error), "an injected fault")
+            error = os_error(errno_of(self.spec.faults.stop_error), "an injected fault")
             raise self._log.failed("can't stop rproc", error)
         self.power = 0
-        self._off()
+        self._power_off()
 
     def _detach(self) -> None:
         if self.state != ATTACHED:
-            raise failure(EINVAL)
+            raise os_error(EINVAL)
         self.power -= 1
         if not self.power:
             self.state = DETACHED
             self._log.info(f"detached remote processor {self.name}")
 
-    def _off(self) -> None:
-        if self.machine:
-            self.machine.pause()
+    def _power_off(self) -> None:
+        if self.qemu:
+            self.qemu.pause()
             self.before_stop()
-            self.machine.close()
+            self.qemu.close()
         self.traces = ()
         self.state = OFFLINE
         self._log.info(f"stopped remote processor {self.name}")
 
-    def _crashed(self, ending: FirmwareExit) -> None:
-        self.ending = ending
+    def _handle_crash(self, firmware_exit: FirmwareExit) -> None:
+        self.firmware_exit = firmware_exit
         self.crashes += 1
         self.state = CRASHED
         self._log.error(f"handling crash #{self.crashes} in {self.name}")
         if self.recovery:
-            self._try_to_recover()
+            self._recover()
 
-    def _try_to_recover(self) -> None:
+    def _recover(self) -> None:
         self._log.error(f"recovering {self.name}")
         dumped = self.before_recovery()
-        self._off()
+        self._power_off()
         dumped()
         try:
-            self._load_and_run(again=True)
+            self._load_and_start(recovering=True)
         except (OSError, HostFault):
-            pass  # the kernel tells nobody either: offline, and still counted as in use
+            pass  # the kernel reports it to no caller: the state is `offline`, and `power` is not 0

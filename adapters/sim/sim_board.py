@@ -1,4 +1,4 @@
-"""A simulated board as the domain's port: seen alike by every process of this machine."""
+"""A simulated board, which every process of this machine sees in the same state."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from adapters.sim.board_file import BoardSpec
 from adapters.sim.processor import SimProcessor, first_state, open_processor
-from adapters.sim.processor_lock import look
+from adapters.sim.processor_lock import read_record
 from domain.annotations import ProcessorOptions
 from domain.errors import NotFound, Unsupported
 from domain.processor import ProcessorInfo, ProcessorState
@@ -21,7 +21,7 @@ _USUAL = ProcessorOptions()
 
 
 class SimBoard:
-    """Implements domain.ports.Board. Users of one board file and `run_directory` meet."""
+    """Implements domain.ports.Board. Processes share one board file and `run_directory`."""
 
     def __init__(self, spec: BoardSpec, run_directory: str) -> None:
         self._processors = {f"remoteproc{i}": p for i, p in enumerate(spec.processors)}
@@ -29,10 +29,10 @@ class SimBoard:
         self._directory = os.path.join(run_directory, f"{spec.name}-{file:08x}")
 
     def processors(self) -> list[ProcessorInfo]:
-        """List them as the board file does, each with the state it has in its owner's hands."""
+        """List the processors in the board file's order, each with its current state."""
         found = []
         for device, spec in self._processors.items():
-            record = look(os.path.join(self._directory, device))
+            record = read_record(os.path.join(self._directory, device))
             state = ProcessorState(record.get("state", first_state(spec)))
             firmware = str(record.get("firmware", f"rproc-{spec.name}-fw"))
             note = f"simulated: {spec.core} on {spec.machine}"
@@ -40,7 +40,6 @@ class SimBoard:
         return found
 
     def open(self, device: str, options: ProcessorOptions) -> SimProcessor:
-        """Open one by `remoteprocN`. Raises NotFound."""
         return open_processor(self.open_args(device, options))
 
     def open_args(self, device: str, options: ProcessorOptions) -> OpenArgs:
@@ -64,6 +63,6 @@ class SimBoard:
         return {"spec": spec.to_json(), **place, "remarks": idle}
 
     def reclaim(self, device: str, claim: Mapping[str, str]) -> None:
-        """Undo what a dead owner claimed: of a processor that is no more, nothing is left."""
+        """Undo what a dead owner claimed; a processor no longer in the board file has no claim."""
         if device in self._processors:
             self.open(device, ProcessorOptions()).release(claim)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from adapters.sim.remoteproc import RemoteProc
-from adapters.sim.trace import Traces
+from adapters.sim.trace_memory import TraceMemory
 from domain.processor import OFFLINE
 
 
@@ -12,31 +12,31 @@ class SimConsole:
 
     def __init__(self, rproc: RemoteProc) -> None:
         self._rproc = rproc
-        self._traces = Traces((), rproc.read_trace)
-        rproc.before_stop = lambda: self._traces.look()
+        self._traces = TraceMemory(0, rproc.read_trace)
+        rproc.before_stop = lambda: self._traces.poll()
 
     def open(self) -> None:
         """Read the trace buffers of the firmware that has just been started."""
-        self._traces = Traces([t.size for t in self._rproc.traces], self._rproc.read_trace)
+        self._traces = TraceMemory(len(self._rproc.traces), self._rproc.read_trace)
 
     @property
     def pending(self) -> bool:
-        """Whether there is output to read that no descriptor announces."""
-        machine = self._rproc.machine
-        return bool(self._traces.text) or (machine is not None and machine.console.pending)
+        """Whether there is output that makes no descriptor readable."""
+        qemu = self._rproc.qemu
+        return self._traces.unread or (qemu is not None and qemu.console.pending)
 
     @property
     def poll_seconds(self) -> float | None:
-        """How often to look into the trace buffers; None if there are none."""
+        """Seconds between two polls of the trace buffers; None without buffers."""
         return self._traces.period
 
     def read_output(self) -> bytes:
         self._rproc.poll()
-        machine = self._rproc.machine
+        qemu = self._rproc.qemu
         if self._rproc.state != OFFLINE:
-            self._traces.look_if_due()
-        return (machine.console.read() if machine else b"") + self._traces.read()
+            self._traces.poll_if_due()
+        return (qemu.console.read() if qemu else b"") + self._traces.take()
 
     def write_input(self, data: bytes) -> int:
-        machine = self._rproc.machine
-        return machine.console.write(data) if machine else len(data)
+        qemu = self._rproc.qemu
+        return qemu.console.write(data) if qemu else len(data)

@@ -22,14 +22,14 @@ class SimFreezer:
 
     def pause(self) -> None:
         self._rproc.poll()
-        machine = self._rproc.machine
-        if machine and self._rproc.state == RUNNING and not self.paused:
-            self._set(True, machine.pause)
+        qemu = self._rproc.qemu
+        if qemu and self._rproc.state == RUNNING and not self.paused:
+            self._set(True, qemu.pause)
 
     def resume(self) -> None:
-        machine = self._rproc.machine
-        if machine and self.paused:
-            self._set(False, machine.resume)
+        qemu = self._rproc.qemu
+        if qemu and self.paused:
+            self._set(False, qemu.resume)
 
     def _set(self, paused: bool, ask: Callable[[], bool]) -> None:
         if not ask():

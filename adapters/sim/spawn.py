@@ -1,4 +1,4 @@
-"""Starts a child that cannot outlive the thread that starts it; needs neither fork nor ctypes."""
+"""Starts a child that Linux kills when the thread that started it ends."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from adapters.linux.spawn import spawn
 from domain.errors import HostFault
 
-# The parent may die before the child has asked to be killed with it: so the child asks first
-# (setpriv; the wish outlives exec), then looks whether its parent is still the right one.
-# QEMU aborts itself when a core locks up: that needs no core file.
+# The child asks Linux for a SIGKILL at its parent's death (setpriv; this survives exec). The parent
+# may have died before that, so the child then checks that its parent is still the one that started
+# it. QEMU aborts when a simulated core locks up; `ulimit` prevents a core file of QEMU.
 _GUARD = 'ulimit -c 0; [ "$PPID" = "$1" ] || exit 125; shift; exec "$@"'
 
 

@@ -1,1 +1,1 @@
-"""The processors of the running kernel, or of a tree with the same shape under another root."""
+"""The processors of the running kernel, or of a tree of the same form under another root."""

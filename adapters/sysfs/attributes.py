@@ -1,8 +1,8 @@
-"""Reads and writes the attributes of a processor; every one of them may be missing or garbage.
+"""Reads and writes the sysfs attributes of a processor, any of which may be missing or invalid.
 
-Behaviour relied on (measured on 5.10, 6.1 and 6.12): one write is one command and its errno the
-answer; a short write is no error; a signal that arrives while the kernel waits for the processor
-fails the write, in some cases with EINVAL, so none is let through meanwhile.
+Measured on Linux 5.10, 6.1 and 6.12: one write(2) is one command, and its errno is the answer; a
+short write is no error. A signal that arrives while the kernel waits for the processor makes the
+write fail, in some cases with EINVAL: so signals are blocked during a write.
 """
 
 from __future__ import annotations
@@ -19,56 +19,56 @@ from domain.text import printable
 UNKNOWN = ProcessorState("unknown")
 
 _LIMIT = 4096  # bytes; sysfs gives no more
-_SHOWN = 200  # characters of a value; names of files have fewer
+_SHOWN = 200  # characters of a value that people see
 _GONE = (
     *(errno.ENODEV, errno.ENXIO, errno.ENOENT, errno.ENOTDIR),
-    *(errno.ENOTCONN, errno.ECONNABORTED),  # of a simulated board whose simulator has died
+    *(errno.ENOTCONN, errno.ECONNABORTED),  # a simulated board whose simulator has died
 )
 
 
 class Attributes:
-    """The attributes in one directory. `genuine`: refuse to write to anything but a sysfs."""
+    """The attributes in one directory. `require_sysfs`: refuse to write to a file elsewhere."""
 
-    __slots__ = ("_genuine", "_state", "path")
+    __slots__ = ("_require_sysfs", "_state", "path")
 
-    def __init__(self, path: str, *, genuine: bool) -> None:
+    def __init__(self, path: str, *, require_sysfs: bool) -> None:
         self.path = path
-        self._genuine = genuine
+        self._require_sysfs = require_sysfs
         self._state = -1
 
-    def exact(self, name: str) -> str | None:
-        """Return a value as it is, less one newline; None where there is none to be read."""
+    def read(self, name: str) -> str | None:
+        """Return a value without one newline at its end; None if it cannot be read."""
         try:
-            data = read_some(f"{self.path}/{name}")
+            data = read_attribute(f"{self.path}/{name}")
         except OSError:
             return None
         return data.decode("utf-8", "surrogateescape").removesuffix("\n")
 
-    def shown(self, name: str) -> str:
-        """Return a value for people: escaped where unprintable, cut where long, `` for none."""
-        return escape(self.exact(name) or "")
+    def printable(self, name: str) -> str:
+        """Return a value for people: unprintable characters escaped, cut if long, `` for none."""
+        return escape(self.read(name) or "")
 
-    def hold_state(self) -> None:
-        """Keep the state's descriptor: cheaper to read, and it never means a successor."""
-        self.release_state()
+    def open_state(self) -> None:
+        """Keep `state` open: reading is cheaper, and never reads a later processor of this name."""
+        self.close_state()
         try:
             self._state = os.open(f"{self.path}/state", os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
-            pass  # told by whoever reads it next
+            pass  # the next read of the state reports it
 
-    def release_state(self) -> None:
-        """Undo `hold_state`."""
+    def close_state(self) -> None:
+        """Close `state`. Repeatable."""
         if self._state >= 0:
             os.close(self._state)
             self._state = -1
 
     def state(self) -> ProcessorState:
-        """Return the kernel's word, `deleted` if the processor has gone, `unknown` if untold."""
+        """Return the state; `deleted` if the processor has gone, `unknown` if unreadable."""
         try:
             if self._state >= 0:
                 data = os.pread(self._state, _LIMIT, 0)
             else:
-                data = read_some(f"{self.path}/state")
+                data = read_attribute(f"{self.path}/state")
         except OSError as error:
             if error.errno in _GONE and (self._state >= 0 or not os.path.isdir(self.path)):
                 return DELETED
@@ -76,11 +76,11 @@ class Attributes:
         return ProcessorState(escape(data.decode("ascii", "backslashreplace").strip()) or UNKNOWN)
 
     def write(self, name: str, value: str) -> None:
-        """Give one command to the kernel. Raises its OSError."""
+        """Write one command to the kernel. Raises the kernel's OSError, HostFault."""
         path = f"{self.path}/{name}"
         descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         try:
-            if self._genuine and not on_sysfs(descriptor):
+            if self._require_sysfs and not on_sysfs(descriptor):
                 raise HostFault(f"{path} is not on a sysfs", hint="check what is mounted at /sys")
             before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
             try:
@@ -91,15 +91,15 @@ class Attributes:
             os.close(descriptor)
 
     def read_only(self) -> bool:
-        """Whether the driver lets nobody, not even root, write the state."""
+        """Whether the driver allows no user, not even root, to write the state."""
         try:
             return not os.stat(f"{self.path}/state").st_mode & 0o222
         except OSError:
             return True
 
 
-def read_some(path: str) -> bytes:
-    """Return the start of a file, as much as an attribute may have. Raises OSError."""
+def read_attribute(path: str) -> bytes:
+    """Return the first 4096 bytes of a file, the most that an attribute has. Raises OSError."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         return os.read(descriptor, _LIMIT)

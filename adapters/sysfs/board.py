@@ -22,10 +22,10 @@ _CLASS = "sys/class/remoteproc"
 
 
 class SysfsBoard:
-    """The tree under `root`, `/` for the running kernel.
+    """The processors of the tree under `root`, `/` for the running kernel.
 
-    `directory` overrides where firmware is published; the kernel must look there. `policies`
-    are by a processor's name or device, `default` is for the others.
+    `directory` is where firmware is published, `` for a directory that the kernel searches.
+    `policies` have a processor's name or device as key; `default` is for all others.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class SysfsBoard:
         self._default = default or Policy()
 
     def processors(self) -> list[ProcessorInfo]:
-        """List what there is, by number; none where the kernel has no remoteproc."""
+        """List the processors by number; none if the kernel has no remoteproc."""
         path = f"{self._prefix}/{_CLASS}"
         try:
             devices = [name for name in os.listdir(path) if _DEVICE.fullmatch(name)]
@@ -54,7 +54,7 @@ class SysfsBoard:
         return [info for info in found if info.state != DELETED]
 
     def _attributes(self, device: str) -> Attributes:
-        return Attributes(f"{self._prefix}/{_CLASS}/{device}", genuine=not self._prefix)
+        return Attributes(f"{self._prefix}/{_CLASS}/{device}", require_sysfs=not self._prefix)
 
     def _info(self, device: str) -> ProcessorInfo:
         attributes = self._attributes(device)
@@ -62,19 +62,19 @@ class SysfsBoard:
         if not note and not os.access(f"{attributes.path}/state", os.W_OK, effective_ids=True):
             note = "this user may not control it"
         return ProcessorInfo(
-            name=attributes.shown("name") or device,
+            name=attributes.printable("name") or device,
             device=device,
             state=attributes.state(),
-            firmware=attributes.shown("firmware"),
+            firmware=attributes.printable("firmware"),
             note=note,
         )
 
     def open(self, device: str, options: ProcessorOptions) -> SysfsProcessor:
-        """Open one. Raises NotFound, InvalidRequest for a console that is not allowed."""
+        """Open a processor. Raises NotFound; InvalidRequest for a console that is not allowed."""
         return open_processor(self.open_args(device, options))
 
     def open_args(self, device: str, options: ProcessorOptions) -> OpenArgs:
-        """Say what `open_processor` needs. Raises as `open` does."""
+        """Return what `open_processor` takes. Raises as `open` does."""
         path = self._attributes(device).path
         if not _DEVICE.fullmatch(device) or not os.path.isdir(path):
             raise NotFound(
@@ -84,12 +84,12 @@ class SysfsBoard:
         return self._open_args(device, options)
 
     def reclaim(self, device: str, claim: Claim) -> None:
-        """Undo what a dead owner claimed; of a processor that has gone, its file is left."""
+        """Undo what a dead owner claimed; if the processor has gone, remove its firmware file."""
         if _DEVICE.fullmatch(device):
             open_processor(self._open_args(device, ProcessorOptions())).release(claim)
 
     def _open_args(self, device: str, options: ProcessorOptions) -> OpenArgs:
-        name = self._attributes(device).shown("name")
+        name = self._attributes(device).printable("name")
         policy = self._policies.get(device) or self._policies.get(name) or self._default
         if options.console.startswith("/") and options.console not in policy.consoles:
             allowed = ", ".join(policy.consoles) or "none"

@@ -1,9 +1,10 @@
-"""/dev/remoteprocN: the kernel's promise to stop the processor when its holder dies.
+"""/dev/remoteprocN, by which the kernel stops the processor when the supervisor dies.
 
-The flag is the processor's, not the descriptor's: once set, any close of the node by anyone
-stops the processor. So there is one holder, and the flag is cleared before a close that is not
-to stop anything. Source: Linux include/uapi/linux/remoteproc_cdev.h, drivers/remoteproc/
-remoteproc_cdev.c (CONFIG_REMOTEPROC_CDEV, often not set).
+The flag belongs to the processor, not to the descriptor: once it is set, the kernel stops the
+processor when any process closes the device. So only the processor's owner opens the device, and
+clears the flag before it closes the device of a processor that shall go on.
+Source: Linux include/uapi/linux/remoteproc_cdev.h, drivers/remoteproc/remoteproc_cdev.c
+(CONFIG_REMOTEPROC_CDEV, often not set).
 """
 
 from __future__ import annotations
@@ -18,7 +19,10 @@ _OFF = bytes(4)
 
 
 class ShutdownOnRelease:
-    """Held, it stops the processor at the death of this process; a no-op without the node."""
+    """While held, the kernel stops the processor when this process dies.
+
+    Without the device, all methods have no effect.
+    """
 
     __slots__ = ("_descriptor", "_path")
 
@@ -28,17 +32,17 @@ class ShutdownOnRelease:
 
     @property
     def held(self) -> bool:
-        """Whether this process holds the node."""
+        """Whether this process has the device open."""
         return self._descriptor >= 0
 
-    def hold(self) -> bool:
-        """Take the node and set the flag; tell whether the kernel offers this."""
+    def acquire(self) -> bool:
+        """Open the device and set the flag; return whether the kernel offers this."""
         if self._descriptor < 0:
             self._descriptor = _open(self._path)
         return self._descriptor >= 0 and self._set(_ON)
 
-    def let_go(self) -> None:
-        """Clear the flag, also one that a dead holder left, and close."""
+    def release(self) -> None:
+        """Clear the flag, also one that a dead owner has set, and close the device."""
         if self._descriptor < 0:
             self._descriptor = _open(self._path)
         if self._descriptor >= 0:

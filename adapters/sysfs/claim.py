@@ -1,9 +1,10 @@
-"""What an owner changes of a processor, and how that is undone by whoever finds the claim.
+"""What an owner changes on a processor, and how any process undoes it by the owner's claim.
 
-A claim: `firmware` our name for the published file, `name` the processor's; `previous`,
-`recovery` and `coredump` the attributes' old values, `` for those left alone; `attached` as
-wished. The attribute `firmware` is restored last: while it shows our name, what runs is ours and
-all is still to be undone.
+Keys of a claim: `firmware` is the name of the published file, `name` that of the processor.
+`previous`, `recovery` and `coredump` are the old values of the attributes `firmware`, `recovery`
+and `coredump`, `` for those that the owner does not change. `attached` is the container's option.
+The attribute `firmware` is restored last: while it has the name of the published file, the
+processor runs the owner's firmware, and all changes are still to be undone.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from adapters.sysfs.attributes import Attributes
 from adapters.sysfs.driver_errors import refused, unchanged
-from adapters.sysfs.firmware_files import is_ours, kernel_name, publish, withdraw
+from adapters.sysfs.firmware_files import is_published_name, kernel_name, publish, unpublish
 from adapters.sysfs.power import Power, is_off
 from adapters.sysfs.search_path import SearchPath
 from domain.annotations import ProcessorOptions
@@ -23,14 +24,14 @@ from domain.firmware import FirmwareImage
 if TYPE_CHECKING:
     from domain.ports import Claim
 
-_OWN = {"recovery": "disabled", "coredump": "enabled"}  # while the processor is owned
+_WHILE_OWNED = {"recovery": "disabled", "coredump": "enabled"}  # while the processor is owned
 _VALUES = {"recovery": ("enabled", "disabled"), "coredump": ("disabled", "enabled", "inline")}
 _GONE = (errno.ENODEV, errno.ENOENT, errno.ENXIO)
 _NAME_MAX = 255
 
 
-class ProcessorChanges:
-    """The changes to one processor."""
+class ProcessorClaims:
+    """Makes, applies and undoes the claims on one processor."""
 
     __slots__ = ("_attributes", "_device", "_name", "_power", "_search")
 
@@ -50,21 +51,25 @@ class ProcessorChanges:
     def plan(
         self, container: str, firmware: FirmwareImage, options: ProcessorOptions
     ) -> dict[str, str]:
-        """Return the claim. Raises as `check` does."""
+        """Return a claim; changes nothing. Raises HostFault if no file can be published."""
         claim = {"name": self._name, "attached": options.attached, "firmware": "", "previous": ""}
-        claim["recovery"] = self._old("recovery") if options.recovery == "container" else ""
-        claim["coredump"] = self._old("coredump") if options.coredump == "enabled" else ""
+        claim["recovery"] = (
+            self._value_to_restore("recovery") if options.recovery == "container" else ""
+        )
+        claim["coredump"] = (
+            self._value_to_restore("coredump") if options.coredump == "enabled" else ""
+        )
         if options.attached != "keep":
-            place = self._search.choose()
-            claim["firmware"] = kernel_name(place, self._device, container, firmware)
-            previous = self._attributes.exact("firmware") or ""
-            if previous != "unknown" and not is_ours(previous, self._device):
+            directory = self._search.choose()
+            claim["firmware"] = kernel_name(directory, self._device, container, firmware)
+            previous = self._attributes.read("firmware") or ""
+            if previous != "unknown" and not is_published_name(previous, self._device):
                 claim["previous"] = previous
         return claim
 
-    def _old(self, attribute: str) -> str:
-        value = self._attributes.exact(attribute)
-        return value if value in _VALUES[attribute] and value != _OWN[attribute] else ""
+    def _value_to_restore(self, attribute: str) -> str:
+        value = self._attributes.read(attribute)
+        return value if value in _VALUES[attribute] and value != _WHILE_OWNED[attribute] else ""
 
     def apply(self, claim: Claim, firmware: FirmwareImage) -> None:
         """Publish and choose the firmware, and set the attributes.
@@ -84,62 +89,64 @@ class ProcessorChanges:
                 )
             publish(self._search.choose(), claim["firmware"], self._device, firmware)
             self._set("firmware", claim["firmware"])
-        for attribute, value in _OWN.items():
+        for attribute, value in _WHILE_OWNED.items():
             if claim[attribute]:
                 self._set(attribute, value)
 
     def _take_over(self) -> None:
-        # There is no way from `detached` to `offline` but through `attached`.
+        # The kernel stops a detached processor only after it has attached to it.
         if self._attributes.state() == "detached":
             self._power.attach()
         if self._attributes.state() == "attached":
             self._power.stop()
 
     def undo(self, claim: Claim) -> None:
-        """Stop what is ours, restore the attributes, remove the file; any number of times."""
+        """Stop the claim's firmware, restore the attributes, remove the file. Repeatable."""
         if claim.get("attached") == "keep":
             if claim.get("name") == self._name:
                 self._power.detach()
                 self._restore(claim)
-        elif self._ours(claim):
+        elif self._is_current(claim):
             if not is_off(self._attributes.state()):
                 self._power.stop()
             self._restore(claim)
-            withdraw(self._search, claim["firmware"], self._device)
-            self._forget(claim.get("previous", ""))
+            unpublish(self._search, claim["firmware"], self._device)
+            self._restore_firmware(claim.get("previous", ""))
         else:
-            withdraw(self._search, claim.get("firmware", ""), self._device)
+            unpublish(self._search, claim.get("firmware", ""), self._device)
 
-    def _ours(self, claim: Claim) -> bool:
+    def _is_current(self, claim: Claim) -> bool:
         name = claim.get("firmware", "")
         return (
-            is_ours(name, self._device)
+            is_published_name(name, self._device)
             and claim.get("name") == self._name
-            and self._attributes.exact("firmware") == name
+            and self._attributes.read("firmware") == name
         )
 
     def _restore(self, claim: Claim) -> None:
         for attribute, values in _VALUES.items():
             old = claim.get(attribute, "")
-            if old in values and self._attributes.exact(attribute) not in (None, old):
+            if old in values and self._attributes.read(attribute) not in (None, old):
                 try:
                     self._attributes.write(attribute, old)
                 except OSError as error:
                     if error.errno not in _GONE:
                         raise refused(f"restore {attribute} of", self._name, error) from error
 
-    def _forget(self, previous: str) -> None:
+    def _restore_firmware(self, previous: str) -> None:
         if previous and previous.isprintable() and len(previous) <= _NAME_MAX:
             try:
                 self._attributes.write("firmware", previous)
             except OSError:
-                pass  # somebody has started it meanwhile, and what it is called is theirs to say
+                pass  # another program has started the processor, with firmware of its own
 
     def _set(self, attribute: str, value: str) -> None:
         try:
             self._attributes.write(attribute, value)
         except OSError as error:
             raise refused("load", self._name, error) from error
-        found = self._attributes.exact(attribute)
+        found = self._attributes.read(attribute)
         if found not in (None, value):
-            raise unchanged(f"set {attribute} of", self._name, self._attributes.shown(attribute))
+            raise unchanged(
+                f"set {attribute} of", self._name, self._attributes.printable(attribute)
+            )

@@ -1,4 +1,4 @@
-"""A tty as the firmware's console: one that rpmsg offers, or one that the operator allows."""
+"""A tty as the firmware's console: the rpmsg tty, or one that the configuration allows."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import time
 from domain.errors import reason
 
 _CHUNK = 1 << 16
-_REST = 1 << 20  # bytes
-_SEARCH_PAUSE = 0.5  # seconds between looks for a tty that is not there yet
-_EAGER = 20  # looks before that pause sets in
-_PATIENCE = 5.0  # seconds without a tty before that is worth a remark
+_DRAIN_MAX = 1 << 20  # bytes that `drain` reads: the firmware may never stop printing
+_SEARCH_PAUSE = 0.5  # seconds between attempts to open a tty that is not there yet
+_EAGER_ATTEMPTS = 20  # attempts without that pause
+_REPORT_AFTER = 5.0  # seconds without a tty, until `problem` reports it
 
 
 def rpmsg_tty(root: str, processor: str) -> str:
-    """Return the path of the first rpmsg tty that descends from the processor, or ``.
+    """Return the path of the first rpmsg tty below the processor's device, `` for none.
 
-    Numbers of ttys say nothing: the kernel gives them in the order of appearance.
+    The number of a tty does not tell its processor: the kernel numbers ttys as they appear.
     """
     base = f"{os.path.realpath(processor)}/"
     try:
@@ -32,14 +32,14 @@ def rpmsg_tty(root: str, processor: str) -> str:
 
 
 class TtyConsole:
-    """Reads and writes one tty, which may come and go with the firmware; never blocks.
+    """Reads and writes one tty, which may appear and disappear with the firmware; never blocks.
 
-    `device` is its path, `` for the processor's rpmsg tty; `speed` in baud, 0 to leave it.
+    `device` is its path, `` for the processor's rpmsg tty; `speed` in baud, 0 for no change.
     """
 
     __slots__ = (
-        *("_descriptor", "_device", "_looks", "_next", "_processor", "_root", "_speed"),
-        *("_since", "_told", "_trouble"),
+        *("_descriptor", "_device", "_attempts", "_next_attempt", "_processor", "_root", "_speed"),
+        *("_missing_since", "_reported", "_problem"),
     )
 
     def __init__(self, root: str, processor: str, device: str, speed: int) -> None:
@@ -48,25 +48,27 @@ class TtyConsole:
         self._device = device
         self._speed = speed
         self._descriptor = -1
-        self._looks = 0
-        self._next = 0.0
-        self._since = 0.0  # when it was first looked for in vain
-        self._trouble = ""  # why that was
-        self._told = False
+        self._attempts = 0
+        self._next_attempt = 0.0
+        self._missing_since = 0.0  # the first attempt that failed
+        self._problem = ""  # why it failed
+        self._reported = False
 
     def descriptors(self) -> tuple[int, ...]:
-        """Return what becomes readable with output."""
+        """Return the descriptors that become readable when there is output."""
         return (self._descriptor,) if self._descriptor >= 0 else ()
 
     def open(self) -> bool:
-        """Open the tty if it is there; tell whether it is open."""
+        """Open the tty if it is there; return whether it is open."""
         if self._descriptor >= 0:
             return True
-        if time.monotonic() < self._next:
+        if time.monotonic() < self._next_attempt:
             return False
-        self._looks += 1
-        self._since = self._since or time.monotonic()
-        self._next = time.monotonic() + (_SEARCH_PAUSE if self._looks > _EAGER else 0)
+        self._attempts += 1
+        self._missing_since = self._missing_since or time.monotonic()
+        self._next_attempt = time.monotonic() + (
+            _SEARCH_PAUSE if self._attempts > _EAGER_ATTEMPTS else 0
+        )
         path = self._root + self._device if self._device else ""
         path = path or rpmsg_tty(self._root, self._processor)
         if path:
@@ -74,30 +76,34 @@ class TtyConsole:
                 flags = os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC
                 self._descriptor = os.open(path, flags)
                 _make_raw(self._descriptor, self._speed)
-                self._looks, self._since = 0, 0.0
+                self._attempts, self._missing_since = 0, 0.0
             except OSError as error:
-                self._trouble = f"cannot open {path}: {reason(error)}"
+                self._problem = f"cannot open {path}: {reason(error)}"
                 self.close()
         else:
-            self._trouble = "its firmware announces none, or the kernel lacks the driver rpmsg_tty"
+            self._problem = "its firmware announces none, or the kernel lacks the driver rpmsg_tty"
         return self._descriptor >= 0
 
-    def trouble(self) -> str:
-        """Return, once, why there is none although it has been looked for long enough."""
-        if self._told or not self._since or time.monotonic() - self._since < _PATIENCE:
+    def problem(self) -> str:
+        """Return, once, why the tty is not open after some seconds of attempts; else ``."""
+        if (
+            self._reported
+            or not self._missing_since
+            or time.monotonic() - self._missing_since < _REPORT_AFTER
+        ):
             return ""
-        self._told = True
-        return self._trouble
+        self._reported = True
+        return self._problem
 
-    def rest(self) -> bytes:
-        """Return what has come in, if the tty is open; somebody may never cease to talk there."""
+    def drain(self) -> bytes:
+        """Return the output received so far, if the tty is open."""
         found = b""
-        while self._descriptor >= 0 and len(found) < _REST and (data := self.read()):
+        while self._descriptor >= 0 and len(found) < _DRAIN_MAX and (data := self.read()):
             found += data
         return found
 
     def read(self) -> bytes:
-        """Return what has come in."""
+        """Return a chunk of output, b"" for none."""
         if not self.open():
             return b""
         try:
@@ -105,33 +111,33 @@ class TtyConsole:
         except BlockingIOError:
             return b""
         except OSError:
-            data = b""  # EIO, EPIPE: the other end has gone
+            data = b""  # EIO, EPIPE: the firmware's end was closed
         if not data:
             self.close()
         return data
 
     def write(self, data: bytes) -> int:
-        """Return how many bytes were taken."""
+        """Return how many bytes the tty took; 0 if it is not open or full."""
         if not self.open():
             return 0
         try:
             return os.write(self._descriptor, data)
         except OSError as error:
-            # The rpmsg driver's word for having no buffers left is ENOMEM, even so.
+            # The rpmsg driver returns ENOMEM when it has no free buffers.
             if error.errno not in (errno.EAGAIN, errno.ENOMEM):
                 self.close()
             return 0
 
     def close(self) -> None:
-        """Forget the tty; the next read looks for it anew."""
+        """Close the tty; a later read opens it again."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
-            self._next = time.monotonic() + _SEARCH_PAUSE
+            self._next_attempt = time.monotonic() + _SEARCH_PAUSE
 
 
 def _make_raw(descriptor: int, speed: int) -> None:
-    """Let bytes through as they are (termios(3), cfmakeraw)."""
+    """Set raw mode, as cfmakeraw of termios(3), and the speed. Raises OSError."""
     import termios
 
     try:

@@ -1,7 +1,8 @@
-"""Saves what the kernel keeps of a crashed processor, and lets the kernel forget it.
+"""Saves the core dumps of a crashed processor, and lets the kernel free them.
 
-Source: Linux drivers/base/devcoredump.c: a dump lives for five minutes, or until its `data` is
-written to. `failing_device` links to the processor, in some drivers to the device around it.
+Source: Linux drivers/base/devcoredump.c: the kernel frees a dump after five minutes, or when a
+program writes to its `data`. `failing_device` links to the processor, with some drivers to the
+processor's parent device.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ _CHUNK = 1 << 20
 
 
 class Coredumps:
-    """The dumps of one processor. `root` without slash at its end; `directory` keeps them."""
+    """The dumps of one processor. `root` has no slash at its end; dumps go to `directory`."""
 
     __slots__ = ("_class", "_directory", "_processor")
 
@@ -26,11 +27,11 @@ class Coredumps:
         self._directory = directory
 
     def save(self, container: str) -> list[str]:
-        """Save all dumps there are; return a remark for each: its path, or what went wrong."""
+        """Save all dumps; return a remark about each: its path, or why it could not be saved."""
         try:
             names = sorted(os.listdir(self._class))
         except OSError:
-            return []  # nothing has ever crashed, or a kernel without dumps
+            return []  # no processor has crashed yet, or the kernel has no core dumps
         return [self._save(name, container) for name in names if self._ours(name)]
 
     def _ours(self, name: str) -> bool:

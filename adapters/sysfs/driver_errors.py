@@ -1,4 +1,4 @@
-"""What the kernel's errno means to whoever deploys firmware, as one line."""
+"""Explains the kernel's errno to the people who deploy firmware, in one line."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ _ANYWHERE = {
 
 
 def refused(verb: str, name: str, error: OSError, log: Sequence[str] = ()) -> ProcessorFault:
-    """Return the error of a refused `start`, `stop`, ...; `log` are the kernel's own words."""
+    """Return the error for a `start`, `stop`, ... that the kernel refused; `log`: its messages."""
     number = error.errno or 0
     hint = _HINTS.get((verb, number)) or _ANYWHERE.get(number, "see the kernel's log")
     return ProcessorFault.refused(verb, name, error, words=_words(log), hint=hint)
 
 
 def unchanged(verb: str, name: str, state: str, log: Sequence[str] = ()) -> ProcessorFault:
-    """Return the error of a `start`, `stop`, ... that the kernel accepted without effect."""
+    """Return the error for a `start`, `stop`, ... that the kernel accepted without effect."""
     words = f" [{_words(log)}]" if log else ""
     return ProcessorFault.cannot(
         verb,

@@ -1,8 +1,8 @@
-"""Firmware files where the kernel finds them: complete when visible, never changed, ours alone.
+"""Publishes firmware files where the kernel finds them: complete when visible, never changed.
 
-All are in the subdirectory `remoteproc-runtime`, which belongs to us; a name begins with the
-processor's device, whose owner is one at a time. So whoever owns a processor that is off may
-replace and remove all files of that device, and nothing else.
+All files are in the subdirectory `remoteproc-runtime`, which only this runtime writes. A file name
+begins with the processor's device, and a device has one owner at a time. So the owner of a
+processor that is off may replace and remove all files of that device, and no others.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ import stat
 
 from adapters.images.digest import sha256
 from adapters.linux.files import write_all
-from adapters.sysfs.search_path import Place, SearchPath
+from adapters.sysfs.search_path import FirmwareDirectory, SearchPath
 from domain.errors import FirmwareUnfit, HostFault, host_fault, reason
 from domain.firmware import FirmwareImage
 
 DIRECTORY = "remoteproc-runtime"
 
-_LEAF = re.compile(r"(remoteproc[0-9]+)-[0-9A-Za-z_+.-]+-[0-9a-f]{16}")
+_FILE_NAME = re.compile(r"(remoteproc[0-9]+)-[0-9A-Za-z_+.-]+-[0-9a-f]{16}")
 _ID_SHOWN = 120  # characters; a name has 255 bytes, and the kernel appends .zst to try that
 _CHUNK = 1 << 18
 _HINTS = {
@@ -31,63 +31,65 @@ _HINTS = {
 _REPLACED = "delete the container and create it anew"
 
 
-def kernel_name(place: Place, device: str, container: str, firmware: FirmwareImage) -> str:
-    """Return how the kernel will call the file."""
+def kernel_name(
+    parent: FirmwareDirectory, device: str, container: str, firmware: FirmwareImage
+) -> str:
+    """Return the name by which the kernel finds the file."""
     digest = firmware.digest.removeprefix("sha256:")[:16]
-    # Nothing depends on the id in the name: the device's owner is one, the digest is the file's.
-    return f"{place.prefix}{DIRECTORY}/{device}-{container[:_ID_SHOWN]}-{digest}"
+    # The id is for people: device and digest make the name unique.
+    return f"{parent.prefix}{DIRECTORY}/{device}-{container[:_ID_SHOWN]}-{digest}"
 
 
-def is_ours(name: str, device: str) -> bool:
-    """Whether the kernel's name is one that we gave to a file for this device."""
-    head, _, leaf = name.rpartition("/")
-    found = _LEAF.fullmatch(leaf)
+def is_published_name(name: str, device: str) -> bool:
+    """Whether `kernel_name` gives such names to the files of this device."""
+    head, _, file_name = name.rpartition("/")
+    found = _FILE_NAME.fullmatch(file_name)
     return found is not None and found[1] == device and f"/{head}".endswith(f"/{DIRECTORY}")
 
 
-def publish(place: Place, name: str, device: str, firmware: FirmwareImage) -> None:
-    """Make the file visible, whole and on disk. The caller owns the device, which is off.
+def publish(parent: FirmwareDirectory, name: str, device: str, firmware: FirmwareImage) -> None:
+    """Publish a complete copy, written to disk. The caller owns the device, which is off.
 
-    What dead owners of the device left is removed.
+    Files that dead owners of the device have left are removed.
 
-    Raises FirmwareUnfit if the staged copy is not what it was, HostFault.
+    Raises FirmwareUnfit if the staged copy has changed since its digest was taken, HostFault.
     """
-    leaf = name.rpartition("/")[2]
-    directory = _open_ours(place.directory, create=True)
+    file_name = name.rpartition("/")[2]
+    directory = _open_directory(parent.path, create=True)
     try:
-        _sweep(directory, device)
-        _copy(firmware, directory, f".{leaf}")
-        os.rename(f".{leaf}", leaf, src_dir_fd=directory, dst_dir_fd=directory)
+        _remove_all(directory, device)
+        _copy(firmware, directory, f".{file_name}")
+        os.rename(f".{file_name}", file_name, src_dir_fd=directory, dst_dir_fd=directory)
         os.fsync(directory)
     except OSError as error:
-        _sweep(directory, device)
-        raise _fault(f"cannot publish firmware in {place.directory}/{DIRECTORY}", error) from error
+        _remove_all(directory, device)
+        raise _fault(f"cannot publish firmware in {parent.path}/{DIRECTORY}", error) from error
     except BaseException:
-        _sweep(directory, device)
+        _remove_all(directory, device)
         raise
     finally:
         os.close(directory)
 
 
-def withdraw(search: SearchPath, name: str, device: str) -> None:
-    """Remove what was published under this name, if that is one of ours for the device.
+def unpublish(search: SearchPath, name: str, device: str) -> None:
+    """Remove the file published by this name, if the name is one for the device.
 
-    The directory stays: to remove it would race with who publishes for another device.
+    The directory stays: another process may be publishing a file for another device there.
     Raises HostFault.
     """
-    if not is_ours(name, device):
+    if not is_published_name(name, device):
         return
-    leaf = name.rpartition("/")[2]
-    for place in search.places():
+    file_name = name.rpartition("/")[2]
+    for parent in search.candidates():
         try:
-            directory = _open_ours(place.directory, create=False)
+            directory = _open_directory(parent.path, create=False)
         except HostFault:
-            continue  # nothing of ours can be there
+            continue  # no published file can be in a directory that is not ours
         try:
-            _remove(directory, leaf)
-            _remove(directory, f".{leaf}")
+            _remove(directory, file_name)
+            _remove(directory, f".{file_name}")
         except OSError as error:
-            where = f"{place.directory}/{DIRECTORY}"
+            where = f"{parent.path}/{DIRECTORY}"
             raise _fault(f"cannot remove firmware from {where}", error) from error
         finally:
             os.close(directory)
@@ -100,7 +102,7 @@ def _remove(directory: int, name: str) -> None:
         pass
 
 
-def _open_ours(parent: str, *, create: bool) -> int:
+def _open_directory(parent: str, *, create: bool) -> int:
     path = f"{parent}/{DIRECTORY}"
     try:
         if create:
@@ -124,9 +126,9 @@ def _open_ours(parent: str, *, create: bool) -> int:
     return directory
 
 
-def _sweep(directory: int, device: str) -> None:
+def _remove_all(directory: int, device: str) -> None:
     for name in os.listdir(directory):
-        found = _LEAF.fullmatch(name.removeprefix("."))
+        found = _FILE_NAME.fullmatch(name.removeprefix("."))
         if found and found[1] == device:
             _remove(directory, name)
 

@@ -1,6 +1,6 @@
-"""What the kernel's log says of one processor from a moment on (/dev/kmsg, never blocking).
+"""Reads the kernel's messages about one processor from /dev/kmsg, without blocking.
 
-Needs the right to read the log; without it there is simply nothing to tell.
+A user who may not read the log gets no messages, and no error.
 Source: Linux Documentation/ABI/testing/dev-kmsg; remoteproc_core.c for the lines.
 """
 
@@ -8,30 +8,30 @@ from __future__ import annotations
 
 import os
 
-_RECORD = 8192  # bytes; the kernel refuses to give a longer record in pieces
+_RECORD = 8192  # bytes; a read into a buffer smaller than the record fails with EINVAL
 _CRASH = ": type "
-_NOISE = (
+_ROUTINE = (
     "powering up ",
     "firmware: direct-loading ",
     "Booting fw image ",
-    "Boot failed: ",  # the errno says as much
+    "Boot failed: ",  # the errno of the write says the same
     "remote processor ",
     "stopped remote processor ",
 )
 
 
 class KmsgReader:
-    """The records about processor `device` since `open`; `path` is that of kmsg."""
+    """The messages about the processor `device` since `open`; `path` is that of kmsg."""
 
-    __slots__ = ("_descriptor", "_mark", "_path")
+    __slots__ = ("_descriptor", "_path", "_prefix")
 
     def __init__(self, path: str, device: str) -> None:
         self._path = path
-        self._mark = f"remoteproc {device}: "
+        self._prefix = f"remoteproc {device}: "
         self._descriptor = -1
 
     def open(self) -> None:
-        """Listen from now on, if that is allowed."""
+        """Start at the end of the log, if this user may read it."""
         self.close()
         try:
             self._descriptor = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -40,20 +40,20 @@ class KmsgReader:
             self.close()
 
     @property
-    def listening(self) -> bool:
-        """Whether `news` can have any."""
+    def is_open(self) -> bool:
+        """Whether `read` may return messages."""
         return self._descriptor >= 0
 
     def close(self) -> None:
-        """Stop listening; what comes later is lost."""
+        """Close the log; later messages are not read."""
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
             try:
                 os.close(descriptor)
             except OSError:
-                pass  # closed all the same; it was of a simulated board, which has died
+                pass  # the simulator has died; the descriptor is closed all the same
 
-    def news(self) -> list[str]:
+    def read(self) -> list[str]:
         """Return the messages since the last call, oldest first."""
         found = []
         while self._descriptor >= 0:
@@ -62,25 +62,25 @@ class KmsgReader:
             except BlockingIOError:
                 break
             except BrokenPipeError:
-                continue  # some were overwritten; the next read gives the oldest left
+                continue  # records were overwritten; the next read returns the oldest left
             except OSError:
                 record = b""
             if not record:
-                self.close()  # no kernel's log, but a plain file in its place
+                self.close()  # a regular file instead of the kernel's log
             text = record.partition(b";")[2].partition(b"\n")[0].decode("utf-8", "replace")
-            if text.startswith(self._mark):
-                found.append(text.removeprefix(self._mark))
+            if text.startswith(self._prefix):
+                found.append(text.removeprefix(self._prefix))
         return found
 
 
 def crash_type(messages: list[str]) -> str:
-    """Return `watchdog`, `fatal error`, ... of the last crash among the messages, `` if none."""
+    """Return the type of the last crash: `watchdog`, `fatal error`, ...; `` if none crashed."""
     for message in reversed(messages):
         if message.startswith("crash detected in ") and _CRASH in message:
             return message.rpartition(_CRASH)[2].strip()
     return ""
 
 
-def complaints(messages: list[str]) -> list[str]:
-    """Return the messages less those that every start and stop makes."""
-    return [message.strip() for message in messages if not message.startswith(_NOISE)]
+def error_messages(messages: list[str]) -> list[str]:
+    """Return the messages without those that the kernel logs at every start and stop."""
+    return [message.strip() for message in messages if not message.startswith(_ROUTINE)]

@@ -1,8 +1,8 @@
-"""Switches one processor on and off, believing nothing but the state that is read back.
+"""Starts and stops one processor, and reads the state back after every write.
 
-The kernel counts: a `start` of a running processor succeeds and wants a further `stop`, and a
-`stop` that leaves it running succeeds as well. So `start` is only written where it starts
-something, and `stop` until it has stopped something.
+The kernel counts users: a `start` of a running processor succeeds and needs one more `stop`, and a
+`stop` that leaves the processor running succeeds too. So this module writes `start` only to a
+processor that is off, and `stop` until the processor is off.
 """
 
 from __future__ import annotations
@@ -11,21 +11,21 @@ import errno
 
 from adapters.sysfs.attributes import Attributes
 from adapters.sysfs.driver_errors import refused, unchanged
-from adapters.sysfs.kmsg import KmsgReader, complaints
+from adapters.sysfs.kmsg import KmsgReader, error_messages
 from domain.errors import ProcessorFault
 from domain.processor import ATTACHED, DELETED, DETACHED, OFFLINE, RUNNING, ProcessorState
 
-_STOPS = 32  # users of one processor that are believed in
+_MAX_STOPS = 32  # writes of `stop` to one processor
 _OFF = ("offline", "detached", "deleted", "invalid")
 
 
 def is_off(state: ProcessorState) -> bool:
-    """Whether `stop` has nothing to do: crashed processors are to be stopped."""
+    """Whether the processor needs no `stop`; a crashed processor needs one."""
     return state in _OFF
 
 
 class Power:
-    """The switch of one processor. `log` lends the kernel's words to errors."""
+    """Starts, stops, attaches and detaches one processor; errors cite the kernel's `log`."""
 
     __slots__ = ("_attributes", "_log", "_name")
 
@@ -34,11 +34,11 @@ class Power:
         self._attributes = attributes
         self._log = log
 
-    def _order(self, verb: str, word: str, attribute: str = "state") -> None:
+    def _write(self, verb: str, word: str, attribute: str = "state") -> None:
         try:
             self._attributes.write(attribute, word)
         except OSError as error:
-            raise refused(verb, self._name, error, complaints(self._log.news())) from error
+            raise refused(verb, self._name, error, error_messages(self._log.read())) from error
 
     def _switch_on(self, verb: str, before: ProcessorState, after: ProcessorState) -> None:
         state = self._attributes.state()
@@ -50,30 +50,30 @@ class Power:
                 errno=errno.EBUSY,
                 hint="whoever else uses it must stop it first",
             )
-        self._order(verb, "start")
+        self._write(verb, "start")
         state = self._attributes.state()
-        # What has crashed by now did run: that is for whoever watches it to tell.
+        # A processor that has crashed by now did start; the supervisor reports the crash.
         if state != after and not state.crashed:
-            raise unchanged(verb, self._name, state, complaints(self._log.news()))
+            raise unchanged(verb, self._name, state, error_messages(self._log.read()))
 
     def start(self) -> None:
-        """Load and run what the attribute `firmware` names. Raises ProcessorFault."""
+        """Start the firmware that the attribute `firmware` names. Raises ProcessorFault."""
         self._switch_on("start", OFFLINE, RUNNING)
 
     def attach(self) -> None:
-        """Join what the boot loader started. Raises ProcessorFault."""
+        """Attach to firmware that the boot loader started. Raises ProcessorFault."""
         self._switch_on("attach", DETACHED, ATTACHED)
 
     def stop_running(self) -> None:
-        """Like `stop`, but one that is off is refused as the kernel does, with EINVAL."""
+        """Stop a processor; if it is off, raise EINVAL as the kernel does."""
         state = self._attributes.state()
         if is_off(state) and state != DELETED:
             raise ProcessorFault.cannot("stop", self._name, f"it is {state}", errno=errno.EINVAL)
         self.stop()
 
     def stop(self) -> None:
-        """Stop for all its users; returns when it is off. Raises ProcessorFault."""
-        for _ in range(_STOPS):
+        """Stop for all users that the kernel counts, until it is off. Raises ProcessorFault."""
+        for _ in range(_MAX_STOPS):
             state = self._attributes.state()
             if is_off(state):
                 return
@@ -81,17 +81,17 @@ class Power:
                 self._attributes.write("state", "stop")
             except OSError as error:
                 if is_off(self._attributes.state()):
-                    return  # by itself, or by somebody else, at this moment
+                    return  # the firmware has ended, or another program has stopped it
                 if error.errno != errno.EINVAL or not state.crashed:
-                    words = complaints(self._log.news())
+                    words = error_messages(self._log.read())
                     raise refused("stop", self._name, error, words) from error
-                # Linux 5.10 stops no crashed processor, but a recovered one.
-                self._order("recover", "recover", "recovery")
+                # Linux 5.10 does not stop a crashed processor, only a recovered one.
+                self._write("recover", "recover", "recovery")
         if not is_off(state := self._attributes.state()):
-            raise unchanged("stop", self._name, state, complaints(self._log.news()))
+            raise unchanged("stop", self._name, state, error_messages(self._log.read()))
 
     def detach(self) -> bool:
-        """Leave what runs alone; False if the driver cannot detach. Raises ProcessorFault."""
+        """Detach: the firmware goes on. False if the driver cannot. Raises ProcessorFault."""
         if self._attributes.state() != ATTACHED:
             return True
         try:
@@ -99,5 +99,5 @@ class Power:
         except OSError as error:
             if error.errno in (errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS):
                 return self._attributes.state() != ATTACHED
-            raise refused("detach", self._name, error, complaints(self._log.news())) from error
+            raise refused("detach", self._name, error, error_messages(self._log.read())) from error
         return self._attributes.state() != ATTACHED

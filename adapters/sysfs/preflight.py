@@ -1,10 +1,10 @@
-"""Judges firmware before a kernel sees it: the file whole, its resource table by policy."""
+"""Checks firmware before the kernel loads it: the whole file, and its resource table."""
 
 from __future__ import annotations
 
 import os
 
-from adapters.sysfs.attributes import read_some
+from adapters.sysfs.attributes import read_attribute
 from adapters.sysfs.policy import Policy
 from domain.errors import FirmwareUnfit, HostFault, reason
 from domain.firmware import FirmwareImage
@@ -17,9 +17,12 @@ _NO_TABLE = "add a .resource_table section, an empty table will do, or set the p
 
 
 def table_rule(processor: str) -> str:
-    """Return `refuse`, `warn` or `ignore` for the processor in this sysfs directory."""
+    """Return the default rule of the processor in this sysfs directory.
+
+    `refuse`, `warn` or `ignore`: what to do with firmware without a resource table.
+    """
     try:
-        compatible = read_some(f"{processor}/device/of_node/compatible").split(b"\0")
+        compatible = read_attribute(f"{processor}/device/of_node/compatible").split(b"\0")
     except OSError:
         return "ignore"
     if any(word in _REFUSE for word in compatible):
@@ -27,8 +30,11 @@ def table_rule(processor: str) -> str:
     return "warn" if any(word in _WARN for word in compatible) else "ignore"
 
 
-def judge(firmware: FirmwareImage, policy: Policy, processor: str, name: str) -> str:
-    """Return a warning, or ``. Raises FirmwareUnfit, HostFault. `processor`: its directory."""
+def check_firmware(firmware: FirmwareImage, policy: Policy, processor: str, name: str) -> str:
+    """Return a warning, `` for none. Raises FirmwareUnfit, HostFault.
+
+    `processor` is the processor's directory in sysfs, `name` its name.
+    """
     if firmware.size > policy.size_limit:
         raise FirmwareUnfit(
             f"{firmware.name} has {firmware.size} bytes, over the limit of {policy.size_limit} "
@@ -47,7 +53,7 @@ def judge(firmware: FirmwareImage, policy: Policy, processor: str, name: str) ->
 
 
 def _missing_table(firmware: FirmwareImage, policy: Policy) -> str:
-    """Check the whole file; return words if it lacks a resource table."""
+    """Check the whole file; return a message if it has no resource table, else ``."""
     from mmap import PROT_READ, mmap
 
     from domain.elf import read_elf
@@ -57,7 +63,7 @@ def _missing_table(firmware: FirmwareImage, policy: Policy) -> str:
         descriptor = os.open(firmware.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         try:
             if policy.images == "any" and os.pread(descriptor, 4, 0) != b"\x7fELF":
-                return ""  # the driver knows what to make of it
+                return ""  # a format that only the driver knows
             data: mmap | bytes = mmap(descriptor, 0, prot=PROT_READ) if firmware.size else b""
         finally:
             os.close(descriptor)

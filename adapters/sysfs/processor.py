@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from adapters.sysfs.attributes import Attributes
 from adapters.sysfs.cdev import ShutdownOnRelease
-from adapters.sysfs.claim import ProcessorChanges
+from adapters.sysfs.claim import ProcessorClaims
 from adapters.sysfs.console import TtyConsole
 from adapters.sysfs.coredump import Coredumps
 from adapters.sysfs.kmsg import KmsgReader, crash_type
 from adapters.sysfs.policy import Policy
 from adapters.sysfs.power import Power, is_off
-from adapters.sysfs.preflight import judge
+from adapters.sysfs.preflight import check_firmware
 from adapters.sysfs.search_path import SearchPath
 from adapters.sysfs.sysfs_console import SysfsConsole
 from domain.annotations import ProcessorOptions
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from domain.ports import Claim, OpenArgs
 
 _RECOVERY_WITHIN = 5.0  # seconds in which the kernel must have recovered from a crash
-_NOT_US = "it ended by itself, or somebody else stopped it"
+_STOPPED_ELSEWHERE = "it ended by itself, or somebody else stopped it"
 _BOOT_LOADER = ("attached", "detached")
 
 
@@ -52,53 +52,53 @@ class SysfsProcessor:
     ) -> None:
         root = root.rstrip("/")
         self._path = path = f"{root}/sys/class/remoteproc/{device}"
-        self._attributes = Attributes(path, genuine=not root)
+        self._attributes = Attributes(path, require_sysfs=not root)
         self._device = device
-        self._name = self._attributes.shown("name") or device
+        self._name = self._attributes.printable("name") or device
         self._options = options
         self._policy = policy
         self._log = KmsgReader(f"{root}/dev/kmsg", device)
         self._power = Power(self._name, self._attributes, self._log)
         search = SearchPath(root, directory)
-        self._changes = ProcessorChanges(device, self._name, self._attributes, self._power, search)
-        self._switch = ShutdownOnRelease(f"{root}/dev/{device}")
+        self._claims = ProcessorClaims(device, self._name, self._attributes, self._power, search)
+        self._cdev = ShutdownOnRelease(f"{root}/dev/{device}")
         self._coredumps = Coredumps(root, path, policy.coredumps)
         named = "" if options.console == "rpmsg" else options.console
         tty = TtyConsole(root, path, named, policy.consoles.get(named, 0))
         debug = f"{root}/sys/kernel/debug/remoteproc/{device}"
         self._console = SysfsConsole(options.console, self._name, debug, tty)
         self._container = ""
-        self._claim: Claim = {}  # by which it was loaded here
+        self._claim: Claim = {}  # the claim of the firmware that this object loaded
         self._remarks: list[str] = []
-        self._executing = False
-        self._crashing = False  # by the kernel's log, and not recovered since
-        self._faltered = 0.0  # since when the kernel has been recovering
-        self._dump_until = 0.0  # how long to look for a core dump that comes of recovery
+        self._started = False
+        self._crash_logged = False  # the kernel has logged a crash, and no recovery since
+        self._recovering_since = (
+            0.0  # monotonic time when the kernel began a recovery; 0.0 for none
+        )
+        self._dump_until = 0.0  # until then, a core dump made by a recovery may appear
 
     def __del__(self) -> None:
-        """Close what is open: servers open and drop processors all the time."""
+        """Close all files: a server opens many processors and drops them."""
         if hasattr(self, "_dump_until"):
             self._close()
 
     def _close(self) -> None:
-        self._attributes.release_state()
+        self._attributes.close_state()
         self._log.close()
         self._console.close()
-        self._executing = False
+        self._started = False
 
     @property
     def name(self) -> str:
-        """The driver's name for the processor."""
         return self._name
 
     @property
     def device(self) -> str:
-        """The kernel's name for it."""
         return self._device
 
     @property
     def poll_seconds(self) -> float | None:
-        """The kernel announces no change of state."""
+        """Return the policy's period: the kernel does not notify of a change of state."""
         return self._policy.poll_seconds
 
     @property
@@ -110,19 +110,19 @@ class SysfsProcessor:
         return None  # the kernel has no way to freeze a processor
 
     def check(self, firmware: FirmwareImage) -> None:
-        """Judge the firmware by the processor's policy, and the place where it is published."""
+        """Check the firmware by the processor's policy, and that a file can be published."""
         if self._options.attached == "keep":
             return
-        if warning := judge(firmware, self._policy, self._path, self._name):
+        if warning := check_firmware(firmware, self._policy, self._path, self._name):
             self._remarks.append(warning)
-        self._changes.check()
+        self._claims.check()
 
     def plan_claim(self, container: str, firmware: FirmwareImage) -> Claim:
         self._container = container
-        return self._changes.plan(container, firmware, self._options)
+        return self._claims.plan(container, firmware, self._options)
 
     def load(self, claim: Claim, firmware: FirmwareImage) -> None:
-        """Publish the firmware and choose it; take over what the boot loader started.
+        """Publish the firmware and set its name; stop what the boot loader started if so asked.
 
         Raises WrongState if there is nothing to keep.
         """
@@ -134,24 +134,25 @@ class SysfsProcessor:
             )
         self._claim = claim
         self._log.open()
-        self._attributes.hold_state()
-        self._changes.apply(claim, firmware)
+        self._attributes.open_state()
+        self._claims.apply(claim, firmware)
 
     def start(self) -> None:
-        """Start or attach, and believe it when the state says so."""
+        """Start or attach; return when the state says that the processor runs."""
         state = self._attributes.state()
-        # Who runs it already has had that promise, which is the processor's: ours would end theirs.
+        # If another program runs the processor, the device is left alone: our close of it would
+        # stop that program's firmware.
         if state == OFFLINE or self._options.attached == "keep":
-            self._switch.hold()
+            self._cdev.acquire()
         if self._options.attached != "keep":
             self._power.start()
         elif state == DETACHED:
             self._power.attach()
-        self._executing = True
+        self._started = True
         self._console.open()
 
     def stop(self) -> None:
-        """Stop, or detach from what was only kept."""
+        """Stop, or detach from firmware that was kept running."""
         if self._options.attached == "keep":
             if not self._power.detach():
                 self._remarks.append(f"{self._name} stays attached: its driver cannot detach")
@@ -159,74 +160,74 @@ class SysfsProcessor:
             self._power.stop_running()
 
     def release(self, claim: Claim) -> None:
-        """Undo all that the claim says; the kernel's promise to stop is given up last."""
-        self._changes.undo(claim)
+        """Undo the claim, and close /dev/remoteprocN last."""
+        self._claims.undo(claim)
         if self._claim not in ({}, claim):
-            return  # what is held open here is for what another claim runs
+            return  # the open files are for the firmware of another claim
         self._claim = {}
-        # A promise given to whoever runs something else there is not ours to break.
-        if self._switch.held or is_off(self._attributes.state()):
-            self._switch.let_go()
+        # If another program runs the processor by now, the flag is that program's.
+        if self._cdev.held or is_off(self._attributes.state()):
+            self._cdev.release()
         self._close()
 
     def state(self) -> ProcessorState:
-        """Return the kernel's word; `running` while the kernel itself recovers from a crash."""
+        """Return the kernel's state, but `running` while the kernel recovers from a crash."""
         state = self._attributes.state()
-        if not self._executing or self._options.recovery != "kernel":
+        if not self._started or self._options.recovery != "kernel":
             return state
         self._note_recovery()
         if not state.ended or state == DELETED:
-            self._faltered = 0.0
+            self._recovering_since = 0.0
             return state
-        if self._log.listening and not self._crashing:
-            return state  # an end like any other: the log tells of each crash before the state
-        if not self._faltered and self._attributes.exact("recovery") == "enabled":
-            self._faltered = time.monotonic()
-            if self._faltered > self._dump_until:  # the kernel's log does not tell of it
-                self._recovering("")
-        if self._faltered and time.monotonic() - self._faltered < _RECOVERY_WITHIN:
+        if self._log.is_open and not self._crash_logged:
+            return state  # no crash: the kernel logs every crash before it changes the state
+        if not self._recovering_since and self._attributes.read("recovery") == "enabled":
+            self._recovering_since = time.monotonic()
+            if self._recovering_since > self._dump_until:  # the log has not reported this crash
+                self._note_crash("")
+        if self._recovering_since and time.monotonic() - self._recovering_since < _RECOVERY_WITHIN:
             return RUNNING
         return state
 
     def available(self) -> bool:
-        """Whether it is off, or a boot loader's and the container may have it."""
+        """Whether it is off, or a boot loader started it and the container may have it."""
         state = self._attributes.state()
         return state.startable or (self._options.attached != "" and state in _BOOT_LOADER)
 
     def _note_recovery(self) -> None:
-        for line in self._log.news():
+        for line in self._log.read():
             if kind := crash_type([line]):
-                self._crashing = True
-                self._recovering(f": {kind}")
+                self._crash_logged = True
+                self._note_crash(f": {kind}")
             elif line.endswith((" is now up", " is now attached")):
-                self._crashing = False
+                self._crash_logged = False
         if self._options.coredump == "enabled" and time.monotonic() < self._dump_until:
             self._remarks += self._coredumps.save(self._container)
 
-    def _recovering(self, kind: str) -> None:
+    def _note_crash(self, kind: str) -> None:
         self._remarks.append(f"{self._name}: crashed{kind}; left to the kernel's recovery")
         self._dump_until = time.monotonic() + _RECOVERY_WITHIN
 
     def firmware_exit(self) -> FirmwareExit:
-        """Tell why it ended, as far as the kernel's log may be read; save a core dump if wished."""
+        """Return why it ended, by the kernel's log; save a core dump if it is enabled."""
         state = self._attributes.state()
         if state == DELETED:
             return FirmwareExit(crashed=True, reason="its driver was removed")
-        news = self._log.news()
-        why = crash_type(news)
-        if self._faltered:
+        messages = self._log.read()
+        why = crash_type(messages)
+        if self._recovering_since:
             why = "the kernel has not recovered it"
         if state.crashed and self._options.coredump == "enabled":
             why = f"{why}; {self._dump()}" if why else self._dump()
         if state.crashed or why:
             return FirmwareExit(crashed=True, reason=why)
-        stopped = any(line.startswith("stopped remote processor ") for line in news)
-        return FirmwareExit(crashed=False, reason=_NOT_US if stopped else "")
+        stopped = any(line.startswith("stopped remote processor ") for line in messages)
+        return FirmwareExit(crashed=False, reason=_STOPPED_ELSEWHERE if stopped else "")
 
     def _dump(self) -> str:
-        """Get the core dump, which the kernel only makes when it recovers the processor.
+        """Let the kernel make a core dump: it does so only when it recovers the processor.
 
-        So the firmware runs again for an instant.
+        So the firmware runs again for a moment.
         """
         if self._options.attached == "keep":
             return "no core dump of a core that was only attached to"
@@ -241,7 +242,7 @@ class SysfsProcessor:
         return "; ".join(self._coredumps.save(self._container)) or "the driver gave no core dump"
 
     def remarks(self) -> Sequence[str]:
-        """Return what operators should know and no error or ending says, once."""
+        """Return, once, the messages for the operator that no error and no exit reason has."""
         found, self._remarks = self._remarks, []
         return found + self._console.remarks()
 

@@ -1,7 +1,7 @@
-"""Where the kernel looks for firmware, and which of these directories we publish in.
+"""The directories where the kernel looks for firmware, and the one to publish firmware in.
 
-Source: Linux drivers/base/firmware_loader/main.c (fw_path). The kernel looks in its own root,
-which is ours unless this process lives in a container; that is for the configuration to say.
+Source: Linux drivers/base/firmware_loader/main.c (fw_path). The kernel searches its own root
+directory. If this process has another one, as in a container, the configuration must name `root`.
 """
 
 from __future__ import annotations
@@ -9,33 +9,33 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
-from adapters.sysfs.attributes import escape, read_some
+from adapters.sysfs.attributes import escape, read_attribute
 from domain.errors import HostFault
 
 _PARAMETER = "sys/module/firmware_class/parameters/path"
 
 
-class Place(NamedTuple):
-    """A directory, and how the kernel calls it: `` or `sub/`, put before a file's name."""
+class FirmwareDirectory(NamedTuple):
+    """A directory, and the prefix of its files' names for the kernel: `` or `sub/`."""
 
-    directory: str
+    path: str
     prefix: str
 
 
 class SearchPath:
-    """The kernel's directories under `root`; `wanted` is the configured one, `` for any."""
+    """The kernel's directories under `root`; `configured` is the only one to use, `` for any."""
 
-    __slots__ = ("_root", "_wanted")
+    __slots__ = ("_configured", "_root")
 
-    def __init__(self, root: str, wanted: str) -> None:
+    def __init__(self, root: str, configured: str) -> None:
         self._root = root.rstrip("/")
-        self._wanted = wanted
+        self._configured = configured
 
     def _parameter(self) -> tuple[str, str]:
-        """Return the value of firmware_class.path, and what is wrong with it if it is."""
+        """Return the value of firmware_class.path, and the problem with it, `` for none."""
         try:
-            # One newline is of the attribute; a second one has come in by `echo`.
-            value = os.fsdecode(read_some(f"{self._root}/{_PARAMETER}").removesuffix(b"\n"))
+            # The kernel adds one newline; a second one comes from setting the path by `echo`.
+            value = os.fsdecode(read_attribute(f"{self._root}/{_PARAMETER}").removesuffix(b"\n"))
         except OSError:
             return "", ""
         if not value or value == "(null)":
@@ -48,43 +48,48 @@ class SearchPath:
         return value, ""
 
     def directories(self) -> list[str]:
-        """Return the kernel's directories in its order, under our root."""
+        """Return the kernel's directories under `root`, in the order of its search."""
         value, _ = self._parameter()
         release = os.uname().release
         tails = (f"/updates/{release}", "/updates", f"/{release}", "")
         fixed = [f"{self._root}/lib/firmware{tail}" for tail in tails]
         return [self._root + value, *fixed] if value else fixed
 
-    def places(self) -> list[Place]:
-        """Return where we may publish, the best first: `updates` is for a read-only system."""
-        if self._wanted:
-            return [self._configured()]
+    def candidates(self) -> list[FirmwareDirectory]:
+        """Return the directories to publish in, the best first.
+
+        On a read-only system, `updates` can be a writable mount.
+        """
+        if self._configured:
+            return [self._configured_directory()]
         value, _ = self._parameter()
         fixed = [f"{self._root}/lib/firmware", f"{self._root}/lib/firmware/updates"]
-        return [Place(path, "") for path in ([self._root + value] if value else []) + fixed]
+        return [
+            FirmwareDirectory(path, "") for path in ([self._root + value] if value else []) + fixed
+        ]
 
-    def _configured(self) -> Place:
-        wanted = os.path.realpath(self._root + self._wanted)
+    def _configured_directory(self) -> FirmwareDirectory:
+        configured = os.path.realpath(self._root + self._configured)
         for path in self.directories():
             base = os.path.realpath(path)
-            if wanted == base:
-                return Place(wanted, "")
-            if wanted.startswith(f"{base.rstrip('/')}/"):
-                return Place(wanted, f"{os.path.relpath(wanted, base)}/")
+            if configured == base:
+                return FirmwareDirectory(configured, "")
+            if configured.startswith(f"{base.rstrip('/')}/"):
+                return FirmwareDirectory(configured, f"{os.path.relpath(configured, base)}/")
         _, problem = self._parameter()
         raise HostFault(
-            f"the kernel does not look for firmware in the configured directory {self._wanted}",
-            hint=f"{problem or 'firmware_class.path is not set to it'}: "
-            f"set it by `printf %s {self._wanted} >/{_PARAMETER}`, or choose one in /lib/firmware",
+            f"the kernel does not look for firmware in the configured directory {self._configured}",
+            hint=f"{problem or 'firmware_class.path is not set to it'}: set it by "
+            f"`printf %s {self._configured} >/{_PARAMETER}`, or choose one in /lib/firmware",
         )
 
-    def choose(self) -> Place:
-        """Return the first place that can be written. Raises HostFault saying why none can."""
+    def choose(self) -> FirmwareDirectory:
+        """Return the first directory that this user may write. Raises HostFault without one."""
         refusals = []
-        for place in self.places():
-            if os.access(place.directory, os.W_OK | os.X_OK, effective_ids=True):
-                return place
-            refusals.append(f"{escape(place.directory)}: {_why(place.directory)}")
+        for directory in self.candidates():
+            if os.access(directory.path, os.W_OK | os.X_OK, effective_ids=True):
+                return directory
+            refusals.append(f"{escape(directory.path)}: {_why(directory.path)}")
         _, problem = self._parameter()
         if problem:
             refusals.append(problem)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from adapters.sysfs.console import TtyConsole
-from adapters.sysfs.trace import Traces
+from adapters.sysfs.trace_files import TraceFiles
 
 
 class SysfsConsole:
@@ -21,14 +21,14 @@ class SysfsConsole:
         self._kind = kind
         self._name = name
         self._debug = debug
-        self._traces = Traces(debug)
+        self._traces = TraceFiles(debug)
         self._tty = tty
-        self._sealed = b""  # output before a restart whose output is not the container's
+        self._sealed = b""  # output before a restart; later output is not the container's
         self._remarks: list[str] = []
         self._running = False
 
     def open(self) -> None:
-        """Read from now on: the firmware runs."""
+        """Start to read: the firmware runs."""
         self._running = True
         if self._kind != "trace" or self._traces.open():
             return
@@ -38,8 +38,8 @@ class SysfsConsole:
         self._remarks.append(f"no output of {self._name}: {why}")
 
     def seal(self) -> None:
-        """Keep what can be read now, and leave out what firmware that runs next prints."""
-        self._sealed += self._traces.seal() + self._tty.rest()
+        """Keep the output so far, and read none of the firmware that runs next."""
+        self._sealed += self._traces.seal() + self._tty.drain()
 
     def close(self) -> None:
         """Close the trace buffers and the tty."""
@@ -48,7 +48,7 @@ class SysfsConsole:
         self._running = False
 
     def descriptors(self) -> tuple[int, ...]:
-        """Return what becomes readable with output: a tty; the kernel announces no trace."""
+        """Return the descriptor of the tty, if there is one; debugfs has none to wait for."""
         return self._tty.descriptors()
 
     def remarks(self) -> list[str]:
@@ -62,8 +62,8 @@ class SysfsConsole:
             found += self._traces.read(running=self._running)
         elif self._kind != "none" and self._running:
             found += self._tty.read()
-            if trouble := self._tty.trouble():
-                self._remarks.append(f"no console of {self._name}: {trouble}")
+            if problem := self._tty.problem():
+                self._remarks.append(f"no console of {self._name}: {problem}")
         return found
 
     def write_input(self, data: bytes) -> int:

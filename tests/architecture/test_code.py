@@ -51,7 +51,7 @@ def same_names(classes) -> dict[str, list[str]]:
 
 
 # Two meanings of one word, each usual in its place. Better rename a class than add it here.
-HOMONYMS: set[str] = {"Traces"}  # being renamed
+HOMONYMS: set[str] = set()
 
 
 def test_no_two_classes_share_a_name():

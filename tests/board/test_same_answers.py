@@ -1,4 +1,4 @@
-"""Linux and the simulator give the same answers, but for differences that each have a reason."""
+"""Linux and the simulator give the same answers, except for differences that each have a reason."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ DIFFERENT = {
     *("start riscv.elf", "start x86-64.elf", "start elf64.elf"),
     "crash, no number",
     *("a signal behind a slow start, start", "a signal behind a slow start, stop"),
-    *("told of a dump", "told of a driver that is unbound and bound"),
+    *("notifications of a dump", "notifications of a driver that is unbound and bound"),
 }
-"""Rows in which any step has another answer; why, stands there."""
+"""Rows in which a step has two different answers; the step has the reason."""
 
 
 def answers(output):

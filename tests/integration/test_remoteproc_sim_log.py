@@ -98,10 +98,10 @@ def test_the_sysfs_adapter_learns_from_it_what_a_crash_was(root):
     deadline = time.monotonic() + 5
     news: list[str] = []
     while len(news) < 2 and time.monotonic() < deadline:
-        news += logs[0].news()
+        news += logs[0].read()
         time.sleep(0.02)
     assert [crash_type([line]) for line in news] == ["mmufault", "fatal error"]
-    assert logs[1].news() == []
+    assert logs[1].read() == []
     for log in logs:
         log.close()
 
@@ -211,7 +211,7 @@ def test_it_is_there_after_a_successor_cleared_up_and_gone_after_that():
         log = KmsgReader(link, "remoteproc0")
         log.open()
         first.end(signal.SIGKILL)
-        assert log.news() == []
+        assert log.read() == []
         assert os.path.islink(link) and not os.path.exists(link)
         with Simulator(root=first.root) as successor:
             assert "m4 is available" in shell(successor.root, "head -n 1 dev/kmsg").stdout

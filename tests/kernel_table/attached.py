@@ -1,4 +1,4 @@
-"""Processors that a boot loader has started: found `detached`, or `attached` by their driver."""
+"""Rows about processors that a boot loader has started: `detached`, or `attached` by the driver."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.kernel_table.steps import (
 ATTACHED, DETACHED = (R("state", f"{s}\n") for s in ("attached", "detached"))
 DETACH, RECOVER = W("state", "detach"), W("recovery", "recover")
 BUSY = W("firmware", "ok.elf", "EBUSY")
-A_WHILE = Step(("sleep", 0.5), "ok")
+SOME_TIME = Step(("sleep", 0.5), "ok")
 
 
 def detached() -> list[Row]:
@@ -33,7 +33,7 @@ def detached() -> list[Row]:
         ("detach when detached", W("state", "detach", "EINVAL"), DETACHED),
         ("recover when detached", RECOVER, DETACHED),
         ("coredump when detached", W("coredump", "enabled"), DETACHED),
-        ("crash when detached", NO_RECOVERY, CRASH, A_WHILE, CRASHED),
+        ("crash when detached", NO_RECOVERY, CRASH, SOME_TIME, CRASHED),
         ("attach and detach", START, ATTACHED, DETACH, DETACHED),
         ("firmware when attached", START, R("firmware", "unknown\n"), BUSY),
         ("attach counts", START, START, DETACH, ATTACHED, DETACH, DETACHED),

@@ -1,4 +1,4 @@
-"""How attributes are read and written, firmware found, and ELF files judged."""
+"""Rows about reads and writes of attributes, the search for firmware, and checks of ELF files."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from tests.kernel_table.steps import (
 
 def words() -> list[Row]:
     rows = []
-    for attribute, word, before in (
+    for attribute, word, setup in (
         ("state", "start", ()),
         ("recovery", "enabled", ()),
         ("coredump", "inline", ()),
         ("state", "stop", (START,)),
         ("recovery", "recover", ()),
     ):
-        for text, good in (
+        for text, accepted in (
             ("{}", True),
             ("{}\n", True),
             ("{}\0", True),
@@ -41,15 +41,15 @@ def words() -> list[Row]:
             ("\n{}", False),
             ("\0{}", False),
         ):
-            shown = text.format(word)
-            step = W(attribute, shown, None if good else "EINVAL")
-            rows.append(row(f"parse {attribute} {shown!r}", *before, step))
-        shouted = W(attribute, word.upper(), "EINVAL")
-        rows.append(row(f"parse {attribute} {word.upper()!r}", *before, shouted))
+            written = text.format(word)
+            step = W(attribute, written, None if accepted else "EINVAL")
+            rows.append(row(f"parse {attribute} {written!r}", *setup, step))
+        in_capitals = W(attribute, word.upper(), "EINVAL")
+        rows.append(row(f"parse {attribute} {word.upper()!r}", *setup, in_capitals))
         rows.append(
             row(
                 f"partial writes {attribute} {word}",
-                *before,
+                *setup,
                 Step(("parts", attribute, word[:2], word[2:]), ["EINVAL", "EINVAL"]),
             )
         )

@@ -1,4 +1,4 @@
-"""Calls whose answers are compared: what they return, or the name of their errno."""
+"""Runs calls and returns answers to compare: the result, or the name of the errno."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ NOBODY = 65534
 
 
 def answer(call):
-    """What a call returns, or the name of its errno."""
+    """Return the result of a call, or the name of its errno."""
     try:
         return call()
     except OSError as error:
         return errno.errorcode[error.errno or 0]
 
 
-def in_child(call, user=None, patience=20.0):
-    """Run a call in a process of its own, as a user; "blocked" if it had to be killed."""
+def in_child(call, user=None, timeout=20.0):
+    """Run a call in a child process, as a user; return "blocked" if the child had to be killed."""
     read, write = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -32,7 +32,7 @@ def in_child(call, user=None, patience=20.0):
         finally:
             os._exit(0)
     os.close(write)
-    deadline = time.monotonic() + patience
+    deadline = time.monotonic() + timeout
     result = "blocked"
     while time.monotonic() < deadline:
         if os.waitpid(pid, os.WNOHANG)[0]:

@@ -1,4 +1,4 @@
-"""What may happen around a processor while somebody uses it: further steps of the table."""
+"""Steps about events around a processor: other users, its driver, dumps, notifications."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def _check(result):
     return result
 
 
-class Happenings:
-    """A part of `Processor`, which has these."""
+class Events:
+    """The operations of `Processor` for these steps; `Processor` has the attributes."""
 
     root: str
     firmware: str
@@ -42,16 +42,16 @@ class Happenings:
     path: Callable[[str], str]
     _write: Callable[..., object]
 
-    # Other users, and what becomes of them.
+    # Other users.
 
     def op_unprivileged(self, op, *arguments):
         return in_child(lambda: self.do(op, *arguments), NOBODY)
 
     def op_killed_write(self, name, text):
-        return in_child(lambda: self.op_write(name, text), patience=1.0)
+        return in_child(lambda: self.op_write(name, text), timeout=1.0)
 
     def op_interrupted(self, op, *arguments):
-        """Do it in a process that soon gets a signal, for which it has a handler."""
+        """Do a step in a process that handles a signal 0.2 s later."""
 
         def call():
             signal.signal(signal.SIGALRM, lambda *_: None)
@@ -61,7 +61,10 @@ class Happenings:
         return in_child(call)
 
     def op_behind_start(self, op, *arguments):
-        """Do something while a slow start goes on: its answer, whether it waited, the start's."""
+        """Do a step during a slow start.
+
+        Return the step's answer, whether the step waited for the start, and the start's answer.
+        """
 
         def timed():
             before = time.monotonic()
@@ -73,7 +76,7 @@ class Happenings:
         return [*got, started]
 
     def op_meanwhile(self, name, text, *steps):
-        """Do all the steps while a write goes on: their answers, then the write's."""
+        """Do steps during a write; return their answers, then the write's answer."""
         got, written = self._meanwhile(
             name, text, lambda: [answer(lambda step=step: self.do(*step)) for step in steps]
         )
@@ -93,13 +96,13 @@ class Happenings:
         return got, written[0]
 
     def op_feed(self, fifo):
-        """Be a writer of a FIFO that somebody waits to read."""
+        """Write to a FIFO for which the kernel waits."""
         with open(f"{self.firmware}/{fifo}", "wb", buffering=0) as file:
             answer(lambda: file.write(b"x"))
         return "ok"
 
     def op_elsewhere(self, kind, name, text):
-        """Write from a `chroot`, or a mount `namespace`, with another /lib/firmware."""
+        """Write in a `chroot` or a mount `namespace` that has another /lib/firmware."""
 
         def call():
             descriptor = os.open(self.path(name), os.O_WRONLY)
@@ -131,10 +134,11 @@ class Happenings:
         return "ok"
 
     def op_outlive_driver(self, *names):
-        """Take the driver from it, and give it back, while files are open.
+        """Unbind the driver and bind it again while files are open.
 
-        What each answers in between when it is read, and `state` and `firmware` when they are
-        written; whether the directory is there; and what all answer again at the end.
+        Return the answers to a read of each file and to a write of `state` and of `firmware` while
+        the driver is unbound; whether the directory exists then; and all answers once more after
+        the driver is bound.
         """
         readers = [os.open(self.path(name), os.O_RDONLY) for name in names]
         writers = [os.open(self.path(name), os.O_WRONLY) for name in ("state", "firmware")]
@@ -155,11 +159,11 @@ class Happenings:
     # Memory: trace buffers and dumps.
 
     def op_grow(self, name):
-        """Read a trace, and by the same descriptor what is added later."""
+        """Read a trace buffer, and with the same descriptor the text that is added later."""
         descriptor = os.open(self.path(name), os.O_RDONLY)
         try:
             got = [os.read(descriptor, 99).decode()]
-            if not self.simulated:  # there, the firmware adds it
+            if not self.simulated:  # the simulated firmware adds text itself
                 self._write(f"{self.path('device')}/trace", b"b")
             deadline = time.monotonic() + 30
             while not (more := os.read(descriptor, 99)) and time.monotonic() < deadline:
@@ -174,7 +178,7 @@ class Happenings:
         return [f"{base}/{name}" for name in names if name.startswith("devcd")]
 
     def op_dumps(self):
-        """How each dump of this processor begins."""
+        """Return the first bytes of each dump of this processor."""
         found = []
         for dump in self._dumps():
             assert os.path.samefile(f"{dump}/failing_device", self.path(""))
@@ -187,11 +191,11 @@ class Happenings:
             self._write(f"{dump}/data", b"0")
         return "ok"
 
-    # Who is told of all that.
+    # Notifications.
 
-    def op_told(self, *steps):
-        """Do the steps; tell who else would have learnt of them."""
-        told = set()
+    def op_notifications(self, *steps):
+        """Do the steps; return the notifications of them: poll(2), inotify(7) and uevents."""
+        seen = set()
         with socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM, _KOBJECT_UEVENT) as uevents:
             uevents.bind((0, 1))
             uevents.setblocking(False)
@@ -206,15 +210,15 @@ class Happenings:
                 time.sleep(0.5)
                 poll = select.poll()
                 poll.register(state, select.POLLPRI)
-                told |= {"poll" for _ in poll.poll(0)}
+                seen |= {"poll" for _ in poll.poll(0)}
                 poll = select.poll()
                 poll.register(inotify, select.POLLIN)
-                told |= {"inotify" for _ in poll.poll(0)}
-                told |= self._uevents(uevents)
+                seen |= {"inotify" for _ in poll.poll(0)}
+                seen |= self._uevents(uevents)
             finally:
                 os.close(state)
                 os.close(inotify)
-        return sorted(told)
+        return sorted(seen)
 
     def _uevents(self, uevents):
         found: set[str] = set()

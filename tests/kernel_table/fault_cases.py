@@ -1,4 +1,4 @@
-"""Signals, recoveries that go wrong, dumps, who is told of what, and drivers that are removed."""
+"""Rows about signals, failed recoveries, dumps, notifications, and drivers that are unbound."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ from tests.kernel_table.steps import (
     row,
 )
 
-ONE_WRITER = "FUSE lets one writer at a time into a file, and the next ones hear of no signal"
+ONE_WRITER = (
+    "FUSE lets one program at a time write to a file; a signal does not interrupt the next ones"
+)
 NO_UEVENTS = "a file system cannot send uevents"
 RECOVER = W("recovery", "recover")
 SLOW = F("start_delay", 3.0)
@@ -70,7 +72,7 @@ def signals() -> list[Row]:
 
 
 def recoveries() -> list[Row]:
-    def spoilt(name: str, *spoil: Step) -> Row:
+    def failed(name: str, *steps: Step) -> Row:
         return row(
             f"recovery with {name}",
             W("firmware", "gone.elf"),
@@ -79,7 +81,7 @@ def recoveries() -> list[Row]:
             START,
             CRASH,
             UNTIL_CRASHED,
-            *spoil,
+            *steps,
             RECOVER,
             OFFLINE,
             START,
@@ -96,10 +98,10 @@ def recoveries() -> list[Row]:
 
     remove = Step(("remove", "gone.elf"), "ok")
     return [
-        spoilt("no file, until the driver is bound anew", remove),
+        failed("no file, until the driver is bound again", remove),
         *(
-            spoilt(
-                f"{what} file, until the driver is bound anew",
+            failed(
+                f"{what} file, until the driver is bound again",
                 Step(("copy", image, "gone.elf"), "ok"),
             )
             for what, image in (("an empty", "empty"), ("a cut", "cut-data.elf"))
@@ -134,7 +136,7 @@ def dumps() -> list[Row]:
             none,
         ),
         row(
-            "a dump that is there keeps the next away",
+            "no second dump while there is one",
             W("coredump", "enabled"),
             *crash,
             RECOVER,
@@ -164,23 +166,33 @@ def dumps() -> list[Row]:
     ]
 
 
-def told() -> list[Row]:
+def notifications() -> list[Row]:
     until_crashed = ("until", "state", "crashed\n")
     crash = ("write", "debug:crash", "1")
     recover = ("write", "recovery", "recover")
     return [
-        row("told of a crash", NO_RECOVERY, START, Step(("told", crash, until_crashed), [])),
-        row("told of a recovery", *CRASHED_FIRST, Step(("told", recover), []), RUNNING),
         row(
-            "told of a dump",
-            W("coredump", "enabled"),
-            *CRASHED_FIRST,
-            Step(("told", recover), ["add devcoredump"]).but_simulated([], NO_UEVENTS),
+            "notifications of a crash",
+            NO_RECOVERY,
+            START,
+            Step(("notifications", crash, until_crashed), []),
         ),
         row(
-            "told of a driver that is unbound and bound",
+            "notifications of a recovery",
+            *CRASHED_FIRST,
+            Step(("notifications", recover), []),
+            RUNNING,
+        ),
+        row(
+            "notifications of a dump",
+            W("coredump", "enabled"),
+            *CRASHED_FIRST,
+            Step(("notifications", recover), ["add devcoredump"]).but_simulated([], NO_UEVENTS),
+        ),
+        row(
+            "notifications of a driver that is unbound and bound",
             Step(
-                ("told", ("unbind",), ("bind",)),
+                ("notifications", ("unbind",), ("bind",)),
                 ["add remoteproc", "bind platform", "poll", "remove remoteproc", "unbind platform"],
             ).but_simulated(["poll"], NO_UEVENTS),
         ),

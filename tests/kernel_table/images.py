@@ -1,4 +1,4 @@
-"""The firmware files that the table's rows are about, by name."""
+"""The firmware files of the table's rows, by name."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import shutil
 
 from tests.elf_builder import Load, carveout, devmem, elf, other, resource_table, trace
 
-# Vectors, then wfi and a branch to it: a Cortex-M that stays alive and costs nothing.
+# Vectors, then wfi and a branch back to it: the simulated Cortex-M sleeps for ever.
 CODE = bytes.fromhex("00100020 09000000 30bf fde7") + bytes(52)
 FLASH = Load(0x0, CODE)
 RAM = Load(0x2000_0000, memory_size=0x4000)
 TRACE = resource_table(trace(0x2000_1000, 0x100))
 GOOD = elf([FLASH])
-# Counts for a second or more, then writes `b` behind the `a` that is in the trace buffer.
+# Counts for a second or more, then writes `b` after the `a` in the trace buffer.
 LATE_CODE = bytes.fromhex(
     "00100020 09000000 0348 0449 0139 fdd1 6222 0270 30bf fde7 01100020 00008017"
 )
@@ -35,7 +35,7 @@ IMAGES = {
     "growing.elf": elf(LATE_TRACE, table=TRACE),
     "two-traces.elf": _table(resource_table(trace(0x2000_1000, 0x100), trace(0x2000_2000, 0x100))),
     "trace-outside.elf": _table(resource_table(trace(0x7000_0000, 0x100))),
-    # What a start refuses.
+    # A start refuses these.
     "text": b"this is no firmware, but it is long enough to hold an ELF header or two of them\n",
     "raw": bytes(range(256)) * 4,
     "hex": b":10010000214601360121470136007EFE09D2190140\n:00000001FF\n" * 4,
@@ -55,7 +55,7 @@ IMAGES = {
     "entry-past-end.elf": _table(TRACE[:16] + b"\xff\x0f\0\0" + TRACE[20:]),
     "devmem.elf": _table(resource_table(devmem(0x4000_0000, 0x1000, "regs"))),
     "carveout-huge.elf": _table(resource_table(carveout(0xFFFF_FFFF, 0x7000_0000, "huge"))),
-    # What it accepts.
+    # A start accepts these.
     "riscv.elf": elf([FLASH], machine=243),
     "x86-64.elf": elf([FLASH], machine=62, bits=64),
     "elf64.elf": elf([FLASH], bits=64),
@@ -76,7 +76,7 @@ IMAGES = {
 
 
 def write(directory: str) -> None:
-    """Write all of them, and the odd files beside."""
+    """Write all of them, and links, directories and a FIFO beside."""
     for name, data in IMAGES.items():
         with open(f"{directory}/{name}", "wb") as file:
             file.write(data)
@@ -100,7 +100,7 @@ def write(directory: str) -> None:
         file.write(GOOD)
     with open(f"{directory}/ a b", "wb") as file:
         file.write(GOOD)
-    # A bad one earlier on the way hides no good one (6.1).
+    # A bad file in an earlier directory does not hide a good one in a later (6.1).
     os.makedirs(f"{directory}/updates/ok.elf", exist_ok=True)
     with open(f"{directory}/updates/first.elf", "wb") as file:
         file.write(GOOD)
@@ -114,11 +114,11 @@ def write(directory: str) -> None:
 
 
 PLACES = (f"updates/{os.uname().release}", "updates", os.uname().release, ".")
-"""Where the kernel looks below /lib/firmware, in its order."""
+"""The directories below /lib/firmware that the kernel searches, in its order."""
 
 
 def _write_in_order(places: list[str]) -> None:
-    """Write files that are good in one place, and bad in all that come later."""
+    """Write files that are good in one directory, and bad in all later ones."""
     for number, place in enumerate(places):
         os.makedirs(place, exist_ok=True)
         for good in range(number + 1):

@@ -1,4 +1,4 @@
-"""What a step of the table can do to a processor, real or simulated."""
+"""The operations that the table's steps do on a processor, real or simulated."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import shutil
 import time
 
 from tests.kernel_table.calls import answer
-from tests.kernel_table.events import Happenings
+from tests.kernel_table.events import Events
 
 
-class Processor(Happenings):
+class Processor(Events):
     """One processor below a root; each operation of the table is a method `op_...`."""
 
     def __init__(self, root, name):
@@ -30,16 +30,16 @@ class Processor(Happenings):
         raise SystemExit(f"there is no processor {self.name} in {base}")
 
     def reset(self):
-        """Bring the processor into its first state, whatever has been done to it."""
+        """Return the processor to its first state."""
         device = self.device = self.find()
         self.platform = os.path.basename(os.path.realpath(self.path("device")))
         self.driver = os.path.realpath(self.path("device/driver"))
-        for knob in ("start_error", "stop_error", "start_delay"):
-            self.op_fault(knob, "0")
+        for attribute in ("start_error", "stop_error", "start_delay"):
+            self.op_fault(attribute, "0")
         if self.simulated:
             self._write(f"{self.root}/sys/kernel/debug/remoteproc-sim/{device}/reset", b"1")
         else:
-            for _ in range(10):  # a module that is in use goes on running when it is unbound
+            for _ in range(10):  # a processor that has users goes on when its driver is unbound
                 if answer(lambda: self.op_write("state", "stop")) == "EINVAL":
                     break
             self.op_unbind()
@@ -64,7 +64,7 @@ class Processor(Happenings):
         return self._raw(name, text)
 
     def _raw(self, name, text):
-        """By the C library: Python would not write nothing, and would hide EINTR."""
+        """Write with the C library: Python skips an empty write and repeats one after EINTR."""
         libc = ctypes.CDLL(None, use_errno=True)
         descriptor = os.open(self.path(name), os.O_WRONLY)
         try:
@@ -162,11 +162,11 @@ class Processor(Happenings):
             path = f"{self.root}/sys/kernel/debug/remoteproc-sim/{self.find()}/{kind}"
             self._write(path, str(value).encode())
             return "ok"
-        knob = {"start_error": "start_errno", "stop_error": "stop_errno"}.get(
+        attribute = {"start_error": "start_errno", "stop_error": "stop_errno"}.get(
             kind, "start_delay_ms"
         )
         number = int(float(value) * 1000) if kind == "start_delay" else getattr(errno, value, 0)
-        path = f"/sys/class/remoteproc/{self.find()}/device/{knob}"
+        path = f"/sys/class/remoteproc/{self.find()}/device/{attribute}"
         self._write(path, str(number).encode())
         return "ok"
 

@@ -1,24 +1,24 @@
-"""All rows of the table, and what is not tried."""
+"""All rows of the table, and the cases that it leaves out."""
 
 from __future__ import annotations
 
 from tests.kernel_table import attached, fault_cases
 from tests.kernel_table.attributes import firmware, path, starts, words
-from tests.kernel_table.life import debug, life
+from tests.kernel_table.lifecycle import debug, lifecycle
 
 ROWS = [
     *words(),
     *firmware(),
     *path(),
     *starts(),
-    *life(),
+    *lifecycle(),
     *debug(),
     *attached.detached(),
     *attached.attached(),
     *fault_cases.signals(),
     *fault_cases.recoveries(),
     *fault_cases.dumps(),
-    *fault_cases.told(),
+    *fault_cases.notifications(),
     *fault_cases.drivers(),
 ]
 

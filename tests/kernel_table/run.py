@@ -1,10 +1,11 @@
-"""Does what the table says to a processor, and prints what it answered: one line of JSON a row.
+"""Does the steps of the table on a processor and prints the answers: one line of JSON a row.
 
     python3 tests/kernel_table/run.py --root / --offline m4 --detached dsp --attached m7
     python3 tests/kernel_table/run.py --root ROOT --offline m4      # a root of remoteproc-sim
 
 Needs root and nothing but Python. The processors must be those of tests/board/module or of
-remoteproc-sim: the table asks for faults. Firmware files are put in ROOT/lib/firmware and removed.
+remoteproc-sim, for the table injects faults. It writes firmware files to ROOT/lib/firmware and
+removes them at the end.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from tests.kernel_table.rows import ROWS
 
 
 def run(root, processors, wanted=""):
-    """Yield each row's name, and for each step what was done and answered."""
+    """Yield the name of each row, and the answers to its steps."""
     for row in ROWS:
         if row.processor not in processors or wanted not in row.name:
             continue

@@ -1,7 +1,7 @@
-"""What Linux 6.1 answers to whoever uses a remote processor: rows of steps with their answers.
+"""The parts of the table: rows of steps with the answers that Linux 6.1 gives to a program.
 
-A step is what is done, and the answer: the number of bytes taken, the text read, an errno's
-name. Where the simulator's answer is another one, that and the reason follow.
+A step is an operation and its answer: the number of bytes written, the text read, or the name of
+an errno. If the simulator answers otherwise, the step has that answer too, and the reason.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ from typing import Any, NamedTuple
 
 
 class Step(NamedTuple):
-    """`do` is an operation of run.py, with its arguments."""
+    """`do` is an operation of `operations.Processor`, with its arguments."""
 
     do: tuple[Any, ...]
     answer: Any
-    simulated: Any = None  # its answer, where that differs
+    simulated: Any = None  # the answer of the simulator, if that differs
     reason: str = ""
 
     def expected_of(self, side: str) -> Any:
-        """The answer of `sim` or of `kernel`."""
+        """Return the expected answer of `sim` or of `kernel`."""
         return self.simulated if side == "sim" and self.reason else self.answer
 
     def but_simulated(self, answer: Any, reason: str) -> Step:
@@ -28,11 +28,11 @@ class Step(NamedTuple):
 class Row(NamedTuple):
     name: str
     steps: tuple[Step, ...]
-    processor: str = "offline"  # the state in which one begins that the row needs
+    processor: str = "offline"  # the first state of the processor that the row needs
 
 
 def W(name: str, text: str, answer: Any = None) -> Step:
-    """Write an attribute; by default all of it is taken."""
+    """Write an attribute; by default the answer is that all was written."""
     return Step(("write", name, text), len(text) if answer is None else answer)
 
 
@@ -42,11 +42,11 @@ def R(name: str, answer: str) -> Step:
 
 
 def F(kind: str, value: object) -> Step:
-    """Have a fault."""
+    """Inject a fault."""
     return Step(("fault", kind, value), "ok")
 
 
-CORE = "the simulated core could not execute it, and refuses to pretend"
+CORE = "the simulated core could not execute it, so the simulator refuses it"
 START, STOP = W("state", "start"), W("state", "stop")
 OFFLINE, RUNNING, CRASHED = (R("state", f"{s}\n") for s in ("offline", "running", "crashed"))
 NO_RECOVERY = W("recovery", "disabled")

@@ -1,1 +1,1 @@
-"""The simulated board as the kernel shows one: sysfs and debugfs, by FUSE under a chosen root."""
+"""Shows a simulated board as the kernel does: sysfs and debugfs, by FUSE under a chosen root."""

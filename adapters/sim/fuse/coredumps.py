@@ -1,4 +1,4 @@
-"""The class devcoredump: memory of crashed processors, kept until somebody has read it.
+"""The class devcoredump: the memory of crashed processors, kept until a reader frees it.
 
 Source: Linux 6.1 drivers/base/devcoredump.c (one dump for each device, freed by a write or after
 five minutes), drivers/remoteproc/remoteproc_coredump.c.
@@ -17,40 +17,40 @@ from adapters.sim.fuse.nodes import Directory, Handle, Link, Node
 from adapters.sim.remoteproc import RemoteProc
 from adapters.sim.spec import CORES
 
-_LIFE = 300.0  # seconds
+_LIFETIME = 300.0  # seconds
 _CHUNK = 1 << 20
 _ET_CORE, _PT_LOAD = 4, 1
 
 
-class Dump(Node):
-    """One dump: an ELF core file. `device` is the path of the processor below /sys."""
+class Devcoredump(Node):
+    """One dump: an ELF core file. `device` is the path of the crashed processor below /sys."""
 
     def __init__(self, fd: int, device: str) -> None:
         super().__init__(0o100600)
         self.fd = fd
         self.device = device
-        self.born = time.monotonic()
+        self.created = time.monotonic()
         self.freed = False
-        self._over = threading.Event()
+        self._done = threading.Event()
 
     def open(self, _flags: int, /) -> Handle:
-        """Open its data."""
-        return _OpenDump(self)
+        """Open the file `data` of the dump."""
+        return _DevcoredumpHandle(self)
 
     def free(self) -> None:
-        """Let go of the memory."""
+        """Free the memory of the dump. Repeatable."""
         if not self.freed:
             self.freed = True
             os.close(self.fd)
-            self._over.set()
+            self._done.set()
 
     def wait(self) -> None:
-        """Wait until it is freed, or has lived its time."""
-        self._over.wait(_LIFE)
+        """Wait until the dump is freed or its lifetime is over."""
+        self._done.wait(_LIFETIME)
 
 
-class _OpenDump(Handle):
-    def __init__(self, dump: Dump) -> None:
+class _DevcoredumpHandle(Handle):
+    def __init__(self, dump: Devcoredump) -> None:
         self._dump = dump
 
     def read(self, size: int, offset: int) -> bytes:
@@ -59,7 +59,7 @@ class _OpenDump(Handle):
                 raise OSError(ENODEV, "")
             return os.pread(self._dump.fd, size, offset)
 
-    def write(self, data: bytes, offset: int) -> int:  # noqa: ARG002 -- anything frees it
+    def write(self, data: bytes, offset: int) -> int:  # noqa: ARG002 -- any write frees the dump
         with _lock:
             self._dump.free()
         return len(data)
@@ -68,23 +68,23 @@ class _OpenDump(Handle):
 _lock = threading.Lock()
 
 
-class Dumps:
-    """All dumps of a board."""
+class DevcoredumpClass:
+    """All dumps of one board."""
 
     def __init__(self) -> None:
-        self._dumps: dict[str, Dump] = {}
+        self._dumps: dict[str, Devcoredump] = {}
         self._count = 0
 
-    def take(self, rproc: RemoteProc, device: str) -> Callable[[], None]:
-        """Dump a processor that is about to recover, if it is wanted and can be.
+    def create(self, rproc: RemoteProc, device: str) -> Callable[[], None]:
+        """Dump the memory of a processor before its recovery, if `coredump` is not `disabled`.
 
-        Return what its recovery waits for then: until nobody wants an inline dump any more.
+        Return a function that its recovery calls to wait until an `inline` dump is freed.
         """
-        machine = rproc.machine
-        if rproc.coredump == "disabled" or machine is None or machine.pid < 0:
-            return _nothing  # the memory has gone with the simulator
-        if any(dump.device == device for dump in self._alive().values()):
-            return _nothing
+        qemu = rproc.qemu
+        if rproc.coredump == "disabled" or qemu is None or qemu.pid < 0:
+            return _do_not_wait  # the memory has ended with QEMU
+        if any(dump.device == device for dump in self._current().values()):
+            return _do_not_wait
         fd = os.memfd_create("coredump")
         try:
             _write_core(fd, rproc)
@@ -93,35 +93,35 @@ class Dumps:
             raise
         with _lock:
             self._count += 1
-            dump = self._dumps[f"devcd{self._count}"] = Dump(fd, device)
-        return dump.wait if rproc.coredump == "inline" else _nothing
+            dump = self._dumps[f"devcd{self._count}"] = Devcoredump(fd, device)
+        return dump.wait if rproc.coredump == "inline" else _do_not_wait
 
-    def _alive(self) -> dict[str, Dump]:
+    def _current(self) -> dict[str, Devcoredump]:
         with _lock:
             for dump in self._dumps.values():
-                if time.monotonic() - dump.born > _LIFE:
+                if time.monotonic() - dump.created > _LIFETIME:
                     dump.free()
             self._dumps = {n: dump for n, dump in self._dumps.items() if not dump.freed}
             return dict(self._dumps)
 
     def devices(self) -> Mapping[str, Node]:
-        """Return what /sys/devices/virtual/devcoredump has."""
+        """Return the content of /sys/devices/virtual/devcoredump."""
         return {
             name: Directory({"data": dump, "failing_device": Link("../../../../" + dump.device)})
-            for name, dump in self._alive().items()
+            for name, dump in self._current().items()
         }
 
     def links(self) -> Mapping[str, Node]:
-        """Return what /sys/class/devcoredump has."""
-        return {n: Link(f"../../devices/virtual/devcoredump/{n}") for n in self._alive()}
+        """Return the content of /sys/class/devcoredump."""
+        return {n: Link(f"../../devices/virtual/devcoredump/{n}") for n in self._current()}
 
 
-def _nothing() -> None:
+def _do_not_wait() -> None:
     pass
 
 
 def _write_core(fd: int, rproc: RemoteProc) -> None:
-    """Write an ELF core of all memory; zeros become holes."""
+    """Write an ELF core file of all memory; chunks of zeros become holes in the file."""
     core = CORES[rproc.spec.core].core
     wide = core.bits == 64
     memory = rproc.spec.memory
@@ -142,9 +142,9 @@ def _write_core(fd: int, rproc: RemoteProc) -> None:
         offset += size
     os.truncate(fd, offset)
     os.pwrite(fd, table, 0)
-    machine = rproc.machine
+    qemu = rproc.qemu
     for (_, address, size), start in zip(memory, starts, strict=True):
         for at in range(0, size, _CHUNK):
-            piece = machine.read_memory(address + at, min(_CHUNK, size - at)) if machine else None
+            piece = qemu.read_memory(address + at, min(_CHUNK, size - at)) if qemu else None
             if piece and any(piece):
                 os.pwrite(fd, piece, start + at)

@@ -1,8 +1,8 @@
-"""The driver of simulated processors, which can be taken from one and given back.
+"""The driver of simulated processors, which can be unbound from a device and bound again.
 
 /sys/bus/platform/drivers/remoteproc-sim/unbind and `bind` take the name of a platform device,
-`remoteproc-sim.N`. Without its driver there is no processor: one that runs is stopped, and files
-of it that are open answer with an errno for ever.
+`remoteproc-sim.N`. To unbind the driver removes the processor: a running processor is stopped, and
+files of it that are still open answer with an errno from then on.
 
 Source: Linux 6.1 drivers/base/bus.c (bind_store, unbind_store), remoteproc_core.c (rproc_del).
 """
@@ -19,42 +19,42 @@ from adapters.sim.fuse.worker import ProcessorWorker
 DRIVER = "bus/platform/drivers/remoteproc-sim"
 
 
-class Device:
-    """One platform device, and the processor that it is while the driver has it."""
+class PlatformDevice:
+    """One platform device, and its processor while the driver is bound."""
 
     def __init__(self, number: int, worker: ProcessorWorker) -> None:
         self.name = f"remoteproc-sim.{number}"
         self.processor = f"remoteproc{number}"
-        self.place = f"devices/platform/{self.name}/remoteproc/{self.processor}"
+        self.path = f"devices/platform/{self.name}/remoteproc/{self.processor}"
         self.worker = worker
         self._binding: Binding | None = None
         self._attributes: Mapping[str, Node] = {}
-        self._begin()
+        self._probe()
 
     @property
     def bound(self) -> bool:
-        """Whether the driver has it."""
+        """Whether the driver is bound."""
         return self._binding is not None
 
     def bind(self) -> None:
-        """Give it back, as new. Raises EBUSY."""
-        self.worker.do(self._bind)
+        """Bind the driver; the processor is in its first state then. Raises OSError: EBUSY."""
+        self.worker.run(self._bind)
 
     def unbind(self) -> None:
-        """Take the driver from it. Raises ENODEV."""
-        self.worker.do(self._unbind)
+        """Unbind the driver. Raises OSError: ENODEV."""
+        self.worker.run(self._unbind)
 
     def _bind(self) -> None:
         if self._binding:
-            raise OSError(EBUSY, "the driver has it")
+            raise OSError(EBUSY, "the driver is bound")
         self.worker.rproc.reset()
-        self._begin()
+        self._probe()
 
-    def _begin(self) -> None:
+    def _probe(self) -> None:
         binding = Binding()
-        up = "../" * (self.place.count("/") + 1)
+        up = "../" * (self.path.count("/") + 1)
         self._attributes = {
-            **_held(binding, attributes(self.worker)),
+            **_bound_to(binding, attributes(self.worker)),
             "device": Link(f"../../../{self.name}"),
             "subsystem": Link(f"{up}class/remoteproc"),
         }
@@ -62,13 +62,13 @@ class Device:
 
     def _unbind(self) -> None:
         if not self._binding:
-            raise OSError(ENODEV, "no driver has it")
-        self._binding.over = True
+            raise OSError(ENODEV, "no driver is bound")
+        self._binding.ended = True
         self._binding = None
         self.worker.rproc.remove()
 
     def children(self) -> Mapping[str, Node]:
-        """Return what its own directory has."""
+        """Return the content of the device's directory."""
         more: dict[str, Node] = {"subsystem": Link("../../../bus/platform")}
         if self._binding:
             here = Directory({self.processor: Directory(self._attributes)})
@@ -76,21 +76,21 @@ class Device:
         return more
 
     def debug_files(self) -> Mapping[str, Node]:
-        """Return what its processor has in debugfs."""
+        """Return the files of the processor in debugfs."""
         binding = self._binding
-        return _held(binding, debug_files(self.worker)) if binding else {}
+        return _bound_to(binding, debug_files(self.worker)) if binding else {}
 
 
-def _held(binding: Binding, nodes: Mapping[str, Node]) -> Mapping[str, Node]:
+def _bound_to(binding: Binding, nodes: Mapping[str, Node]) -> Mapping[str, Node]:
     for node in nodes.values():
         node.binding = binding
     return nodes
 
 
-def driver_files(devices: Sequence[Device]) -> Callable[[], Mapping[str, Node]]:
-    """Return a function for what /sys/bus/platform/drivers/remoteproc-sim has."""
+def driver_files(devices: Sequence[PlatformDevice]) -> Callable[[], Mapping[str, Node]]:
+    """Return a function that lists the content of /sys/bus/platform/drivers/remoteproc-sim."""
 
-    def chosen(data: bytes) -> Device:
+    def named(data: bytes) -> PlatformDevice:
         name = data.partition(b"\0")[0].removesuffix(b"\n").decode("utf-8", "replace")
         for device in devices:
             if device.name == name:
@@ -105,8 +105,8 @@ def driver_files(devices: Sequence[Device]) -> Callable[[], Mapping[str, Node]]:
         }
         return {
             **links,
-            "bind": Attribute(lambda: b"", lambda data: chosen(data).bind(), 0o200),
-            "unbind": Attribute(lambda: b"", lambda data: chosen(data).unbind(), 0o200),
+            "bind": Attribute(lambda: b"", lambda data: named(data).bind(), 0o200),
+            "unbind": Attribute(lambda: b"", lambda data: named(data).unbind(), 0o200),
         }
 
     return files

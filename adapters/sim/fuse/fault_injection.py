@@ -1,13 +1,13 @@
-"""The simulator's own files for one processor: faults on request, and what hardware would show.
+"""The simulator's own files for one processor: to inject faults and to watch the hardware.
 
 start_error, stop_error    an errno by name or number; 0 for none
 start_delay, crash_after   seconds
-console                    the latest UART output; what is written goes to the UART
-power                      how many users the kernel counts
-reset                      write anything: as binding the driver anew, but files stay open
-pid                        of QEMU; 0 where there is none
+console                    the latest UART output; a write is input to the UART
+power                      the number of users that the kernel counts
+reset                      any write: as binding the driver again, but open files stay good
+pid                        of QEMU; 0 without QEMU
 
-To remove the driver is what it is with a real one: see the module `drivers`.
+The module `drivers` has the files that unbind and bind the driver, as for a real processor.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from adapters.sim.spec import errno_of
 from domain.processor import RUNNING
 
 LONGEST_DELAY = 60.0
-"""Seconds: nobody can kill a program while its start goes on."""
+"""Seconds: a program that writes `start` cannot be killed until the start is over."""
 
 _DAY = 86400.0
 
@@ -37,13 +37,13 @@ def control_files(worker: ProcessorWorker) -> Mapping[str, Node]:
         "crash_after": _seconds(worker, "crash_after", _DAY),
         "console": DebugFile(0o600, lambda: worker.output, _console_store(worker)),
         "power": Attribute(lambda: b"%d\n" % worker.rproc.power),
-        "reset": Attribute(lambda: b"", lambda _: worker.do(worker.rproc.reset), 0o200),
+        "reset": Attribute(lambda: b"", lambda _: worker.run(worker.rproc.reset), 0o200),
         "pid": Attribute(lambda: b"%d\n" % max(0, _pid(worker))),
     }
 
 
 def _set(worker: ProcessorWorker, **faults: object) -> None:
-    # Not through the worker: a fault can be set while a slow start goes on. It counts next time.
+    # Not by the worker: a fault can be set during a slow start. It counts from the next use on.
     spec = worker.rproc.spec
     worker.rproc.spec = spec._replace(faults=spec.faults._replace(**faults))  # type: ignore[arg-type]
 
@@ -77,19 +77,19 @@ def _seconds(worker: ProcessorWorker, field: str, most: float) -> Attribute:
 
 def _console_store(worker: ProcessorWorker) -> Callable[[bytes], None]:
     def store(data: bytes) -> None:
-        machine = worker.rproc.machine
-        if worker.rproc.state != RUNNING or machine is None:
-            raise OSError(ENODEV, "nothing runs that could read")
-        worker.do(lambda: _feed(worker, data))
+        qemu = worker.rproc.qemu
+        if worker.rproc.state != RUNNING or qemu is None:
+            raise OSError(ENODEV, "no firmware runs")
+        worker.run(lambda: _write_console(worker, data))
 
     return store
 
 
-def _feed(worker: ProcessorWorker, data: bytes) -> None:
-    if worker.rproc.machine:  # what does not fit the UART is lost, as on a wire
-        worker.rproc.machine.console.write(data)
+def _write_console(worker: ProcessorWorker, data: bytes) -> None:
+    if worker.rproc.qemu:  # input that the UART does not take is lost, as on a wire
+        worker.rproc.qemu.console.write(data)
 
 
 def _pid(worker: ProcessorWorker) -> int:
-    machine = worker.rproc.machine
-    return machine.pid if machine else 0
+    qemu = worker.rproc.qemu
+    return qemu.pid if qemu else 0

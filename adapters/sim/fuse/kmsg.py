@@ -1,13 +1,15 @@
-"""The kernel's log, as /dev/kmsg gives it to readers: one record a read, in a ring that forgets.
+"""The kernel's log as /dev/kmsg shows it: each read returns one record of a ring buffer.
 
 Source: Linux Documentation/ABI/testing/dev-kmsg; 6.1 kernel/printk/printk.c (devkmsg_read,
-msg_print_ext_body). What a file of FUSE cannot be told is otherwise than there:
+msg_print_ext_body).
 
-* Positions are bytes, and any of them may be sought: a read begins with the next whole record.
-* Only some readers may wait at a time, since each takes a thread; others get EAGAIN, as O_NONBLOCK
-  at open does.
-* poll always says that there is something.
-* Nobody but the simulated kernel writes: EPERM.
+Linux does not tell a file of FUSE all that /dev/kmsg would need, so these things differ:
+
+* Positions are bytes, and a program may seek to any: a read begins with the next whole record.
+* At most 4 readers may wait at a time, since each takes a thread; others get EAGAIN, as readers
+  that open with O_NONBLOCK do.
+* poll(2) always reports the file as readable.
+* Only the simulated kernel writes; others get EPERM.
 """
 
 from __future__ import annotations
@@ -23,15 +25,15 @@ from errno import EAGAIN, EINTR, EINVAL, EPERM, EPIPE
 from adapters.sim.fuse.nodes import Handle, Node
 
 _RING = 1 << 17  # bytes
-_LINE = 992  # bytes of a message; the kernel cuts what is longer
-_PAUSE = 0.1  # seconds between two looks at whether a reader that waits has been interrupted
-_WAITING = 4
+_LINE = 992  # bytes of a message; the kernel cuts longer ones
+_PAUSE = 0.1  # seconds between two checks whether a waiting reader was interrupted
+_MAX_WAITING = 4
 
 
 class KmsgFile(Node):
-    """The log and its file. Its records hold the bytes from `first` to `size`.
+    """The log and its file. The ring has the bytes from `first` to `size`.
 
-    `interrupted` tells whether the caller of a request, in whose thread it is asked, got a signal.
+    `interrupted` returns whether the program that waits in this thread's request got a signal.
     """
 
     def __init__(self, interrupted: Callable[[], bool], ring: int = _RING) -> None:
@@ -45,10 +47,10 @@ class KmsgFile(Node):
         self._starts: list[int] = []
         self._records: list[bytes] = []
 
-    def tell(self, device: str, level: int, text: str) -> None:
-        """Add a record about a device of the class remoteproc; `level` as in <linux/kern_levels.h>.
+    def emit(self, device: str, level: int, text: str) -> None:
+        """Add a record about a device of the class remoteproc.
 
-        Levels: 3 error, 4 warning, 6 information.
+        `level` is one of <linux/kern_levels.h>: 3 error, 4 warning, 6 information.
         """
         line = _escaped(os.fsencode(f"remoteproc {device}: {text}")[:_LINE])
         about = f" SUBSYSTEM=remoteproc\n DEVICE=+remoteproc:{device}\n"
@@ -64,52 +66,55 @@ class KmsgFile(Node):
             self.first = self._starts[0] if self._starts else self.size
             self.changed.notify_all()
 
-    def at(self, position: int) -> tuple[int, bytes] | None:
-        """Return the first record that starts there or later, and where; hold `changed`."""
+    def record_at(self, position: int) -> tuple[int, bytes] | None:
+        """Return the start and the text of the first record at or after a position.
+
+        The caller holds `changed`.
+        """
         number = bisect_left(self._starts, position)
         if number == len(self._starts):
             return None
         return self._starts[number], self._records[number]
 
     def open(self, flags: int, /) -> Handle:
-        """Open it for a reader, who begins with the oldest record."""
+        """Open the log for a reader; its first read returns the oldest record."""
         if flags & (os.O_WRONLY | os.O_RDWR):
             raise OSError(EPERM, "")
-        return _Reader(self, patient=not flags & os.O_NONBLOCK)
+        return _Reader(self, blocking=not flags & os.O_NONBLOCK)
 
 
 class _Reader(Handle):
-    """One reader. FUSE tells no seeks, but they show: the offset is not where the last read led."""
+    """One open file. FUSE reports no seeks; another offset than expected shows one."""
 
-    def __init__(self, log: KmsgFile, *, patient: bool) -> None:
+    def __init__(self, log: KmsgFile, *, blocking: bool) -> None:
         self._log = log
-        self._patient = patient
-        self._offset = 0  # what the reader's next read has if it has not sought
-        self._position = log.first  # what that means: more than the offset where it lost records
+        self._blocking = blocking
+        self._offset = 0  # the offset of the next read, unless the reader seeks
+        self._position = log.first  # in the log; greater than the offset after lost records
 
     def read(self, size: int, offset: int) -> bytes:
         with self._log.changed:
             if offset != self._offset:
                 self._offset = offset
                 self._position = min(offset, self._log.size) or self._log.first
-            start, record = self._log.at(self._position) or self._wait()
+            start, record = self._log.record_at(self._position) or self._wait()
             if self._position < self._log.first:
                 self._position = self._log.first
                 raise OSError(EPIPE, "")
             self._position = start + len(record)
             if len(record) > size:
-                raise OSError(EINVAL, "")  # and lost to this reader, as in the kernel
+                raise OSError(EINVAL, "")  # and this reader has lost the record, as in the kernel
             self._offset = offset + len(record)
             return record
 
     def _wait(self) -> tuple[int, bytes]:
-        if not self._patient or self._log.waiting >= _WAITING:
+        if not self._blocking or self._log.waiting >= _MAX_WAITING:
             raise OSError(EAGAIN, "")
         self._log.waiting += 1
         try:
             while not self._log.interrupted():
                 self._log.changed.wait(_PAUSE)
-                if found := self._log.at(self._position):
+                if found := self._log.record_at(self._position):
                     return found
         finally:
             self._log.waiting -= 1

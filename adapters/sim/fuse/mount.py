@@ -1,4 +1,4 @@
-"""Mounts a simulated board and keeps it until a signal, or somebody who unmounts it."""
+"""Mounts a simulated board and serves it until a signal comes or a user unmounts it."""
 
 from __future__ import annotations
 
@@ -27,14 +27,17 @@ _STOP = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def serve(board: BoardSpec, path: str, ready: Callable[[], None]) -> None:
-    """Mount the board under the root directory `path` and stay; `ready` is called when it works.
+    """Mount the board under the root directory `path` and serve it; call `ready` once mounted.
 
-    Ends, having cleared up, on SIGINT, SIGTERM and SIGHUP, or when it is unmounted.
-    Raises InvalidRequest, Busy, HostFault. To be called once a process, in its main thread.
+    Returns, having unmounted and removed its directories, on SIGINT, SIGTERM or SIGHUP, or when
+    a user unmounts it. Raises InvalidRequest, Busy, HostFault. A process may call this once, in
+    its main thread.
     """
     _check(board)
     fuse = _load_fuse()
-    signal.pthread_sigmask(signal.SIG_BLOCK, _STOP)  # every thread inherits it, but one
+    signal.pthread_sigmask(
+        signal.SIG_BLOCK, _STOP
+    )  # in all threads: each new thread inherits the mask
     root = Mountpoint(path)
     try:
         _mount(fuse, board, root, ready)
@@ -59,7 +62,7 @@ def _load_fuse() -> ModuleType:
             hint="run `modprobe fuse`; in a container, give it --device /dev/fuse and "
             "--cap-add SYS_ADMIN",
         )
-    # Else a libfuse2 would be taken where there is one.
+    # Without this, mfusepy loads libfuse2 where that is installed too.
     os.environ.setdefault("FUSE_LIBRARY_NAME", "fuse3")
     try:
         mfusepy = importlib.import_module("mfusepy")
@@ -79,7 +82,9 @@ def _mount(fuse: ModuleType, board: BoardSpec, root: Mountpoint, ready: Callable
     mounted = threading.Event()
     problem: list[str] = []
     library = fuse._libfuse
-    interrupted = library.fuse_interrupted  # of the request that the asking thread is about
+    interrupted = (
+        library.fuse_interrupted
+    )  # whether the request of the calling thread was interrupted
     nodes = make_tree(board, FirmwareSearch(root.path), lambda: interrupted() != 0)
     forget = library.fuse_pollhandle_destroy
     forget.argtypes, forget.restype = [ctypes.c_void_p], None
@@ -103,14 +108,14 @@ def _mount(fuse: ModuleType, board: BoardSpec, root: Mountpoint, ready: Callable
         mounted.set()
         os.kill(os.getpid(), signal.SIGTERM)
 
-    with _stderr_kept() as said:
+    with _captured_stderr() as captured:
         threading.Thread(target=loop, name="fuse", daemon=True).start()
         mounted.wait()
     if not problem:
         ready()
         signal.sigwait(_STOP)
     if problem:
-        words = " ".join(said[0].split()) or f"libfuse gave up with code {problem[0]}"
+        words = " ".join(captured[0].split()) or f"libfuse gave up with code {problem[0]}"
         raise HostFault(
             f"cannot mount {root.sys}: {words}",
             hint="a user other than root needs fusermount3 (Debian: fuse3)",
@@ -118,16 +123,16 @@ def _mount(fuse: ModuleType, board: BoardSpec, root: Mountpoint, ready: Callable
 
 
 @contextmanager
-def _stderr_kept() -> Iterator[list[str]]:
-    """Keep from the user what libfuse says while it mounts; one of its warnings is a mistake."""
-    said: list[str] = []
+def _captured_stderr() -> Iterator[list[str]]:
+    """Capture what libfuse prints while it mounts: one of its warnings is wrong."""
+    captured: list[str] = []
     sys.stderr.flush()
     stderr, kept = os.dup(2), os.memfd_create("stderr")
     os.dup2(kept, 2)
     try:
-        yield said
+        yield captured
     finally:
         os.dup2(stderr, 2)
         os.close(stderr)
-        said.append(os.pread(kept, 4096, 0).decode("utf-8", "replace"))
+        captured.append(os.pread(kept, 4096, 0).decode("utf-8", "replace"))
         os.close(kept)

@@ -1,9 +1,10 @@
-"""The directory that stands for `/`: made ready, kept for one program, cleared of what it made.
+"""Prepares the root directory of a simulated board, and removes what it made at the end.
 
-ROOT/.remoteproc-sim   who uses it, locked for life, and which directories were made for that
+ROOT/.remoteproc-sim   the pid of the program that uses the root, which holds a lock on this file,
+                       and the directories that it has made
 ROOT/sys               the mount
-ROOT/dev/kmsg          a link to the kernel's log, which is in the mount
-ROOT/lib/firmware      an ordinary directory, for firmware
+ROOT/dev/kmsg          a symbolic link to the kernel's log, which is in the mount
+ROOT/lib/firmware      a regular directory, for firmware
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ from adapters.sim.spawn import find_program
 from domain.errors import Busy, HostFault, InvalidRequest, reason
 
 SOURCE = "remoteproc-sim"
-"""What the mount is called in /proc/mounts."""
+"""The source of the mount in /proc/mounts."""
 
 KERNEL_LOG = "../sys/kernel/debug/remoteproc-sim/kmsg"
-"""Where ROOT/dev/kmsg leads: one mount is enough, and users may make links, but not all mounts."""
+"""The target of the link ROOT/dev/kmsg: so one mount is enough, and needs no further rights."""
 
 _MARKER = ".remoteproc-sim"
 _PARTS = ("", "sys", "dev", "lib", "lib/firmware")
@@ -31,10 +32,10 @@ _LINK = "dev/kmsg"
 
 
 class Mountpoint:
-    """One root in our hands; `close` gives it back."""
+    """One root directory that this process uses, until `close`."""
 
     def __init__(self, path: str) -> None:
-        """Take the root. Raises InvalidRequest, Busy, HostFault."""
+        """Lock the root and make its directories. Raises InvalidRequest, Busy, HostFault."""
         self.path = os.path.realpath(path)
         self.sys = os.path.join(self.path, "sys")
         self._marker = os.path.join(self.path, _MARKER)
@@ -43,13 +44,13 @@ class Mountpoint:
         try:
             os.makedirs(self.path, exist_ok=True)
             if not os.path.lexists(self._marker):
-                self._check_foreign()
+                self._check_empty()
             self._fd = self._take()
             self._make()
         except OSError as error:
             self._fail(f"cannot use {self.path} as root", error)
 
-    def _check_foreign(self) -> None:
+    def _check_empty(self) -> None:
         found = set(os.listdir(self.path)) - {"lib"}
         if found and not (found == {"sys"} and not os.listdir(self.sys)):
             shown = ", ".join(sorted(found - {"sys"})[:3]) or "a sys that is not empty"
@@ -84,16 +85,16 @@ class Mountpoint:
             raise InvalidRequest(
                 f"{self.sys} is not empty", hint="empty it, or choose another root"
             )
-        if not self._linked():
+        if not self._has_link():
             os.symlink(KERNEL_LOG, self._link)
 
-    def _linked(self) -> bool:
-        """Whether the link is there, of a predecessor perhaps."""
+    def _has_link(self) -> bool:
+        """Whether the link exists, made by this process or by an earlier one that was killed."""
         return os.path.islink(self._link) and os.readlink(self._link) == KERNEL_LOG
 
     def unmount(self) -> None:
-        """Unmount, if that is needed, though it be in use. Raises HostFault."""
-        for _ in range(8):  # predecessors' mounts, one upon another
+        """Unmount, if it is mounted, even if programs use the mount. Raises HostFault."""
+        for _ in range(8):  # earlier processes that were killed may have left mounts
             if not _mounted(self.sys):
                 return
             fusermount = find_program("fusermount3")
@@ -104,15 +105,15 @@ class Mountpoint:
                 raise HostFault(f"cannot unmount {self.sys}: {problem}", hint="unmount it by hand")
 
     def close(self) -> None:
-        """Unmount, and remove what was made, as far as nobody has put anything there."""
+        """Unmount, and remove the directories that were made, if they are empty."""
         self.unmount()
-        if self._linked():
+        if self._has_link():
             os.unlink(self._link)
         for part in ("lib/firmware", "lib", "dev", "sys"):
             if part in self._made:
                 _remove(os.path.join(self.path, part))
         left = set(os.listdir(self.path)) - {_MARKER}
-        # With foreign files in there, the marker says that this root may be used again.
+        # If files of a user are left, the marker shows that this root may be used again.
         if not left or left <= {"lib", "dev", "sys"} - set(self._made):
             os.unlink(self._marker)
         if "" in self._made:
@@ -127,7 +128,7 @@ def _remove(path: str) -> None:
     try:
         os.rmdir(path)
     except OSError:
-        pass  # somebody's files are in there
+        pass  # a user has files there
 
 
 def _record(text: bytes) -> dict[str, list[str]]:
@@ -144,7 +145,7 @@ def _owner(text: bytes) -> str:
 
 
 def _mounted(path: str) -> bool:
-    """Whether a mount of ours is there, dead or alive."""
+    """Whether a simulated board is mounted there, even one whose process has died."""
     try:
         os.lstat(os.path.join(path, "class"))
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What a kernel's file tree consists of: directories, links, and files made of functions."""
+"""The parts of the kernel's file tree: directories, links, and files backed by functions."""
 
 from __future__ import annotations
 
@@ -10,38 +10,38 @@ PAGE = 4096  # bytes; the size that sysfs gives every attribute, and the most of
 
 
 class Handle:
-    """An open file; both methods raise OSError, which goes to the caller as it is."""
+    """An open file. The program that uses the file gets the errno of an OSError raised here."""
 
     def read(self, size: int, offset: int) -> bytes:
-        """Return what is there; b"" is the end."""
+        """Return up to `size` bytes at an offset; b"" at the end."""
         raise OSError(EACCES, "", size, offset)
 
     def write(self, data: bytes, offset: int) -> int:
-        """Return how many bytes were taken."""
+        """Write bytes at an offset; return how many bytes were taken."""
         raise OSError(EACCES, "", data, offset)
 
 
 class Binding:
-    """The time for which a driver has a device; when it is `over`, so are the device's files."""
+    """The binding of a driver to a device; once `ended`, the device's files answer an errno."""
 
-    over = False
+    ended = False
 
 
 class Node:
-    """Anything with a name. `mode` has the type, too.
+    """Anything that has a name in the tree. `mode` includes the file type.
 
-    One that is open when its `binding` is over answers with the errno `gone`.
+    A file that is open when its `binding` ends answers with `errno_unbound` from then on.
     """
 
     binding: Binding | None = None
-    gone = EIO  # fs/debugfs/file.c (debugfs_file_get)
+    errno_unbound = EIO  # fs/debugfs/file.c (debugfs_file_get)
 
     def __init__(self, mode: int, size: int = 0) -> None:
         self.mode = mode
         self.size = size
 
     def open(self, _flags: int, /) -> Handle:
-        """Open a file, with the flags of open(2)."""
+        """Open the file, with the flags of open(2). Raises OSError."""
         raise OSError(EINVAL, "not a file")
 
 
@@ -49,14 +49,14 @@ Children = Mapping[str, Node] | Callable[[], Mapping[str, Node]]
 
 
 class Directory(Node):
-    """`children` is asked each time: what is in there comes and goes."""
+    """A directory. A function as `children` is called for each request: its content changes."""
 
     def __init__(self, children: Children, mode: int = 0o755) -> None:
         super().__init__(stat.S_IFDIR | mode)
         self._children = children
 
     def children(self) -> Mapping[str, Node]:
-        """Return what is in there now."""
+        """Return the current content by name."""
         return self._children() if callable(self._children) else self._children
 
 
@@ -73,12 +73,12 @@ Store = Callable[[bytes], None]
 
 
 class Attribute(Node):
-    """A file of sysfs: read whole at offset 0, written whole whatever the offset.
+    """A file of sysfs: a read at offset 0 takes the value; a write sets it at any offset.
 
     Source: Linux fs/sysfs/file.c, fs/kernfs/file.c (kernfs_fop_write_iter), fs/seq_file.c.
     """
 
-    gone = ENODEV
+    errno_unbound = ENODEV
 
     def __init__(self, show: Show, store: Store | None = None, mode: int = 0) -> None:
         super().__init__(stat.S_IFREG | (mode or (0o644 if store else 0o444)), PAGE)
@@ -86,11 +86,11 @@ class Attribute(Node):
         self.store = store
 
     def open(self, _flags: int, /) -> Handle:
-        """Open it; values are taken when they are read."""
-        return _Shown(self)
+        """Open the file; each handle takes the value when it is read."""
+        return _AttributeHandle(self)
 
 
-class _Shown(Handle):
+class _AttributeHandle(Handle):
     def __init__(self, attribute: Attribute) -> None:
         self._attribute = attribute
         self._text: bytes | None = None
@@ -108,7 +108,7 @@ class _Shown(Handle):
 
 
 class DebugFile(Node):
-    """A file of debugfs: made anew for every read, at whatever offset."""
+    """A file of debugfs: every read takes a new value, at any offset."""
 
     def __init__(self, mode: int, show: Show | None = None, store: Store | None = None) -> None:
         super().__init__(stat.S_IFREG | mode)
@@ -116,11 +116,11 @@ class DebugFile(Node):
         self._store = store
 
     def open(self, _flags: int, /) -> Handle:
-        """Open it."""
-        return _Direct(self._show, self._store)
+        """Open the file."""
+        return _DebugHandle(self._show, self._store)
 
 
-class _Direct(Handle):
+class _DebugHandle(Handle):
     def __init__(self, show: Show | None, store: Store | None) -> None:
         self._show = show
         self._store = store
@@ -138,7 +138,7 @@ class _Direct(Handle):
 
 
 def find(root: Node, path: str) -> Node | None:
-    """Walk down from a directory; None where there is nothing of that name."""
+    """Return the node at a path below `root`; None if there is none."""
     node = root
     for name in filter(None, path.split("/")):
         child = node.children().get(name) if isinstance(node, Directory) else None

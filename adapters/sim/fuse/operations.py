@@ -1,4 +1,4 @@
-"""What FUSE asks, answered from the tree."""
+"""Answers the requests of FUSE from the tree of nodes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from adapters.sim.fuse.nodes import Attribute, Directory, Handle, Link, Node, fi
 
 _WRITES = os.O_WRONLY | os.O_RDWR
 _READY = select.POLLIN | select.POLLOUT | select.POLLRDNORM | select.POLLWRNORM
-_GONE = {ENODEV: select.POLLERR | select.POLLPRI, EIO: select.POLLHUP}
+_POLL_UNBOUND = {ENODEV: select.POLLERR | select.POLLPRI, EIO: select.POLLHUP}
 """Source: Linux fs/kernfs/file.c (kernfs_fop_poll), fs/debugfs/file.c (full_proxy_poll)."""
 
 
@@ -24,13 +24,13 @@ def _forbidden(*_: object) -> NoReturn:
 
 
 class KernelTree:
-    """Operations of a tree in which only attributes change.
+    """The operations of mfusepy, on a tree in which programs can change only attributes.
 
-    `mounted` is called once it is; `forget` with libfuse's handle of a program that polls.
+    `mounted` is called once the tree is mounted; `forget` frees libfuse's handle of a poll.
     """
 
     use_ns = True
-    # Nobody makes, removes or renames anything in sysfs.
+    # No program can create, remove or rename a file in sysfs.
     mknod = mkdir = unlink = rmdir = symlink = link = rename = staticmethod(_forbidden)
 
     def __init__(
@@ -47,7 +47,7 @@ class KernelTree:
         self._time = _now()
 
     def init(self, path: str) -> None:  # noqa: ARG002 -- given by mfusepy
-        """Tell that the mount is there."""
+        """Report that the tree is mounted."""
         self._mounted()
 
     def _find(self, path: str) -> Node:
@@ -57,7 +57,7 @@ class KernelTree:
         return node
 
     def getattr(self, path: str, fh: int | None = None) -> dict[str, Any]:  # noqa: ARG002
-        """Return a stat."""
+        """Return the status of a file, as stat(2)."""
         node = self._find(path)
         changed = self._status.get(path, {})
         mode = stat.S_IFMT(node.mode) | changed.get("mode", stat.S_IMODE(node.mode))
@@ -73,19 +73,19 @@ class KernelTree:
         }
 
     def readdir(self, path: str, fh: int) -> list[str]:  # noqa: ARG002
-        """List a directory."""
+        """List the names in a directory."""
         node = self._find(path)
         return [".", "..", *(node.children() if isinstance(node, Directory) else ())]
 
     def readlink(self, path: str) -> str:
-        """Return a link's target."""
+        """Return the target of a symbolic link."""
         node = self._find(path)
         if not isinstance(node, Link):
             raise OSError(EINVAL, "")
         return node.target
 
     def open(self, path: str, flags: int) -> int:
-        """Open a file; in sysfs, not even root goes against all bits of its mode."""
+        """Open a file; in sysfs, even root needs a mode with the right bit set for any user."""
         node = self._find(path)
         mode = self.getattr(path)["st_mode"]
         if isinstance(node, Attribute) and (
@@ -99,7 +99,7 @@ class KernelTree:
         return number
 
     def create(self, path: str, mode: int, fi: object = None) -> NoReturn:  # noqa: ARG002
-        """Refuse."""
+        """Refuse to create a file: EACCES, as in sysfs."""
         raise OSError(EACCES, "")
 
     def _handle(self, fh: int) -> Handle:
@@ -107,55 +107,55 @@ class KernelTree:
         if found is None:
             raise OSError(EBADF, "")
         handle, node = found
-        if node.binding and node.binding.over:
-            raise OSError(node.gone, "")
+        if node.binding and node.binding.ended:
+            raise OSError(node.errno_unbound, "")
         return handle
 
     def read(self, path: str, size: int, offset: int, fh: int) -> bytes:  # noqa: ARG002
-        """Read."""
+        """Read from an open file."""
         return self._handle(fh).read(size, offset)
 
     def write(self, path: str, data: bytes, offset: int, fh: int) -> int:  # noqa: ARG002
-        """Write; blocks as long as the kernel would."""
+        """Write to an open file; blocks as long as the kernel would."""
         return self._handle(fh).write(data, offset)
 
     def poll(self, path: str, fh: int, handle: int | None, events: Any) -> int:  # noqa: ARG002
-        """Call every file ready, but one whose device has gone out of order, as sysfs does."""
+        """Report every file as ready; after its driver was unbound, with an error as sysfs does."""
         _, node = self._handles.get(fh, (None, None))
-        over = node is not None and node.binding is not None and node.binding.over
-        events[0] = _READY | (_GONE[node.gone] if node and over else 0)
+        unbound = node is not None and node.binding is not None and node.binding.ended
+        events[0] = _READY | (_POLL_UNBOUND[node.errno_unbound] if node and unbound else 0)
         if handle:
-            self._forget(handle)  # nothing will happen that it should be told
+            self._forget(handle)  # no event will come that the program could be notified of
         return 0
 
     def release(self, path: str, fh: int) -> int:  # noqa: ARG002
-        """Close."""
+        """Forget an open file."""
         with self._lock:
             self._handles.pop(fh, None)
         return 0
 
     def chmod(self, path: str, mode: int) -> int:
-        """Change a mode, as boards do to let users start processors."""
+        """Change the mode of a file, as boards do to let users start processors."""
         self._find(path)
         self._status.setdefault(path, {})["mode"] = stat.S_IMODE(mode)
         return 0
 
     def chown(self, path: str, uid: int, gid: int) -> int:
-        """Change an owner; a value that is -1 stays."""
+        """Change owner and group of a file; -1 leaves one unchanged."""
         self._find(path)
         given = {"uid": uid, "gid": gid}
-        # mfusepy gives (uid_t)-1 as -1 or as it is.
+        # mfusepy passes (uid_t)-1 as -1 or as 2**32 - 1.
         kept = {key: value for key, value in given.items() if value not in (-1, 0xFFFFFFFF)}
         self._status.setdefault(path, {}).update(kept)
         return 0
 
     def truncate(self, path: str, length: int, fh: int | None = None) -> int:  # noqa: ARG002
-        """Do nothing, successfully: `echo >state` truncates first."""
+        """Succeed without any effect: the shell truncates in `echo start >state`."""
         self._find(path)
         return 0
 
     def utimens(self, path: str, times: object = None) -> int:  # noqa: ARG002
-        """Do nothing, successfully."""
+        """Succeed without any effect."""
         self._find(path)
         return 0
 

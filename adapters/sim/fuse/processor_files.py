@@ -12,7 +12,7 @@ from errno import EBUSY, EINVAL, ERANGE
 
 from adapters.sim.fuse.nodes import Attribute, DebugFile, Handle, Node
 from adapters.sim.fuse.worker import ProcessorWorker
-from adapters.sim.loader import readable
+from adapters.sim.loader import in_memory
 from adapters.sim.remoteproc import RemoteProc
 from domain.processor import ATTACHED, CRASHED
 from domain.resource_table import Trace
@@ -26,7 +26,7 @@ def attributes(worker: ProcessorWorker) -> dict[str, Node]:
     rproc = worker.rproc
     return {
         "name": Attribute(lambda: _line(rproc.spec.name)),
-        "state": Attribute(lambda: _line(rproc.state), _ordered(worker, rproc.write_state)),
+        "state": Attribute(lambda: _line(rproc.state), _queued(worker, rproc.write_state)),
         "firmware": Attribute(lambda: _line(_firmware(rproc)), _firmware_store(worker)),
         "recovery": Attribute(lambda: _line(_recovery(rproc)), _recovery_store(worker)),
         "coredump": Attribute(lambda: _line(rproc.coredump), _coredump_store(rproc)),
@@ -34,7 +34,7 @@ def attributes(worker: ProcessorWorker) -> dict[str, Node]:
 
 
 def debug_files(worker: ProcessorWorker) -> Mapping[str, Node]:
-    """Return what /sys/kernel/debug/remoteproc/remoteprocN has now."""
+    """Return the current files of /sys/kernel/debug/remoteproc/remoteprocN."""
     rproc = worker.rproc
     files: dict[str, Node] = {
         "name": DebugFile(0o400, lambda: _line(rproc.spec.name)),
@@ -65,14 +65,14 @@ def _recovery(rproc: RemoteProc) -> str:
 
 
 def _word(data: bytes) -> str:
-    """Read a C string less one newline at its end (sysfs_streq)."""
+    """Return the C string in the data, without one newline at its end (sysfs_streq)."""
     return os.fsdecode(data.partition(b"\0")[0].removesuffix(b"\n"))
 
 
-def _ordered(worker: ProcessorWorker, write: Callable[[str], None]) -> Callable[[bytes], None]:
+def _queued(worker: ProcessorWorker, write: Callable[[str], None]) -> Callable[[bytes], None]:
     def store(data: bytes) -> None:
         if data:
-            worker.do(lambda: write(_word(data)))
+            worker.run(lambda: write(_word(data)))
 
     return store
 
@@ -81,24 +81,26 @@ def _firmware_store(worker: ProcessorWorker) -> Callable[[bytes], None]:
     def store(data: bytes) -> None:
         if data:
             try:
-                worker.do(lambda: worker.rproc.write_firmware(os.fsdecode(data)))
+                worker.run(lambda: worker.rproc.write_firmware(os.fsdecode(data)))
             except InterruptedError as error:
-                raise OSError(EINVAL, "interrupted") from error  # rproc_set_firmware has it so
+                raise OSError(EINVAL, "interrupted") from error  # as rproc_set_firmware does
 
     return store
 
 
 def _recovery_store(worker: ProcessorWorker) -> Callable[[bytes], None]:
-    ordered = _ordered(worker, worker.rproc.write_recovery)
+    queued = _queued(worker, worker.rproc.write_recovery)
 
     def store(data: bytes) -> None:
-        # What needs no lock in the kernel does not wait for a slow start here either.
+        # The kernel sets this without its lock, so here too it does not wait for a slow start.
         word = _word(data)
         if word in ("enabled", "disabled"):
             worker.rproc.recovery = word == "enabled"
         if word != "disabled":
-            with suppress(InterruptedError):  # nobody is told, nor of a recovery that fails
-                ordered(data)
+            with suppress(
+                InterruptedError
+            ):  # the kernel reports neither this nor a failed recovery
+                queued(data)
 
     return store
 
@@ -114,7 +116,7 @@ def _coredump_store(rproc: RemoteProc) -> Callable[[bytes], None]:
 def _prefix(
     store: Callable[[bytes], None], longest: int, words: tuple[str, ...]
 ) -> Callable[[bytes], None]:
-    """Wrap a store for debugfs, which compares as many bytes as were written."""
+    """Wrap a store for debugfs, where the start of a word is enough (strncmp)."""
 
     def shortened(data: bytes) -> None:
         if not 1 <= len(data) <= longest:
@@ -138,18 +140,18 @@ def _debug_coredump_store(worker: ProcessorWorker) -> Callable[[bytes], None]:
 
 
 def _crash_store(worker: ProcessorWorker) -> Callable[[bytes], None]:
-    """Take the number of a kind of crash; as in the kernel, it comes a bit later."""
+    """Take the number of a type of crash; the crash follows after the write, as in the kernel."""
 
     def store(data: bytes) -> None:
         number = unsigned(data)
         kind = _TYPES[number] if number < len(_TYPES) else "unknown"
-        worker.post(lambda: worker.rproc.crash(f"{kind}, injected"))
+        worker.submit(lambda: worker.rproc.crash(f"{kind}, injected"))
 
     return store
 
 
 def unsigned(data: bytes) -> int:
-    """Read a number as kstrtouint does with base 0. Raises EINVAL, ERANGE."""
+    """Parse a number as kstrtouint does with base 0. Raises OSError: EINVAL, ERANGE."""
     text = data.removesuffix(b"\n").removeprefix(b"+").decode("latin-1").lower()
     base = 16 if text.startswith("0x") else 8 if text.startswith("0") else 10
     if not text.isalnum() or not text.isascii():
@@ -164,28 +166,28 @@ def unsigned(data: bytes) -> int:
 
 
 class TraceFile(DebugFile):
-    """One trace buffer, up to its first NUL."""
+    """One trace buffer in debugfs: the bytes before its first NUL."""
 
     def __init__(
-        self, worker: ProcessorWorker, held: tuple[Trace, ...], number: int, trace: Trace
+        self, worker: ProcessorWorker, entries: tuple[Trace, ...], number: int, trace: Trace
     ) -> None:
         super().__init__(0o400)
-        self.arguments = (worker, held, number, trace)
+        self.arguments = (worker, entries, number, trace)
 
     def open(self, _flags: int, /) -> Handle:
-        """Open it; the descriptor is good until the firmware's resources are given up."""
+        """Open the file; it can be read until the kernel frees the firmware's resources."""
         return _OpenTrace(*self.arguments)
 
 
 class _OpenTrace(Handle):
     def __init__(
-        self, worker: ProcessorWorker, held: tuple[Trace, ...], number: int, trace: Trace
+        self, worker: ProcessorWorker, entries: tuple[Trace, ...], number: int, trace: Trace
     ) -> None:
-        self._keeper, self._held, self._number, self._trace = worker, held, number, trace
+        self._worker, self._entries, self._number, self._trace = worker, entries, number, trace
 
     def read(self, size: int, offset: int) -> bytes:
-        if not readable(self._trace, self._keeper.rproc.spec):
+        if not in_memory(self._trace, self._worker.rproc.spec):
             text = b"Trace  not available\n"
         else:
-            text = self._keeper.trace(self._held, self._number)
+            text = self._worker.trace(self._entries, self._number)
         return text[offset : offset + size]

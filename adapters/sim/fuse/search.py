@@ -14,22 +14,22 @@ from errno import EFBIG, EINTR, EINVAL, ENAMETOOLONG, ENOENT, ENOMEM, ENOSPC
 
 _PATH_MAX = 4096
 _LONGEST_PATH = 255  # bytes of firmware_class.path
-_LARGEST = 1 << 28  # bytes that are read; the kernel has INT_MAX, and memory of its own
+_LARGEST = 1 << 28  # bytes that are read; the kernel's limit is INT_MAX
 
 
 class FirmwareSearch:
-    """The kernel's search path under `root`, which is to the simulated kernel its own root."""
+    """The kernel's search path under `root`, the root directory of the simulated kernel."""
 
     def __init__(self, root: str) -> None:
         self._root = os.fsencode(root)
         self._path = b""
 
     def show(self) -> bytes:
-        """Return what /sys/module/firmware_class/parameters/path gives."""
+        """Return the content of /sys/module/firmware_class/parameters/path."""
         return self._path + b"\n"
 
     def store(self, data: bytes) -> None:
-        """Take a path as Linux 6.1 does: a newline at its end becomes part of it."""
+        """Set firmware_class.path as Linux 6.1 does: a newline at its end becomes a part of it."""
         text = data.partition(b"\0")[0]
         if len(text) > _LONGEST_PATH:
             raise OSError(ENOSPC, "firmware_class.path has 255 bytes at most")
@@ -37,25 +37,25 @@ class FirmwareSearch:
             self._path = text
 
     def find(self, name: str, abandoned: Callable[[], bool] = lambda: False) -> bytes:
-        """Return a firmware's content. Raises OSError with the errno of the last place.
+        """Return the content of a firmware file. Raises OSError, that of the last directory.
 
-        One that is a FIFO is waited for as long as it is not `abandoned`.
+        A FIFO is waited for until it has a writer or `abandoned` returns True.
         """
         wanted = os.fsencode(name)
         if b".." in wanted.split(b"/"):
             raise OSError(EINVAL, f"the name {name!r} leads out of the firmware directories")
         try:
-            return self._look(wanted, abandoned)
+            return self._search(wanted, abandoned)
         except OSError as error:
             if error.errno != ENOENT:
                 raise
         try:
-            packed = self._look(wanted + b".xz", abandoned)
+            packed = self._search(wanted + b".xz", abandoned)
         except OSError as error:
             raise OSError(error.errno, f"firmware {name!r}: {error.strerror}") from error
         return _unpack(packed)
 
-    def _look(self, name: bytes, abandoned: Callable[[], bool]) -> bytes:
+    def _search(self, name: bytes, abandoned: Callable[[], bool]) -> bytes:
         problem = OSError(ENOENT, os.strerror(ENOENT))
         for directory in self._directories():
             path = directory + b"/" + name
@@ -70,7 +70,7 @@ class FirmwareSearch:
     def _directories(self) -> list[bytes]:
         base, release = b"/lib/firmware", os.fsencode(os.uname().release)
         fixed = [base + tail for tail in (b"/updates/" + release, b"/updates", b"/" + release, b"")]
-        # A relative one begins at the root, too (kernel_read_file_from_path_initns).
+        # A relative path starts at the root too (kernel_read_file_from_path_initns).
         return [self._path, *fixed] if self._path else fixed
 
 
@@ -93,7 +93,7 @@ def _read(path: bytes, abandoned: Callable[[], bool]) -> bytes:
 
 
 def _wait_for_writer(fifo: int, abandoned: Callable[[], bool]) -> None:
-    """Wait as open(2) does, which is told apart from other waits only by what is written."""
+    """Wait for a writer, as a blocking open(2) of a FIFO does."""
     poll = select.poll()
     poll.register(fifo, select.POLLIN)
     while not poll.poll(50):

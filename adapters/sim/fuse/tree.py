@@ -1,4 +1,4 @@
-"""The whole tree below /sys, for one board."""
+"""Builds the whole tree below /sys for one board."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from adapters.sim.board_file import BoardSpec
-from adapters.sim.fuse.coredumps import Dumps
-from adapters.sim.fuse.drivers import DRIVER, Device, driver_files
+from adapters.sim.fuse.coredumps import DevcoredumpClass
+from adapters.sim.fuse.drivers import DRIVER, PlatformDevice, driver_files
 from adapters.sim.fuse.fault_injection import control_files
 from adapters.sim.fuse.kmsg import KmsgFile
 from adapters.sim.fuse.nodes import Attribute, Children, Directory, Link, Node
@@ -19,20 +19,20 @@ from adapters.sim.remoteproc import RemoteProc
 def make_tree(
     board: BoardSpec, search: FirmwareSearch, interrupted: Callable[[], bool]
 ) -> Directory:
-    """Return the root directory; each processor has a thread of its own from now on.
+    """Return the directory /sys, and start a worker thread for each processor.
 
-    `interrupted` tells a thread of FUSE whether the caller of its request has got a signal.
+    `interrupted` returns whether the program that waits in this thread's request got a signal.
     """
-    dumps = Dumps()
+    dumps = DevcoredumpClass()
     log = KmsgFile(interrupted)
-    devices: list[Device] = []
+    devices: list[PlatformDevice] = []
     control: dict[str, Node] = {"kmsg": log}
     for number, spec in enumerate(board.processors):
-        rproc = RemoteProc(spec, search.find, partial(log.tell, f"remoteproc{number}"))
+        rproc = RemoteProc(spec, search.find, partial(log.emit, f"remoteproc{number}"))
         worker = ProcessorWorker(rproc, interrupted)
         rproc.find = partial(search.find, abandoned=worker.abandoned)
-        device = Device(number, worker)
-        rproc.before_recovery = partial(dumps.take, rproc, device.place)
+        device = PlatformDevice(number, worker)
+        rproc.before_recovery = partial(dumps.create, rproc, device.path)
         devices.append(device)
         control[device.processor] = Directory(control_files(worker))
     platform = {device.name: Directory(device.children) for device in devices}
@@ -68,11 +68,11 @@ def make_tree(
     )
 
 
-def _links(devices: Sequence[Device]) -> dict[str, Node]:
-    return {d.processor: Link(f"../../{d.place}") for d in devices if d.bound}
+def _links(devices: Sequence[PlatformDevice]) -> dict[str, Node]:
+    return {d.processor: Link(f"../../{d.path}") for d in devices if d.bound}
 
 
-def _debug(devices: Sequence[Device]) -> dict[str, Node]:
+def _debug(devices: Sequence[PlatformDevice]) -> dict[str, Node]:
     return {d.processor: Directory(d.debug_files) for d in devices if d.bound}
 
 

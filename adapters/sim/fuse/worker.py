@@ -1,7 +1,8 @@
-"""The one thread that changes a processor.
+"""The worker thread of one processor, which makes all changes to it.
 
-QEMU dies with the thread that spawned it, so that must be one that lives as long as the program.
-It is also what the kernel's lock is: whoever wants a change waits for the changes before.
+Linux kills QEMU when the thread that started it ends, so a thread that lives as long as the program
+must start it. The worker also stands for the kernel's lock of the processor: a request for a change
+waits until the earlier requests are done.
 """
 
 from __future__ import annotations
@@ -19,96 +20,96 @@ from adapters.sim.remoteproc import RemoteProc
 from domain.errors import HostFault
 from domain.processor import RUNNING
 from domain.resource_table import Trace
+from domain.trace_buffer import MAX_SIZE, kernel_view
 
-_PAUSE = 0.05  # seconds between two looks at whether the caller has been interrupted
-_CONSOLE = 1 << 16  # bytes of output that are kept
-_TRACE = 1 << 20  # bytes of a trace buffer that are looked at
-_TRACE_PAUSE = 0.25  # seconds: a simulator that dies takes along what has not been looked at
+_PAUSE = 0.05  # seconds between two checks whether the waiting program was interrupted
+_CONSOLE = 1 << 16  # bytes of UART output that are kept
+_TRACE_PAUSE = 0.25  # seconds between two reads: text not yet read is lost if QEMU dies
 
 
-class _Order:
+class _Request:
     __slots__ = ("abandoned", "begun", "done", "error", "work")
 
     def __init__(self, work: Callable[[], None]) -> None:
         self.work = work
         self.begun = False
-        self.abandoned = False  # whoever wants it has got a signal
+        self.abandoned = False  # the program that waits for it has got a signal
         self.done = threading.Event()
         self.error: OSError | None = None
 
 
 class ProcessorWorker:
-    """Keeps one processor: does what is ordered, and notices what its firmware does.
+    """Runs requests for one processor one by one, and follows what its firmware does.
 
-    `interrupted` tells whether the caller of a request, in whose thread it is asked, got a signal.
+    `interrupted` returns whether the program that waits in this thread's request got a signal.
     """
 
     def __init__(self, rproc: RemoteProc, interrupted: Callable[[], bool]) -> None:
         self.rproc = rproc
         self._interrupted = interrupted
-        self._order: _Order | None = None
-        self.output = b""  # the latest of what the firmware printed on its UART
-        self._seen: dict[int, bytes] = {}  # trace buffers when they were looked at last
-        self._seen_of: tuple[Trace, ...] = ()
-        self._orders: deque[_Order] = deque()
-        self._look_again = 0.0
+        self._current: _Request | None = None
+        self.output = b""  # the latest output on the UART
+        self._traces: dict[int, bytes] = {}  # trace buffers as they were read last
+        self._traces_of: tuple[Trace, ...] = ()
+        self._requests: deque[_Request] = deque()
+        self._next_trace_read = 0.0
         self._lock = threading.Lock()
         self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         name = f"worker-{rproc.spec.name}"
-        threading.Thread(target=self._run, name=name, daemon=True).start()
+        threading.Thread(target=self._serve, name=name, daemon=True).start()
 
-    def do(self, work: Callable[[], None]) -> None:
-        """Have it done and wait for that. Raises what it raises, always with an errno.
+    def run(self, work: Callable[[], None]) -> None:
+        """Run `work` in the worker and wait for its end. Raises OSError, always with an errno.
 
-        A signal ends the wait for others with EINTR, as it does in mutex_lock_interruptible; what
-        has begun goes on, but is told that it is abandoned.
+        A signal ends the wait for earlier requests with EINTR, as in mutex_lock_interruptible;
+        work that has begun goes on, and `abandoned` becomes True.
         """
-        order = self._give(work)
-        while not order.done.wait(_PAUSE):
-            if not order.abandoned and self._interrupted():
+        request = self._enqueue(work)
+        while not request.done.wait(_PAUSE):
+            if not request.abandoned and self._interrupted():
                 with self._lock:
-                    if not order.begun:
-                        self._orders.remove(order)
+                    if not request.begun:
+                        self._requests.remove(request)
                         raise OSError(EINTR, "interrupted")
-                order.abandoned = True
-        if order.error:
-            raise order.error
+                request.abandoned = True
+        if request.error:
+            raise request.error
 
     def abandoned(self) -> bool:
-        """Whether nobody waits any more for what is being done."""
-        return self._order is not None and self._order.abandoned
+        """Whether the program that waits for the current request has got a signal."""
+        return self._current is not None and self._current.abandoned
 
-    def post(self, work: Callable[[], None]) -> None:
-        """Have it done some time soon; nobody learns how it went."""
-        self._give(work)
+    def submit(self, work: Callable[[], None]) -> None:
+        """Run `work` in the worker later; an error is logged only."""
+        self._enqueue(work)
 
-    def _give(self, work: Callable[[], None]) -> _Order:
-        order = _Order(work)
+    def _enqueue(self, work: Callable[[], None]) -> _Request:
+        request = _Request(work)
         with self._lock:
-            self._orders.append(order)
+            self._requests.append(request)
         os.eventfd_write(self._wake, 1)
-        return order
+        return request
 
-    def _run(self) -> None:
+    def _serve(self) -> None:
         while True:
             self._wait()
             with self._lock:
-                order = self._orders.popleft() if self._orders else None
-                if order:
-                    order.begun = True
-            self._order = order
-            if order:
-                order.error = self._attempt(order.work)
-                order.done.set()
-            self._attempt(self._look)
+                request = self._requests.popleft() if self._requests else None
+                if request:
+                    request.begun = True
+            self._current = request
+            if request:
+                request.error = self._attempt(request.work)
+                request.done.set()
+            self._attempt(self._poll)
 
     def _wait(self) -> None:
-        """Sleep until something is ordered or happens, or an injected crash is due."""
-        if self._orders:
+        """Sleep until a request or an event of QEMU comes, or an injected crash is due."""
+        if self._requests:
             return
         poll = select.poll()
         poll.register(self._wake, select.POLLIN)
-        for fd in self.rproc.machine.watch() if self.rproc.machine else ():
+        for fd in self.rproc.qemu.watch() if self.rproc.qemu else ():
             poll.register(fd, select.POLLIN)
         seconds = None
         if self.rproc.state == RUNNING:
@@ -121,47 +122,47 @@ class ProcessorWorker:
         except BlockingIOError:
             pass
 
-    def _look(self) -> None:
+    def _poll(self) -> None:
         self.rproc.poll()
-        machine = self.rproc.machine
-        if machine and machine.console.pending:
-            self.output = (self.output + machine.console.read())[-_CONSOLE:]
-        if self.rproc.state == RUNNING and time.monotonic() >= self._look_again:
+        qemu = self.rproc.qemu
+        if qemu and qemu.console.pending:
+            self.output = (self.output + qemu.console.read())[-_CONSOLE:]
+        if self.rproc.state == RUNNING and time.monotonic() >= self._next_trace_read:
             for number in range(len(self.rproc.traces)):
-                self._look_at_trace(number)
-            self._look_again = time.monotonic() + _TRACE_PAUSE * 0.9
+                self._read_trace(number)
+            self._next_trace_read = time.monotonic() + _TRACE_PAUSE * 0.9
 
-    def trace(self, held: tuple[Trace, ...], number: int) -> bytes:
-        """Return a trace buffer up to its first NUL; EIO once its firmware has been let go."""
-        machine = self.rproc.machine
-        if self.rproc.traces is held and machine is not None and machine.pid > 0:
-            self.do(lambda: self._look_at_trace(number))
-        if self.rproc.traces is not held:
+    def trace(self, entries: tuple[Trace, ...], number: int) -> bytes:
+        """Return a trace buffer as the kernel shows it; EIO once the firmware was stopped."""
+        qemu = self.rproc.qemu
+        if self.rproc.traces is entries and qemu is not None and qemu.pid > 0:
+            self.run(lambda: self._read_trace(number))
+        if self.rproc.traces is not entries:
             raise OSError(EIO, "")
-        return self._seen.get(number, b"") if self._seen_of is held else b""
+        return self._traces.get(number, b"") if self._traces_of is entries else b""
 
-    def _look_at_trace(self, number: int) -> None:
-        if self._seen_of is not self.rproc.traces:
-            self._seen, self._seen_of = {}, self.rproc.traces
-        if number < len(self._seen_of):
-            memory = self.rproc.read_trace(number, _TRACE)
+    def _read_trace(self, number: int) -> None:
+        if self._traces_of is not self.rproc.traces:
+            self._traces, self._traces_of = {}, self.rproc.traces
+        if number < len(self._traces_of):
+            memory = self.rproc.read_trace(number, MAX_SIZE)
             if memory is not None:
-                self._seen[number] = memory.partition(b"\0")[0]
+                self._traces[number] = kernel_view(memory)
 
     def _attempt(self, work: Callable[[], None]) -> OSError | None:
-        """Do it; tell on stderr what the kernel would tell its log."""
+        """Run `work`; return its error, and print it on stderr as the kernel would log it."""
         try:
             work()
         except OSError as error:
-            self._tell(error.strerror or str(error))
+            self._log_error(error.strerror or str(error))
             return error
         except HostFault as error:
-            self._tell(str(error))
+            self._log_error(str(error))
             return OSError(error.errno or EIO, str(error))
         except Exception as error:
-            self._tell(f"internal error: {type(error).__name__}: {error}")
+            self._log_error(f"internal error: {type(error).__name__}: {error}")
             return OSError(EIO, str(error))
         return None
 
-    def _tell(self, text: str) -> None:
+    def _log_error(self, text: str) -> None:
         print(f"remoteproc-sim: {self.rproc.spec.name}: {text}", file=sys.stderr, flush=True)

@@ -17,7 +17,7 @@ FIRMWARE = os.path.join(os.path.dirname(__file__), "..", "..", "..", "firmware")
 
 @pytest.fixture(scope="session")
 def samples(tmp_path_factory):
-    """The directory with the sample firmware of all targets, built."""
+    """Build the sample firmware of all targets; return its directory."""
     lock = os.path.join(tmp_path_factory.getbasetemp().parent, "firmware.lock")
     with open(lock, "w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -27,7 +27,7 @@ def samples(tmp_path_factory):
 
 @pytest.fixture
 def image(samples):
-    """Return a sample, or the file at a path, as a container has it."""
+    """Return a function that makes the image of a sample, or of the file at a path."""
 
     def image(program, target="cortex-m3"):
         path = os.fspath(program)
@@ -63,8 +63,8 @@ def opened(make_board):
         def opened(board="cortex-m3", extra="", device="remoteproc0"):
             made = board if isinstance(board, SimBoard) else make_board(board, extra)
             processor = made.open(device, ProcessorOptions())
-            stack.callback(lambda: processor._rproc.machine and processor._rproc.machine.close())
-            stack.callback(lambda: processor._presence.drop())
+            stack.callback(lambda: processor._rproc.qemu and processor._rproc.qemu.close())
+            stack.callback(lambda: processor._lock.release())
             return processor
 
         yield opened

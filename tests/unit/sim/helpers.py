@@ -1,4 +1,4 @@
-"""What tests of simulated processors do again and again."""
+"""Shared steps of the tests of simulated processors."""
 
 import select
 import time
@@ -13,7 +13,7 @@ def run(processor, image):
 
 
 def follow(processor, until, seconds=20.0):
-    """Wait as a supervisor does, on what `watch` gives, until the output or state suffices."""
+    """Wait on `watch` as a supervisor does, until `until(output, state)` is true."""
     output = b""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -35,7 +35,7 @@ def ended(_, state):
 
 
 def alive(pid):
-    """Whether a process is there and not merely unreaped."""
+    """Whether a process exists and is not a zombie."""
     try:
         with open(f"/proc/{pid}/stat") as file:
             return file.read().rpartition(")")[2].split()[0] not in "ZX"

@@ -1,4 +1,4 @@
-"""Board files: shipped boards are right, and every mistake is told with file, line and key."""
+"""Board files: shipped boards are right, and an error names file, line and key of every mistake."""
 
 import json
 import re
@@ -93,7 +93,7 @@ def test_a_missing_board_is_not_found(reference, tmp_path):
         (GOOD + GOOD[12:], 7, "'a' is there already, in line 2"),
     ],
 )
-def test_a_mistake_is_told_with_file_line_and_key(text, line, says):
+def test_an_error_names_file_line_and_key(text, line, says):
     with pytest.raises(InvalidRequest) as caught:
         parse_board(text, "boards/mine.yaml")
     assert str(caught.value).startswith(f"boards/mine.yaml:{line}: ")

@@ -1,4 +1,4 @@
-"""Every way in which firmware can end is told from the others, and nothing it printed is lost."""
+"""Each way in which firmware can end has its own exit status and reason; no output is lost."""
 
 import os
 import signal
@@ -19,38 +19,38 @@ def end_of(processor, image, program, target="cortex-m3"):
 
 @pytest.mark.parametrize("target", ["cortex-m3", "cortex-m33"])
 def test_a_lockup_is_a_crash_with_its_place(opened, image, target):
-    output, state, ending = end_of(opened(target), image, "crash", target)
+    output, state, firmware_exit = end_of(opened(target), image, "crash", target)
     assert (output, state) == (b"about to crash\n", CRASHED)
-    assert (ending.crashed, ending.status) == (True, None)
-    assert ending.reason.startswith(LOCKUP)
+    assert (firmware_exit.crashed, firmware_exit.status) == (True, None)
+    assert firmware_exit.reason.startswith(LOCKUP)
 
 
 @pytest.mark.parametrize("target", ["cortex-m3", "cortex-m33", "riscv32"])
 @pytest.mark.parametrize(("program", "code"), [("exit", 7), ("exit0", 0)])
 def test_a_semihosting_exit_gives_its_code(opened, image, target, program, code):
-    output, state, ending = end_of(opened(target), image, program, target)
+    output, state, firmware_exit = end_of(opened(target), image, program, target)
     assert (output, state) == (f"exiting with code {code}\n".encode(), OFFLINE)
-    assert ending == FirmwareExit(False, code, f"exit code {code}")
+    assert firmware_exit == FirmwareExit(False, code, f"exit code {code}")
 
 
 @pytest.mark.parametrize("target", ["cortex-m3", "cortex-m33", "riscv32"])
 def test_a_reset_by_the_firmware_is_a_crash(opened, image, target):
-    output, state, ending = end_of(opened(target), image, "reset", target)
+    output, state, firmware_exit = end_of(opened(target), image, "reset", target)
     assert (output, state) == (b"about to reset\n", CRASHED)
-    assert ending == FirmwareExit(True, None, "the firmware reset the processor")
+    assert firmware_exit == FirmwareExit(True, None, "the firmware reset the processor")
 
 
 @pytest.mark.parametrize("target", ["cortex-m3", "cortex-m33"])
 def test_a_watchdog_is_a_crash(opened, image, target):
-    _, state, ending = end_of(opened(target), image, "watchdog", target)
+    _, state, firmware_exit = end_of(opened(target), image, "watchdog", target)
     assert state == CRASHED
-    assert ending == FirmwareExit(True, None, "watchdog")
+    assert firmware_exit == FirmwareExit(True, None, "watchdog")
 
 
-def test_a_crash_on_riscv_is_told_to_the_test_device(opened, image):
-    output, state, ending = end_of(opened("riscv32"), image, "crash", "riscv32")
+def test_firmware_on_riscv_reports_a_crash_to_the_test_device(opened, image):
+    output, state, firmware_exit = end_of(opened("riscv32"), image, "crash", "riscv32")
     assert (output, state) == (b"about to crash\n", CRASHED)
-    assert ending == FirmwareExit(True, None, "the firmware gave up with code 139")
+    assert firmware_exit == FirmwareExit(True, None, "the firmware gave up with code 139")
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_the_simulators_own_end_is_a_crash(opened, image, number, reason):
     processor = opened()
     run(processor, image("echo"))
     follow(processor, lambda output, _: output == b"> ")
-    os.kill(processor._rproc.machine.pid, number)
+    os.kill(processor._rproc.qemu.pid, number)
     assert follow(processor, ended)[1] == CRASHED
     assert processor.firmware_exit() == FirmwareExit(True, None, reason)
 
@@ -93,7 +93,7 @@ def test_a_spinning_fault_handler_shows_nothing_until_it_is_stopped(opened, imag
 
 
 @pytest.mark.parametrize("program", ["crash", "reset", "exit", "hello"])
-def test_it_runs_again_after_any_ending(opened, image, program):
+def test_it_runs_again_after_any_end(opened, image, program):
     processor = opened()
     claim = run(processor, image(program))
     if program == "hello":

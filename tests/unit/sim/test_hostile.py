@@ -1,4 +1,4 @@
-"""Firmware comes out of images that nobody vouches for: it gets no hold of the host."""
+"""Firmware from an image that nobody trusts cannot reach the host."""
 
 import subprocess
 

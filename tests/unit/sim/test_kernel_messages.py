@@ -1,4 +1,4 @@
-"""What the simulated kernel logs is what Linux 6.1 was seen to log, line for line.
+"""The simulated kernel logs the lines that Linux 6.1 was seen to log.
 
 Left out are lines of distributions (`firmware: direct-loading`), of drivers (`no usable resource
 table`), and of parent devices.
@@ -25,14 +25,14 @@ SEGMENTS = "err Failed to load program segments: -22"
 
 
 class Bench:
-    """A processor whose firmware files are given, and the log of all that it said."""
+    """A processor with given firmware files, and the log of all its messages."""
 
     def __init__(self, files, boot="off", **faults):
         self.files = files
         self.lines = []
         spec = load_board("cortex-m3").processors[0]
         spec = spec._replace(name="m4", memory=MEMORY, faults=InjectedFaults(**faults), boot=boot)
-        self.rproc = RemoteProc(spec, self.find, self.tell)
+        self.rproc = RemoteProc(spec, self.find, self.printk)
         self.news()
 
     def find(self, name):
@@ -42,7 +42,7 @@ class Bench:
             raise OSError(errno.ENOENT, "")
         return self.files[name]
 
-    def tell(self, level, text):
+    def printk(self, level, text):
         self.lines.append(f"{LEVELS[level]} {text}")
 
     def news(self):
@@ -71,8 +71,8 @@ def make():
 
     yield make
     for bench in made:
-        if bench.rproc.machine:
-            bench.rproc.machine.close()
+        if bench.rproc.qemu:
+            bench.rproc.qemu.close()
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The log that stands for /dev/kmsg gives whole records, forgets the oldest, and says so."""
+"""The simulated /dev/kmsg returns whole records; EPIPE tells a reader that records were lost."""
 
 import errno
 import os
@@ -13,7 +13,7 @@ SIZE = 8192
 
 
 class Reader:
-    """What a descriptor is to the kernel: a handle, and a position that reads move on."""
+    """An open file as the kernel has it: a handle, and a position that each read advances."""
 
     def __init__(self, log, flags=NOWAIT):
         self.log = log
@@ -45,15 +45,15 @@ def log():
     return KmsgFile(lambda: False)
 
 
-def tell(log, *texts):
+def emit(log, *texts):
     for text in texts:
-        log.tell("remoteproc0", 6, text)
+        log.emit("remoteproc0", 6, text)
 
 
 def small():
-    """Return a log that holds three records of this length, and forgets what is older."""
+    """Return a log with room for three records of this length."""
     log = KmsgFile(lambda: False)
-    tell(log, "0 fills")
+    emit(log, "0 fills")
     return KmsgFile(lambda: False, ring=3 * log.size + 10)
 
 
@@ -64,8 +64,8 @@ def fails(number, call, *arguments):
 
 
 def test_a_record_is_as_the_kernel_makes_it(log):
-    log.tell("remoteproc3", 3, "crash detected in m4: type watchdog")
-    tell(log, "stopped")
+    log.emit("remoteproc3", 3, "crash detected in m4: type watchdog")
+    emit(log, "stopped")
     reader = Reader(log)
     first, more, *rest = reader.read().decode().splitlines()
     head, text = first.split(";")
@@ -78,22 +78,22 @@ def test_a_record_is_as_the_kernel_makes_it(log):
 
 
 def test_names_cannot_forge_records(log):
-    tell(log, "Booting fw image a\n3,9,9,-;crash\\\udcff\té, size 1")
+    emit(log, "Booting fw image a\n3,9,9,-;crash\\\udcff\té, size 1")
     text = Reader(log).read()
     assert text.count(b"\n") == 3
     assert rb"a\x0a3,9,9,-;crash\x5c\xff\x09\xc3\xa9, size 1" in text
 
 
 def test_long_lines_are_cut_and_fit_one_read(log):
-    tell(log, "\n" * 5000)
+    emit(log, "\n" * 5000)
     assert 3000 < len(Reader(log).read()) < SIZE
 
 
 def test_each_reader_gets_all_from_the_oldest_to_the_end(log):
-    tell(log, "a", "b")
+    emit(log, "a", "b")
     readers = [Reader(log), Reader(log)]
     assert readers[0].texts() == ["a", "b"]
-    tell(log, "c")
+    emit(log, "c")
     assert readers[1].texts() == ["a", "b", "c"]
     assert readers[0].texts() == ["c"]
     assert Reader(log).texts() == ["a", "b", "c"]
@@ -103,29 +103,29 @@ def test_the_end_means_from_now_on(log):
     reader = Reader(log)
     reader.seek_end()
     assert reader.texts() == []
-    tell(log, "a")
+    emit(log, "a")
     assert reader.texts() == ["a"]
-    tell(log, "b")
+    emit(log, "b")
     reader.seek_end()
-    tell(log, "c")
+    emit(log, "c")
     assert reader.texts() == ["c"]
     reader.position = 0
     assert reader.texts() == ["a", "b", "c"]
 
 
 @pytest.mark.parametrize("before", ["nothing", "a read", "a seek"])
-def test_who_is_too_slow_is_told_once_and_goes_on(before):
+def test_a_slow_reader_gets_epipe_once_and_goes_on(before):
     log = small()
-    tell(log, "0 fills")
+    emit(log, "0 fills")
     reader = Reader(log)
     if before == "a read":
         assert reader.text().endswith("0 fills")
     if before == "a seek":
         reader.seek_end()
-    tell(log, *(f"{i} fills" for i in range(1, 9)))
+    emit(log, *(f"{i} fills" for i in range(1, 9)))
     fails(errno.EPIPE, reader.read)
     assert reader.texts() == ["6 fills", "7 fills", "8 fills"]
-    tell(log, "9 fills")
+    emit(log, "9 fills")
     assert reader.texts() == ["9 fills"], "though its offset is no longer the log's"
     assert Reader(log).texts() == ["7 fills", "8 fills", "9 fills"], "who is new has lost nothing"
 
@@ -133,18 +133,18 @@ def test_who_is_too_slow_is_told_once_and_goes_on(before):
 def test_after_a_loss_a_seek_is_still_one():
     log = small()
     reader = Reader(log)
-    tell(log, *(f"{i} fills" for i in range(9)))
+    emit(log, *(f"{i} fills" for i in range(9)))
     fails(errno.EPIPE, reader.read)
     assert reader.text().endswith("6 fills")
     reader.seek_end()
-    tell(log, "x fills")
+    emit(log, "x fills")
     assert reader.texts() == ["x fills"]
     reader.position = 0
     assert reader.texts() == ["7 fills", "8 fills", "x fills"]
 
 
 def test_a_record_that_does_not_fit_is_lost(log):
-    tell(log, "a", "b")
+    emit(log, "a", "b")
     reader = Reader(log)
     fails(errno.EINVAL, reader.read, 10)
     assert reader.texts() == ["b"]
@@ -152,11 +152,11 @@ def test_a_record_that_does_not_fit_is_lost(log):
 
 @pytest.mark.parametrize("offset", [1, 7, 111, 10**6, 2**62])
 def test_any_offset_gives_whole_records_or_none(log, offset):
-    tell(log, "a", "b", "c")
+    emit(log, "a", "b", "c")
     reader = Reader(log)
     reader.position = offset
     assert reader.texts() in (["b", "c"], ["c"], [])
-    tell(log, "d")
+    emit(log, "d")
     assert reader.texts() == ["d"]
 
 
@@ -172,7 +172,7 @@ def test_who_may_wait_gets_the_next_record(log):
     thread.start()
     while not log.waiting:
         pass
-    tell(log, "at last")
+    emit(log, "at last")
     thread.join(5)
     assert got == ["remoteproc remoteproc0: at last"]
     assert log.waiting == 0
@@ -211,7 +211,7 @@ def test_not_all_threads_can_be_made_to_wait():
 def test_many_writers_lose_no_record(log):
     def write(name):
         for number in range(50):
-            tell(log, f"{name} {number}")
+            emit(log, f"{name} {number}")
 
     threads = [threading.Thread(target=write, args=(name,)) for name in "abcd"]
     for thread in threads:

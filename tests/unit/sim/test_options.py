@@ -1,4 +1,4 @@
-"""Proves that what a deployment options of a simulated processor in vain is told or refused."""
+"""Options without effect on a simulated processor are remarked on or refused."""
 
 from __future__ import annotations
 

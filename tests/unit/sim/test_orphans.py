@@ -1,4 +1,4 @@
-"""No QEMU outlives its owner, at whatever instant that is killed with -9."""
+"""No QEMU outlives its owner, whenever the owner is killed by SIGKILL."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What firmware prints arrives, from UART and trace buffers; what is typed, too."""
+"""Output of the firmware arrives from UART and trace buffers, and input reaches the firmware."""
 
 import os
 import socket
@@ -51,7 +51,7 @@ def test_a_secure_processors_trace_buffer_too(opened, image):
     follow(processor, lambda output, _: output.startswith(b"trace from cortex-m33\ntrace line 1"))
 
 
-def test_a_trace_buffer_that_begins_anew_loses_nothing(opened, image):
+def test_a_full_trace_buffer_that_begins_again_loses_nothing(opened, image):
     processor = opened("riscv32")
     run(processor, image("trace_wrap", "riscv32"))
     output, _ = follow(processor, lambda output, _: b"trace line 700\n" in output)
@@ -91,7 +91,7 @@ def test_the_last_words_arrive_whole_however_they_are_cut(opened, image, monkeyp
         except BlockingIOError:
             return None
 
-    monkeypatch.setattr("adapters.sim.console.read_now", read_little)
+    monkeypatch.setattr("adapters.sim.console.read_available", read_little)
     processor = opened()
     run(processor, image(program))
     output, _ = follow(processor, ended)
@@ -99,7 +99,7 @@ def test_the_last_words_arrive_whole_however_they_are_cut(opened, image, monkeyp
         output += data
     assert output.startswith((b"about to ", b"exiting with "))
     assert output.endswith(b"\n")
-    assert processor.watch() in ((), processor._rproc.machine.watch())
+    assert processor.watch() in ((), processor._rproc.qemu.watch())
 
 
 def test_idle_firmware_is_not_polled_and_costs_no_host_time(opened, image):
@@ -107,11 +107,11 @@ def test_idle_firmware_is_not_polled_and_costs_no_host_time(opened, image):
     run(processor, image("echo"))
     follow(processor, lambda output, _: output == b"> ")
     assert processor.poll_seconds is None
-    pid = processor._rproc.machine.pid
+    pid = processor._rproc.qemu.pid
     before = _ticks(pid)
     time.sleep(1.5)
     assert _ticks(pid) - before <= 1
-    assert processor._rproc.machine._poll.poll(0) == []
+    assert processor._rproc.qemu._poll.poll(0) == []
 
 
 def _ticks(pid):

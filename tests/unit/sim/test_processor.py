@@ -1,4 +1,4 @@
-"""A simulated processor keeps the port's promises: refusals, faults, pause, presence elsewhere."""
+"""A simulated processor refuses, fails, pauses and is shared as its port says."""
 
 import errno
 import json
@@ -29,7 +29,7 @@ def test_a_life_leaves_nothing(make_board, opened, image, tmp_path):
     descriptors = set(os.listdir("/proc/self/fd"))
     assert processor.state() == OFFLINE
     claim = run(processor, image("hello"))
-    pid = processor._rproc.machine.pid
+    pid = processor._rproc.qemu.pid
     assert (processor.state(), alive(pid)) == (RUNNING, True)
     assert [(p.name, p.state, p.firmware) for p in board.processors()] == [
         ("m3", "running", "hello.elf")
@@ -46,7 +46,7 @@ def test_a_life_leaves_nothing(make_board, opened, image, tmp_path):
 def test_release_stops_what_runs(opened, image, tmp_path):
     processor = opened()
     claim = run(processor, image("spin"))
-    pid = processor._rproc.machine.pid
+    pid = processor._rproc.qemu.pid
     processor.release({"container": "another", "firmware": "x"})
     assert processor.state() == RUNNING
     processor.release(claim)
@@ -86,7 +86,7 @@ def test_what_the_kernel_would_refuse_is_refused_before_anything_changes(
         processor.start()
     assert caught.value.errno == (errno.ENOMEM if "carveout" in says else errno.EINVAL)
     assert processor.state() == OFFLINE
-    assert processor._rproc.machine is None
+    assert processor._rproc.qemu is None
 
 
 def test_firmware_for_another_profile_is_refused(opened, image):
@@ -128,11 +128,11 @@ def test_pause_and_resume(opened, image):
     assert processor.state() == OFFLINE
 
 
-def test_a_simulator_that_hangs_is_told_and_still_ended(opened, image, monkeypatch):
+def test_a_simulator_that_hangs_is_reported_and_still_ended(opened, image, monkeypatch):
     processor = opened()
     claim = run(processor, image("hello"))
-    monkeypatch.setattr("adapters.sim.qemu._PATIENCE", 0.3)
-    pid = processor._rproc.machine.pid
+    monkeypatch.setattr("adapters.sim.qemu._REPLY_TIMEOUT", 0.3)
+    pid = processor._rproc.qemu.pid
     os.kill(pid, signal.SIGSTOP)
     with pytest.raises(HostFault, match="does not answer"):
         processor.freezer.pause()
@@ -182,7 +182,7 @@ def test_setpriv_missing_says_what_to_install(opened, image, monkeypatch, tmp_pa
         ("options: [-machine, mps9]", "unsupported machine type"),
     ],
 )
-def test_qemus_own_complaint_is_told(opened, image, extra, says):
+def test_an_error_of_qemu_is_in_the_message(opened, image, extra, says):
     processor = opened(extra=extra)
     with pytest.raises(HostFault, match=says):
         run(processor, image("hello"))
@@ -198,7 +198,7 @@ image = FirmwareImage("hello.elf", 1, "", sys.argv[2])
 claim = processor.plan_claim("other", image)
 processor.load(claim, image)
 processor.start()
-print(processor._rproc.machine.pid, flush=True)
+print(processor._rproc.qemu.pid, flush=True)
 sys.stdin.read()
 processor.release(claim)
 """

@@ -1,4 +1,4 @@
-"""Processes agree on who runs a processor; the dead run nothing; looking disturbs nobody."""
+"""Processes agree on which one runs a processor; readers of the record disturb no process."""
 
 import os
 import subprocess
@@ -7,14 +7,14 @@ import threading
 
 import pytest
 
-from adapters.sim.processor_lock import ProcessorLock, look
+from adapters.sim.processor_lock import ProcessorLock, read_record
 from domain.errors import HostFault
 
 HOLDER = """
 import sys
 from adapters.sim.processor_lock import ProcessorLock
-presence = ProcessorLock(sys.argv[1])
-assert presence.take({"state": "running"})
+lock = ProcessorLock(sys.argv[1])
+assert lock.take({"state": "running"})
 print("held", flush=True)
 sys.stdin.read()
 """
@@ -23,28 +23,28 @@ RACER = """
 import sys
 from adapters.sim.processor_lock import ProcessorLock
 for turn in range(300):
-    presence = ProcessorLock(sys.argv[1])
-    if presence.take({"turn": turn}):
+    lock = ProcessorLock(sys.argv[1])
+    if lock.take({"turn": turn}):
         with open(sys.argv[2], "x"):  # fails if anybody else is inside
             pass
         import os
         os.unlink(sys.argv[2])
-        presence.drop()
+        lock.release()
 """
 
 
 def test_one_holder_until_it_lets_go(tmp_path):
     path = str(tmp_path / "run" / "board" / "remoteproc0")
     first, second = ProcessorLock(path), ProcessorLock(path)
-    assert look(path) == {}
+    assert read_record(path) == {}
     assert first.take({"state": "offline"})
     assert not second.take({})
     first.record({"state": "running"})
-    assert look(path) == {"state": "running"}
-    first.drop()
-    first.drop()
+    assert read_record(path) == {"state": "running"}
+    first.release()
+    first.release()
     assert second.take({})
-    second.drop()
+    second.release()
     assert os.listdir(tmp_path) == []
 
 
@@ -55,13 +55,13 @@ def test_the_dead_hold_nothing(tmp_path):
     ) as holder:
         assert holder.stdout
         assert holder.stdout.readline() == b"held\n"
-        assert look(path) == {"state": "running"}
+        assert read_record(path) == {"state": "running"}
         assert not ProcessorLock(path).take({})
         holder.kill()
-    assert look(path) == {}
+    assert read_record(path) == {}
     mine = ProcessorLock(path)
     assert mine.take({})
-    mine.drop()
+    mine.release()
     assert os.listdir(tmp_path) == []
 
 
@@ -74,24 +74,24 @@ def test_many_at_once_are_never_two_inside_and_leave_nothing(tmp_path):
 
 def test_a_reader_sees_one_record_or_the_next(tmp_path):
     path = str(tmp_path / "run" / "board" / "remoteproc0")
-    presence = ProcessorLock(path)
-    assert presence.take({"state": "a" * 200})
+    lock = ProcessorLock(path)
+    assert lock.take({"state": "a" * 200})
     done = threading.Event()
 
     def write():
         for number in range(3000):
-            presence.record({"state": "ab"[number % 2] * (1 + number % 200)})
+            lock.record({"state": "ab"[number % 2] * (1 + number % 200)})
         done.set()
 
     writer = threading.Thread(target=write)
     writer.start()
     while not done.is_set():
-        assert len(set(look(path)["state"])) == 1
+        assert len(set(read_record(path)["state"])) == 1
     writer.join()
-    presence.drop()
+    lock.release()
 
 
-def test_a_directory_that_cannot_be_made_is_told(tmp_path):
+def test_a_directory_that_cannot_be_made_is_reported(tmp_path):
     (tmp_path / "run").write_text("a file")
     with pytest.raises(HostFault, match=r"run/board/remoteproc0: Not a directory \(ENOTDIR\)"):
         ProcessorLock(str(tmp_path / "run" / "board" / "remoteproc0")).take({})

@@ -1,4 +1,4 @@
-"""QMP's messages are read however they are cut, and nothing else passes for them."""
+"""QMP messages are parsed however they are cut; other bytes are refused."""
 
 import json
 

@@ -31,8 +31,8 @@ def make(samples):
 
     yield make
     for rproc in made:
-        if rproc.machine:
-            rproc.machine.close()
+        if rproc.qemu:
+            rproc.qemu.close()
 
 
 def refused(number, call, *arguments):
@@ -129,11 +129,11 @@ def test_both_ways_of_recovering(make, word, flag):
     rproc.write_recovery("disabled")
     rproc.write_state("start")
     rproc.crash("test")
-    assert (rproc.state, rproc.ending.reason) == (CRASHED, "test")
-    first = rproc.machine.pid
+    assert (rproc.state, rproc.firmware_exit.reason) == (CRASHED, "test")
+    first = rproc.qemu.pid
     rproc.write_recovery(word)
     assert (rproc.state, rproc.recovery, rproc.power) == (RUNNING, flag, 1)
-    assert rproc.machine.pid != first
+    assert rproc.qemu.pid != first
     rproc.write_state("stop")
     assert rproc.state == OFFLINE
 

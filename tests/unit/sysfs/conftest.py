@@ -1,4 +1,4 @@
-"""A tree of plain files with the shape of sysfs: enough for what reads and what publishes."""
+"""A tree of regular files in the form of sysfs, to read attributes and to publish firmware."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""That processors are listed and opened whatever their attributes hold."""
+"""Processors are listed and opened whatever their attributes contain."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_only_a_sysfs_is_written_as_the_running_kernel(tmp_path):
 
     (tmp_path / "state").write_text("offline\n")
     with pytest.raises(HostFault, match="is not on a sysfs"):
-        Attributes(str(tmp_path), genuine=True).write("state", "start")
+        Attributes(str(tmp_path), require_sysfs=True).write("state", "start")
     assert (tmp_path / "state").read_text() == "offline\n"
     with open("/sys/kernel/notes", "rb") as file:
         assert on_sysfs(file.fileno())

@@ -1,4 +1,4 @@
-"""That a tty serves as console: found by descent, raw, gone and back without a hang."""
+"""A tty as console: found below its processor, in raw mode, and reopened after a hang-up."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from domain.annotations import ProcessorOptions
 
 @pytest.fixture
 def pty(tree):
-    """A pair of which the slave is the tree's /dev/ttyRPMSG5."""
+    """A pseudo-terminal whose slave is /dev/ttyRPMSG5 of the tree."""
     (tree.root / "dev").mkdir()
     master, slave = os.openpty()
     (tree.root / "dev/ttyRPMSG5").symlink_to(os.ttyname(slave))
@@ -29,7 +29,7 @@ def pty(tree):
 
 
 def descend(tree, name, device):
-    """Let a tty descend from a processor as the kernel has it."""
+    """Make a tty a descendant of a processor's device, as in sysfs."""
     real = tree.root / "sys/class/remoteproc" / device / "rproc-virtio.0.auto/virtio0/chan"
     real.mkdir(parents=True)
     entry = tree.root / "sys/class/tty" / name
@@ -73,13 +73,13 @@ def test_hang_up_ends_the_watch(tree, pty):
     assert console.descriptors() == () and console.read() == b"" and console.write(b"x") == 0
 
 
-def test_a_tty_that_cannot_be_opened_is_told_of_once(tree, monkeypatch):
+def test_a_tty_that_cannot_be_opened_is_reported_once(tree, monkeypatch):
     place = str(tree.processor("remoteproc0", name="m4"))
     console = TtyConsole(str(tree.root), place, "/dev/ttyS9", 0)
-    assert console.read() == b"" and console.trouble() == "", "it may still come"
-    monkeypatch.setattr("adapters.sysfs.console._PATIENCE", 0.0)
-    assert console.trouble().startswith(f"cannot open {tree.root}/dev/ttyS9: No such file")
-    assert console.trouble() == ""
+    assert console.read() == b"" and console.problem() == "", "it may still come"
+    monkeypatch.setattr("adapters.sysfs.console._REPORT_AFTER", 0.0)
+    assert console.problem().startswith(f"cannot open {tree.root}/dev/ttyS9: No such file")
+    assert console.problem() == ""
 
 
 def test_processor_without_tty_drops_input(tree):

@@ -1,4 +1,4 @@
-"""That firmware is published whole where the kernel looks, and nothing else is ever removed."""
+"""Firmware is published complete where the kernel looks; no other file is ever removed."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import subprocess
 import pytest
 
 from adapters.sysfs.board import SysfsBoard
-from adapters.sysfs.firmware_files import is_ours, kernel_name, publish, withdraw
-from adapters.sysfs.search_path import Place, SearchPath
+from adapters.sysfs.firmware_files import is_published_name, kernel_name, publish, unpublish
+from adapters.sysfs.search_path import FirmwareDirectory, SearchPath
 from domain.annotations import ProcessorOptions
 from domain.errors import FirmwareUnfit, HostFault
 from tests.unit.sysfs.conftest import PLAIN
@@ -18,12 +18,12 @@ from tests.unit.sysfs.conftest import PLAIN
 DEVICE = "remoteproc0"
 
 
-def search(tree, wanted=""):
-    return SearchPath(str(tree.root), wanted)
+def search(tree, configured=""):
+    return SearchPath(str(tree.root), configured)
 
 
-def put(tree, image, container="box", device=DEVICE, wanted=""):
-    place = search(tree, wanted).choose()
+def put(tree, image, container="box", device=DEVICE, configured=""):
+    place = search(tree, configured).choose()
     name = kernel_name(place, device, container, image)
     publish(place, name, device, image)
     return name
@@ -40,16 +40,16 @@ def test_published_whole_private_and_removed(tree, image):
     assert path.read_bytes() == PLAIN
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.parent.stat().st_mode & 0o777 == 0o700
-    assert files(tree) == [path.name] and is_ours(name, DEVICE)
+    assert files(tree) == [path.name] and is_published_name(name, DEVICE)
     path.with_name(f".{path.name}").write_bytes(b"half")
-    withdraw(search(tree), name, DEVICE)
-    withdraw(search(tree), name, DEVICE)
+    unpublish(search(tree), name, DEVICE)
+    unpublish(search(tree), name, DEVICE)
     assert files(tree) == []
 
 
 def test_longest_id_leaves_room_for_the_kernels_suffixes(tree, image):
     name = put(tree, image(), container="x" * 200, device="remoteproc4294967295")
-    assert len(name) < 256 - len(".zst") and is_ours(name, "remoteproc4294967295")
+    assert len(name) < 256 - len(".zst") and is_published_name(name, "remoteproc4294967295")
 
 
 def test_strays_of_dead_owners_are_replaced(tree, image):
@@ -117,7 +117,7 @@ def test_tampered_claims_remove_nothing_and_write_nothing(tree, image, claimed):
 
 def test_claim_of_another_leaves_the_owners_file(tree, image):
     name = put(tree, image(), container="owner")
-    withdraw(search(tree), name.replace("owner", "rival"), DEVICE)
+    unpublish(search(tree), name.replace("owner", "rival"), DEVICE)
     assert files(tree) == [name.rpartition("/")[2]]
 
 
@@ -126,7 +126,7 @@ def test_parameter_comes_first(tree, image):
     tree.parameter("/own")
     name = put(tree, image())
     assert len(files(tree, "own/remoteproc-runtime")) == 1
-    withdraw(search(tree), name, DEVICE)
+    unpublish(search(tree), name, DEVICE)
     assert files(tree, "own/remoteproc-runtime") == []
 
 
@@ -140,9 +140,9 @@ def test_parameter_that_kernels_cannot_use_is_skipped(tree, image, value):
 
 def test_configured_directory(tree, image):
     (tree.root / "lib/firmware/vendor").mkdir()
-    name = put(tree, image(), wanted="/lib/firmware/vendor")
-    assert name.startswith("vendor/remoteproc-runtime/") and is_ours(name, DEVICE)
-    withdraw(search(tree, "/lib/firmware/vendor"), name, DEVICE)
+    name = put(tree, image(), configured="/lib/firmware/vendor")
+    assert name.startswith("vendor/remoteproc-runtime/") and is_published_name(name, DEVICE)
+    unpublish(search(tree, "/lib/firmware/vendor"), name, DEVICE)
     assert files(tree, "lib/firmware/vendor/remoteproc-runtime") == []
 
 
@@ -191,7 +191,7 @@ def test_nothing_half_made_is_left_after_a_fault(tree, image, step, monkeypatch)
 
 def test_names_that_are_not_ours():
     ours = "remoteproc-runtime/remoteproc0-box-0123456789abcdef"
-    assert is_ours(ours, DEVICE) and is_ours(f"vendor/{ours}", DEVICE)
+    assert is_published_name(ours, DEVICE) and is_published_name(f"vendor/{ours}", DEVICE)
     for name in (ours[19:], f"x{ours}", f"{ours}x", f"{ours}\n", ours.replace("0-", "1-")):
-        assert not is_ours(name, DEVICE), name
-    assert Place("/lib/firmware", "")
+        assert not is_published_name(name, DEVICE), name
+    assert FirmwareDirectory("/lib/firmware", "")

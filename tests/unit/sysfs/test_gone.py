@@ -1,4 +1,4 @@
-"""Proves that a dead owner's firmware file is removed though its processor is no more."""
+"""The firmware file of a dead owner is removed even if the processor has gone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""That the processors of real kernels keep to their contract, and do what test_kernel.py asks.
+"""The processors of real kernels fulfil their contract, and pass test_kernel.py.
 
 Of Debian's kernel, and of one with /dev/remoteprocN and rpmsg_tty (which test_rpmsg.py tries).
 The contract is that of all processors.

@@ -1,4 +1,4 @@
-"""That a real kernel's processors do as they are told. Runs in a guest: see test_guests.py."""
+"""The adapter for processors of a real kernel. Runs in a guest: see test_guests.py."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ OURS = "/lib/firmware/remoteproc-runtime"
 
 
 class Bench:
-    """One real processor, and what its firmware or hardware shall do next."""
+    """One real processor, and switches for what its firmware or hardware does next."""
 
     def __init__(self, name, place):
         self.board = SysfsBoard(default=Policy(coredumps=f"{place}/dumps"))
@@ -96,7 +96,7 @@ class Bench:
 
 @contextlib.contextmanager
 def fresh(name, place):
-    """A processor in its first state, and back in it afterwards."""
+    """A processor in its first state, which it has again afterwards."""
     bench = Bench(name, place)
     bench.reset()
     yield bench
@@ -128,7 +128,7 @@ def wait_for(condition, seconds=10):
 
 
 def stops_by_itself(bench):
-    """As the kernel has promised to whoever held /dev/remoteprocN and was killed."""
+    """The kernel stops a processor whose owner had /dev/remoteprocN open and was killed."""
     wait_for(lambda: bench.get("state") == "offline", seconds=2)
 
 
@@ -169,14 +169,14 @@ def test_output_comes_once_and_survives_wrapping(m4):
     processor.release(claim)
 
 
-def test_crash_is_told_with_its_type(m4):
+def test_crash_is_reported_with_its_type(m4):
     processor, claim = m4.running()
     m4.set("device/trace", "last words\n")
     m4.set("device/crash", "watchdog")
     wait_for(lambda: processor.state() == "crashed")
     assert processor.console.read_output() == b"last words\n"
-    ending = processor.firmware_exit()
-    assert (ending.crashed, ending.reason) == (True, "watchdog")
+    firmware_exit = processor.firmware_exit()
+    assert (firmware_exit.crashed, firmware_exit.reason) == (True, "watchdog")
     processor.release(claim)
     assert (m4.get("state"), m4.get("recovery")) == ("offline", "enabled")
     assert published() == []
@@ -188,9 +188,9 @@ def test_core_dump_is_saved(m4):
     m4.set("device/trace", "before\n")
     m4.set("device/crash", "fatal")
     wait_for(lambda: processor.state() == "crashed")
-    ending = processor.firmware_exit()
-    assert ending.crashed and "fatal error; core dump of " in ending.reason
-    path = ending.reason.rpartition(" ")[2]
+    firmware_exit = processor.firmware_exit()
+    assert firmware_exit.crashed and "fatal error; core dump of " in firmware_exit.reason
+    path = firmware_exit.reason.rpartition(" ")[2]
     assert os.path.dirname(path) == f"{m4.place}/dumps" and "/box-" in path
     assert os.stat(path).st_mode & 0o777 == 0o600
     with open(path, "rb") as file:
@@ -204,7 +204,7 @@ def test_core_dump_is_saved(m4):
     ]
 
 
-def test_kernel_recovery_goes_on_and_is_told(m4):
+def test_kernel_recovery_goes_on_and_is_reported(m4):
     processor, claim = m4.running(recovery="kernel")
     assert m4.get("recovery") == "enabled"
     m4.set("device/trace", "first life\n")
@@ -212,12 +212,12 @@ def test_kernel_recovery_goes_on_and_is_told(m4):
     m4.set("device/crash", "mmufault")
     remarks = []
 
-    def told():
+    def reported():
         assert processor.state() == "running"
         remarks.extend(processor.remarks())
         return remarks
 
-    wait_for(told)
+    wait_for(reported)
     assert remarks == ["m4: crashed: mmufault; left to the kernel's recovery"]
     wait_for(lambda: m4.get("state") == "running")
     m4.set("device/trace", "second life\n")
@@ -256,8 +256,8 @@ def test_kernel_recovery_that_fails_ends_it(m4):
     m4.set("device/start_errno", "5")
     m4.set("device/crash", "watchdog")
     wait_for(lambda: processor.state().ended, seconds=15)
-    ending = processor.firmware_exit()
-    assert ending.crashed and ending.reason == "the kernel has not recovered it"
+    firmware_exit = processor.firmware_exit()
+    assert firmware_exit.crashed and firmware_exit.reason == "the kernel has not recovered it"
     m4.set("device/start_errno", "0")
     processor.release(claim)
     assert published() == []
@@ -281,7 +281,7 @@ def test_firmware_outside_memory_has_the_kernels_word(m4):
         m4.running(elf([Load(0x9000_0000, b"code")], table=TABLE))
 
 
-def test_failed_stop_is_told_and_leaves_the_claim_to_be_released(m4):
+def test_failed_stop_is_reported_and_leaves_the_claim_to_be_released(m4):
     processor, claim = m4.running()
     m4.set("device/stop_errno", "16")
     with pytest.raises(ProcessorFault, match=r"cannot stop processor m4: .*EBUSY"):
@@ -337,8 +337,8 @@ def test_stopped_by_somebody_else(m4):
     processor, claim = m4.running()
     m4.set("state", "stop")
     assert processor.state().ended
-    ending = processor.firmware_exit()
-    assert (ending.crashed, ending.reason) == (
+    firmware_exit = processor.firmware_exit()
+    assert (firmware_exit.crashed, firmware_exit.reason) == (
         False,
         "it ended by itself, or somebody else stopped it",
     )
@@ -366,7 +366,7 @@ SIDE_EFFECTS = ("open", "os.rename", "os.remove", "os.mkdir", "fcntl.ioctl")
 
 
 def kill_before(number):
-    """Let this process die of SIGKILL before its n-th side effect (or look at a file)."""
+    """Kill this process by SIGKILL before its n-th side effect or read of a file."""
     left = number
 
     def hook(event, arguments):
@@ -521,7 +521,7 @@ def test_unprivileged_listing_and_refusal(m4):
             (info,) = (p for p in SysfsBoard().processors() if p.name == "m4")
             assert info.state == "offline" and info.note == "this user may not control it"
             try:
-                m4.open()._changes._set("firmware", "x")
+                m4.open()._claims._set("firmware", "x")
             except ProcessorFault as error:
                 status = 0 if "EACCES" in str(error) and "run as root" in str(error) else 2
         finally:

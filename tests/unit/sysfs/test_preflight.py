@@ -1,11 +1,11 @@
-"""That firmware is judged by the processor's policy before any kernel sees it."""
+"""Firmware is checked by the processor's policy before the kernel loads it."""
 
 from __future__ import annotations
 
 import pytest
 
 from adapters.sysfs.policy import Policy
-from adapters.sysfs.preflight import judge
+from adapters.sysfs.preflight import check_firmware
 from domain.errors import FirmwareUnfit
 from tests.elf_builder import elf, resource_table
 
@@ -19,7 +19,7 @@ def judged(tree, image):
         if compatible:
             (place / "device/of_node").mkdir(parents=True)
             (place / "device/of_node/compatible").write_bytes(compatible)
-        return judge(image(data), Policy(**policy), str(place), "m4")
+        return check_firmware(image(data), Policy(**policy), str(place), "m4")
 
     return run
 

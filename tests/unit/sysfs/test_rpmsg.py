@@ -1,4 +1,4 @@
-"""That firmware's console over rpmsg is one on a real kernel. Runs in a guest: see test_guests.py.
+"""The firmware's console over rpmsg on a real kernel. Runs in a guest: see test_guests.py.
 
 Both rings are the kernel's, as are the drivers virtio_rpmsg_bus and rpmsg_tty; the firmware's end
 is tests/board/module/rpmsg_peer.c, which answers as firmware/programs/echo.c does.
@@ -36,7 +36,7 @@ def m7(tmp_path):
 
 
 def type_in(processor, data, seconds=5.0):
-    """Type all of it; return what came meanwhile."""
+    """Write all of it; return the output received meanwhile."""
     output = b""
     end = time.monotonic() + seconds
     while data:
@@ -50,7 +50,7 @@ def type_in(processor, data, seconds=5.0):
 
 
 def hear(processor, text, output=b"", seconds=5.0):
-    """Read until the text has come; return all that has."""
+    """Read until the text has come; return all output."""
     end = time.monotonic() + seconds
     while text not in output:
         output += processor.console.read_output()

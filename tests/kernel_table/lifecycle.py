@@ -1,4 +1,4 @@
-"""Starts, stops, crashes, and debugfs."""
+"""Rows about starts, stops, crashes, and debugfs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.kernel_table.steps import (
 )
 
 
-def life() -> list[Row]:
+def lifecycle() -> list[Row]:
     slow = F("start_delay", 1.0)
     return [
         row("start and stop", START, RUNNING, STOP, OFFLINE),
