@@ -1,7 +1,8 @@
-"""Threads with small stacks, and loops that no exception ends."""
+"""Threads with small stacks and without signals, and loops that no exception ends."""
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -10,6 +11,10 @@ from collections.abc import Callable
 # protobuf and for the deepest recursion that the interpreter allows its C code (measured: nested
 # JSON of 1,000 levels).
 STACK_SIZE = 1 << 20
+
+# Python runs handlers in the main thread, and the kernel may give a signal to any thread that takes
+# it: then a main thread that waits in a system call would not learn of the signal.
+_FOR_THE_MAIN_THREAD = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 
 _AFTER_AN_ERROR = 1.0  # seconds until a loop whose step failed tries again
 
@@ -22,9 +27,11 @@ def start(target: Callable[[], None], name: str) -> threading.Thread:
     # The stack size is a setting of the whole process, so this function restores the old value.
     with _lock:
         before = threading.stack_size(STACK_SIZE)
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, _FOR_THE_MAIN_THREAD)  # it is inherited
         try:
             thread.start()
         finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             threading.stack_size(before)
     return thread
 

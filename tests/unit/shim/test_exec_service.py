@@ -188,6 +188,7 @@ def test_a_command_that_nobody_reads_can_be_killed(inside):
 
 def test_commands_end_with_their_task_and_leave_no_descriptor(inside, until):
     descriptors = f"/proc/{inside.served.process.pid}/fd"
+    assert until(lambda: inside.served.events.topics("first") == ["create"])  # it has connected
     before = len(os.listdir(descriptors))
     full = stuck(inside)
     inside.served.call("Kill", id="first", signal=signal.SIGKILL)
