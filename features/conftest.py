@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-STEPS = ("world", "given", "operator", "truth")
+STEPS = ("world", "given", "when", "then")
 
 pytest.register_assert_rewrite(
     *(f"features.steps.{name}" for name in STEPS),
