@@ -4,7 +4,7 @@ import os
 import subprocess
 import time
 
-from features.benches.processes import Watched
+from features.backends.processes import WatchedProcess
 
 
 def fine(outcome):
@@ -14,8 +14,8 @@ def fine(outcome):
 
 def talkative(bench):
     """Firmware that logs a line every 2 ms."""
-    from features.benches.bench import Sample
-    from features.benches.samples import BUILD
+    from features.backends.backend import Sample
+    from features.backends.sample_firmware import BUILD
 
     return bench.bundle(Sample(f"{BUILD}/cortex-m3/trace_wrap.elf"), "m3-0")
 
@@ -110,7 +110,7 @@ def test_the_last_words_come_before_the_end(bench):
     bundle = bench.bundle(bench.sample("ends with exit code 7"), "m3-0")
     fine(bench.command("create", "--bundle", bundle, "pump", stdout=writer))
     os.close(writer)
-    with Watched(bench.state("pump")["pid"]) as supervisor:
+    with WatchedProcess(bench.state("pump")["pid"]) as supervisor:
         fine(bench.command("start", "pump"))
         assert supervisor.wait(10)
     with open(reader, "rb") as pipe:
