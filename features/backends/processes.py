@@ -6,7 +6,6 @@ import contextlib
 import os
 import select
 import signal
-import threading
 import time
 
 
@@ -32,14 +31,14 @@ def children(pid: int) -> list[int]:
         return [int(word) for word in file.read().split()]
 
 
-def wait_until_blocked(thread: threading.Thread, seconds: float = 5.0) -> None:
-    """Wait until a thread of this process sleeps in a system call."""
+def wait_until_blocked(task: int, seconds: float = 5.0) -> None:
+    """Wait until a process or thread, given by its id in the kernel, sleeps in a system call."""
     deadline = time.monotonic() + seconds
     while True:
-        with open(f"/proc/self/task/{thread.native_id}/stat") as file:
+        with open(f"/proc/{task}/stat") as file:
             if file.read().rpartition(") ")[2][0] in "SD":  # proc_pid_stat(5): state
                 return
-        assert time.monotonic() < deadline, "the thread is not blocked"
+        assert time.monotonic() < deadline, f"task {task} is not blocked"
         time.sleep(0.01)
 
 

@@ -113,7 +113,8 @@ class SysfsTreeBackend(CommandLineBackend):
         starter = threading.Thread(target=_write_and_close, args=(state, "start"))
         self._other_users[processor] = starter
         starter.start()
-        wait_until_blocked(starter)
+        assert starter.native_id
+        wait_until_blocked(starter.native_id)
 
     def _file_of_other_user(self, processor: str) -> str:
         return f"{self.tree}/lib/firmware/other-user-{processor}.elf"

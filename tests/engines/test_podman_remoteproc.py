@@ -17,7 +17,7 @@ from tests.engines.process import wait_until
 from tests.engines.releases import PODMAN
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
-TYPIST = os.path.join(os.path.dirname(__file__), "typist.py")
+PTY_INPUT = os.path.join(os.path.dirname(__file__), "pty_input.py")
 
 
 def image(program):
@@ -51,9 +51,9 @@ class Bench:
         return self.engine.releases.binary(self.engine.suite, "podman")
 
     def type(self, script, *words):
-        """Run podman on a terminal with somebody who types."""
-        typist = [sys.executable, TYPIST, json.dumps(script), self.program]
-        return self.engine.enclosure.run(*typist, *words, timeout=90)
+        """Run podman on a terminal with this input: pairs of an expected text and what to type."""
+        pty_input = [sys.executable, PTY_INPUT, json.dumps(script), self.program]
+        return self.engine.enclosure.run(*pty_input, *words, timeout=90)
 
     def state(self, name="one"):
         return self.engine.inspect(name)["State"]

@@ -9,11 +9,11 @@ import os
 import random
 import signal
 import subprocess
-import time
 
 import pytest
 
 from features.backends.processes import WatchedProcess, children
+from tests.waiting import wait_until
 
 RANDOM = random.Random(9)  # the seed makes a failure repeatable
 
@@ -62,14 +62,6 @@ def moments(longest, count):
 
 def supervisors(bench):
     return bench.processes()
-
-
-def settled(bench, condition, seconds=10.0):
-    """Wait for what the dead leave behind to end by itself."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, (supervisors(bench), os.listdir(bench.root))
-        time.sleep(0.02)
 
 
 def test_a_killed_supervisor_takes_its_processor_along(bench, bundle):
@@ -129,7 +121,7 @@ def test_create_killed_at_any_moment_can_be_repeated(bench, bundle, count):
     for seconds in moments(longest, count):
         killed += killed_after(bench, seconds, "create", "--bundle", bundle, "pump")
         # No supervisor lives on without a container that can be seen.
-        settled(bench, lambda: not supervisors(bench) or os.path.exists(f"{bench.root}/pump"))
+        wait_until(lambda: not supervisors(bench) or os.path.exists(f"{bench.root}/pump"))
         outcome = bench.command("create", "--bundle", bundle, "pump")
         if outcome.code:  # it was complete already: engines delete then, and try again
             assert "container pump exists" in outcome.refusal
@@ -137,7 +129,7 @@ def test_create_killed_at_any_moment_can_be_repeated(bench, bundle, count):
             fine(bench.command("create", "--bundle", bundle, "pump"))
         assert bench.state("pump")["status"] == "created"
         fine(bench.command("delete", "--force", "pump"))
-        settled(bench, lambda: not supervisors(bench))
+        wait_until(lambda: not supervisors(bench))
         assert os.listdir(bench.root) == []
     assert killed >= count // 4
 
