@@ -31,8 +31,12 @@ def children(pid: int) -> list[int]:
         return [int(word) for word in file.read().split()]
 
 
-def wait_until_blocked(task: int, seconds: float = 5.0) -> None:
-    """Wait until a process or thread, given by its id in the kernel, sleeps in a system call."""
+def wait_until_blocked(task: int | None, seconds: float = 5.0) -> None:
+    """Wait until a process or thread, given by its id in the kernel, sleeps in a system call.
+
+    A `threading.Thread` that has not begun has no id (None).
+    """
+    assert task is not None
     deadline = time.monotonic() + seconds
     while True:
         with open(f"/proc/{task}/stat") as file:

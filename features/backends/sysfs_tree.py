@@ -113,7 +113,6 @@ class SysfsTreeBackend(CommandLineBackend):
         starter = threading.Thread(target=_write_and_close, args=(state, "start"))
         self._other_users[processor] = starter
         starter.start()
-        assert starter.native_id
         wait_until_blocked(starter.native_id)
 
     def _file_of_other_user(self, processor: str) -> str:

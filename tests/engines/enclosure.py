@@ -159,7 +159,7 @@ class Enclosure:
     @property
     def root(self) -> str:
         """The root directory of the enclosure's processes, seen from outside."""
-        return f"/proc/{self._holder.pid}/root"
+        return f"/proc/{self._subreaper.pid}/root"
 
     def find(self, text: str) -> list[int]:
         """Pids of the processes whose command line has this text, such as a shim's name."""
