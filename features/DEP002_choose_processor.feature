@@ -1,17 +1,15 @@
 @promise-1
 Feature: DEP002 Choose a processor
-  The processor may be left unnamed only where there is no choice, and whoever has to choose is told what there is.
+  A deployment must name its processor unless the board has only one, and an error lists the processors of the board.
 
-  @needs-boards-of-any-kind
-  Scenario: On a board with one processor its name may be left out
+  Scenario: On a board with one processor, a deployment need not name it
     Given a board with the processor m4
     And an image whose firmware prints and runs on
     When the operator deploys the image without naming a processor as pump
     Then it succeeds
     And m4 runs pump
 
-  @before-any-kernel @needs-boards-of-any-kind
-  Scenario: On a board with several processors one has to be named
+  Scenario: On a board with several processors, a deployment must name one
     Given a board with the processors m4, m7 and dsp
     And an image whose firmware prints and runs on
     When the operator deploys the image without naming a processor as pump
@@ -19,7 +17,6 @@ Feature: DEP002 Choose a processor
     And the refusal names m4, m7, dsp and remoteproc.name
     And pump does not exist
 
-  @before-any-kernel @needs-boards-of-any-kind
   Scenario: A processor that the board does not have
     Given a board with the processors m4 and m7
     And an image whose firmware prints and runs on
@@ -28,7 +25,6 @@ Feature: DEP002 Choose a processor
     And the refusal names m4 and m7
     And pump does not exist
 
-  @before-any-kernel @needs-boards-of-any-kind @not-on-sim:a-simulated-board-has-at-least-one-processor
   Scenario: A board without processors
     Given a board without processors
     And an image whose firmware prints and runs on

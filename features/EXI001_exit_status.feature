@@ -1,6 +1,6 @@
 @promise-4
 Feature: EXI001 Exit status means something
-  The exit status tells a stop on request, a kill, a crash and the firmware's own exit code apart, so that restart policies work.
+  The exit status distinguishes a stop, a kill, a crash and the firmware's own exit code, so that restart policies work.
 
   Background:
     Given a board with the processors m3-0 and m3-1
@@ -13,19 +13,17 @@ Feature: EXI001 Exit status means something
     And the reason given for pump is "<reason>"
 
     Examples:
-      | behaviour              | status | reason        |
-      | crashes                | 139    | m3-0: crashed |
-      | starves its watchdog   | 139    | m3-0: crashed |
+      | behaviour                  | status | reason        |
+      | crashes                    | 139    | m3-0: crashed |
+      | does not feed its watchdog | 139    | m3-0: crashed |
 
-  @needs-crash-types
-  Scenario: The kind of a crash is told
-    Given an image whose firmware starves its watchdog
+  Scenario: The reason names the kind of the crash
+    Given an image whose firmware does not feed its watchdog
     When the operator deploys the image to m3-0 as pump
     Then pump has ended with status 139
     And the reason given for pump is "m3-0: crashed: watchdog"
 
-  @needs-ends-of-firmware
-  Scenario Outline: Nobody stops firmware that <behaviour>, and the status is <status>
+  Scenario Outline: Firmware that <behaviour> without a stop ends with status <status>
     Given an image whose firmware <behaviour>
     When the operator deploys the image to m3-0 as pump
     Then it succeeds
@@ -36,8 +34,7 @@ Feature: EXI001 Exit status means something
       | ends by itself         | 0      |
       | resets its processor   | 139    |
 
-  @needs-exit-codes
-  Scenario Outline: Firmware that <behaviour> says why
+  Scenario Outline: Firmware that <behaviour> gives the status and the reason
     Given an image whose firmware <behaviour>
     When the operator deploys the image to m3-0 as pump
     Then pump has ended with status <status>
@@ -49,7 +46,7 @@ Feature: EXI001 Exit status means something
       | ends with exit code 7  | 7      | exit code 7   |
       | resets its processor   | 139    | reset         |
 
-  Scenario Outline: The operator sends <signal>, and the status is <status>
+  Scenario Outline: After the signal <signal>, the status is <status>
     Given the container pump runs on m3-0
     When the operator sends <signal> to pump
     Then it succeeds
@@ -64,21 +61,21 @@ Feature: EXI001 Exit status means something
       | KILL    | 137    |
       | 9       | 137    |
 
-  Scenario: Firmware that does not listen can be stopped
-    Given an image whose firmware is deaf to everything
+  Scenario: Firmware that ignores all messages can be stopped
+    Given an image whose firmware ignores all messages
     And the container pump runs on m3-0
     When the operator stops pump
     Then it succeeds
     And pump has ended with status 0
 
-  Scenario: The image's own stop signal stops it, too
+  Scenario: The stop signal that the image names also stops the firmware
     Given the image is annotated with org.opencontainers.image.stopSignal = SIGUSR1
     And the container pump runs on m3-0
     When the operator sends USR1 to pump
     Then it succeeds
     And pump has ended with status 0
 
-  Scenario: Any other signal means nothing to firmware
+  Scenario: Any other signal has no effect
     Given the container pump runs on m3-0
     When the operator sends USR2 to pump
     Then it succeeds
@@ -99,18 +96,17 @@ Feature: EXI001 Exit status means something
     Then it succeeds
     And pump has ended with status 137
 
-  Scenario: In the foreground, the command ends as its firmware does
+  Scenario: In the foreground, a crash of the firmware is the exit status of the command
     Given an image whose firmware crashes
     When the operator runs the image on m3-0 in the foreground as pump
-    Then it ends with exit status 139
+    Then the command ends with exit status 139
     And pump does not exist
     And m3-0 is off
 
-  @needs-exit-codes
-  Scenario Outline: In the foreground, the command ends with the exit code of firmware that <behaviour>
+  Scenario Outline: In the foreground, firmware that <behaviour> ends the command with exit status <status>
     Given an image whose firmware <behaviour>
     When the operator runs the image on m3-0 in the foreground as pump
-    Then it ends with exit status <status>
+    Then the command ends with exit status <status>
     And pump does not exist
     And m3-0 is off
 

@@ -1,5 +1,5 @@
 Feature: LIF001 Lifecycle
-  Each operation is allowed in the states that the OCI runtime specification names, and changes nothing in any other.
+  Each operation is allowed in the states that the OCI runtime specification names, and changes nothing in any other state.
 
   Background:
     Given a board with the processors m3-0 and m3-1
@@ -35,15 +35,15 @@ Feature: LIF001 Lifecycle
     And pump does not exist
 
   @spec:runtime.md#delete
-  Scenario: A deleted container's id can be used again
-    Given the container pump ran on m3-0 and was stopped
+  Scenario: The id of a deleted container can be used again
+    Given the container pump ran on m3-0 and is stopped
     When the operator deletes pump
     Then it succeeds
     And pump can be deployed to m3-0
 
   @spec:runtime.md#kill
   Scenario: A stopped container is not killed
-    Given the container pump ran on m3-0 and was stopped
+    Given the container pump ran on m3-0 and is stopped
     When the operator kills pump
     Then it is refused: "cannot kill container pump: it is stopped"
 
@@ -62,14 +62,14 @@ Feature: LIF001 Lifecycle
     When the operator deletes pump
     Then it is refused: "container pump does not exist"
 
-  Scenario: By force, it does not matter whether it exists
+  Scenario: Deleting by force succeeds although the container does not exist
     When the operator deletes pump by force
     Then it succeeds
 
   @spec:runtime.md#create
-  Scenario: What a bundle says after the creation does not count
+  Scenario: A change of the bundle after the creation has no effect
     Given the container pump was created for m3-0
-    And somebody changed the bundle of pump to ask for m3-1
+    And the bundle of pump now names m3-1
     When the operator starts pump
     Then it succeeds
     And m3-0 runs pump

@@ -1,11 +1,11 @@
 @promise-6
 Feature: OWN001 One owner
-  A processor has at most one container running on it, and is left alone while somebody else uses it.
+  A processor runs at most one container, and is left alone while another user's firmware runs on it.
 
   Background:
     Given a board with the processors m3-0 and m3-1
 
-  Scenario: A busy processor names its owner
+  Scenario: A refused start names the container that has the processor
     Given the container pump runs on m3-0
     And the container fan was created for m3-0
     When the operator starts fan
@@ -21,30 +21,28 @@ Feature: OWN001 One owner
     Then just one of pump, fan and lamp runs on m3-0
 
   Scenario: A stopped container gives its processor back
-    Given the container pump ran on m3-0 and was stopped
+    Given the container pump ran on m3-0 and is stopped
     And the container fan was created for m3-0
     When the operator starts fan
     Then it succeeds
     And m3-0 runs fan
 
   Scenario: A crashed container gives its processor back
-    Given an image whose firmware crashes
-    And the container pump runs on m3-0
-    When the firmware of pump crashes
-    Then fan can be deployed to m3-0
+    Given the container pump ran on m3-0 and has crashed
+    When the operator deploys the image to m3-0 as fan
+    Then it succeeds
+    And m3-0 runs fan
 
-  @needs-strangers
-  Scenario: A processor that somebody else started is left alone
-    Given somebody started m3-0 by hand
+  Scenario: A processor that runs another user's firmware is left alone
+    Given another user's firmware runs on m3-0
     And the container pump was created for m3-0
     When the operator starts pump
     Then it is refused: "processor m3-0 is running, and no container of ours runs there"
     And the refusal says: "whoever started it must stop it first"
     And m3-0 is left running
 
-  @needs-strangers
-  Scenario: Deleting a container leaves a stranger's processor alone
-    Given somebody started m3-0 by hand
+  Scenario: Deleting a container leaves another user's processor alone
+    Given another user's firmware runs on m3-0
     And the container pump was created for m3-0
     When the operator deletes pump by force
     Then it succeeds

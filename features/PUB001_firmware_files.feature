@@ -1,11 +1,10 @@
 @promise-2 @promise-9
 Feature: PUB001 Firmware files
-  The kernel is given whole files that nobody changes, and a start that cannot give it one says why.
+  The kernel gets complete firmware files that do not change, and a start without such a file is refused with the reason.
 
   Background:
     Given a board with the processors m3-0 and m3-1
 
-  @needs-firmware-directories
   Scenario: The firmware directory is read-only
     Given the firmware directory is read-only
     And an image whose firmware prints and runs on
@@ -14,7 +13,6 @@ Feature: PUB001 Firmware files
     And the refusal names read-only file system
     And pump does not exist
 
-  @needs-firmware-directories
   Scenario: The firmware directory is full
     Given the firmware directory is full
     And the container pump was created for m3-0
@@ -23,19 +21,24 @@ Feature: PUB001 Firmware files
     And m3-0 is off
     And the status of pump is created
 
-  @needs-firmware-watch
-  Scenario: A firmware file is whole when it appears, and never changes
-    Given the firmware directory is watched
-    And the container pump ran on m3-0 and was stopped
+  Scenario: A firmware file is complete when it appears
+    Given the container pump ran on m3-0 and is stopped
+    And the firmware directory is watched
     When the operator deploys the image to m3-0 as fan
-    Then every firmware file came whole and was not changed
-    And 2 firmware files came and 1 went
+    Then every firmware file was complete when it appeared, and did not change
+    And 1 firmware file appeared and 0 were removed
 
-  @needs-firmware-watch @needs-kernel-recovery
-  Scenario: A firmware file stays as it is through a recovery
+  Scenario: A firmware file does not change until it is removed after the stop
+    Given the firmware directory is watched
+    And the container pump runs on m3-0
+    When the operator stops pump
+    Then every firmware file was complete when it appeared, and did not change
+    And 1 firmware file appeared and 1 was removed
+
+  Scenario: A firmware file does not change when the kernel recovers the processor
     Given the image is annotated with remoteproc.recovery = kernel
     And the firmware directory is watched
     And the container pump runs on m3-0
     When the processor crashes under pump and is recovered
-    Then every firmware file came whole and was not changed
-    And 1 firmware file came and 0 went
+    Then every firmware file was complete when it appeared, and did not change
+    And 1 firmware file appeared and 0 were removed

@@ -1,6 +1,6 @@
 @promise-2
 Feature: STA001 Start tells the truth
-  A start returns when the processor runs, or fails with the driver's reason and leaves the processor as it was.
+  A start returns when the processor runs, or fails with the driver's reason and leaves the processor unchanged.
 
   Background:
     Given a board with the processors m3-0 and m3-1
@@ -13,7 +13,6 @@ Feature: STA001 Start tells the truth
     And m3-0 runs pump
     And the status of pump is running
 
-  @needs-faults
   Scenario: The driver refuses the start
     Given the processor m3-0 refuses to start with EIO
     And the container pump was created for m3-0
@@ -22,8 +21,7 @@ Feature: STA001 Start tells the truth
     And m3-0 is off
     And the status of pump is created
 
-  @needs-faults
-  Scenario: A refused start keeps nobody else from trying
+  Scenario: A refused start does not prevent the next start
     Given the processor m3-0 refuses to start with ENOMEM
     And the container pump was created for m3-0
     And the container fan was created for m3-0
@@ -40,7 +38,7 @@ Feature: STA001 Start tells the truth
 
   @spec:runtime.md#start
   Scenario: A stopped container does not start again
-    Given the container pump ran on m3-0 and was stopped
+    Given the container pump ran on m3-0 and is stopped
     When the operator starts pump
     Then it is refused: "cannot start container pump: it is stopped"
     And the refusal names delete

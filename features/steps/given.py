@@ -1,205 +1,236 @@
-"""How things stand before something happens."""
+"""The state in which a scenario begins."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
+from collections.abc import Callable
 
 from pytest_bdd import given, parsers
 
-from features.steps.world import names
+from features.steps.world import RUNS_ON, World, names, succeed
+
+# The board.
 
 
 @given(parsers.re(r"a board with the processors? (?P<processors>.+)"))
-def board(world, processors):
-    world.set_up(names(processors))
+def board(world: World, processors: str) -> None:
+    world.set_up_board(names(processors))
 
 
 @given("a board without processors")
-def no_processors(world):
-    world.set_up([])
+def empty_board(world: World) -> None:
+    world.set_up_board([])
 
 
 @given(parsers.parse("the processor {processor} refuses to start with {errno}"))
-def refusing(world, processor, errno):
+def refuses_to_start(world: World, processor: str, errno: str) -> None:
     world.set_fault(processor, "start-error", errno)
 
 
 @given(parsers.parse("the processor {processor} refuses to stop with {errno}"))
-def refusing_stop(world, processor, errno):
+def refuses_to_stop(world: World, processor: str, errno: str) -> None:
     world.set_fault(processor, "stop-error", errno)
 
 
 @given(parsers.parse("the processor {processor} takes {seconds:g} s to start"))
-def slow(world, processor, seconds):
+def slow_to_start(world: World, processor: str, seconds: float) -> None:
     world.set_fault(processor, "start-delay", f"{seconds:g}")
 
 
+@given(parsers.parse("the processor {processor} no longer refuses"))
+def repaired(world: World, processor: str) -> None:
+    world.backend.repair(processor)
+
+
 @given(parsers.parse("the boot loader has started {processor}"))
-def boot_loaded(world, processor):
+def started_by_boot_loader(world: World, processor: str) -> None:
     world.set_fault(processor, "boot", "detached")
 
 
+@given(parsers.parse("{processor} has no driver any more"))
+def without_driver(world: World, processor: str) -> None:
+    world.backend.unbind(processor)
+
+
 @given(parsers.parse("the firmware directory is {kind}"))
-def firmware_directory(world, kind):
+def firmware_directory(world: World, kind: str) -> None:
     if kind == "watched":
-        world.bench.watch_firmware()
+        world.backend.watch_firmware()
     else:
-        world.bench.firmware_directory(kind)
+        world.backend.firmware_directory(kind)
+
+
+# The image and its deployment.
 
 
 @given(parsers.re(r"an image whose firmware (?P<behaviour>.+)"))
-def image(world, behaviour):
+def image(world: World, behaviour: str) -> None:
     world.bundle = None
     world.behaviour = behaviour
 
 
 @given(parsers.parse("an image whose entry point is {path}"))
-def entry_point(world, path):
-    def bundle(processor):
-        sample = world.bench.sample("prints and runs on")
-        return world.bench.bundle(sample, processor, args=[path.replace("\\n", "\n")])
+def image_with_entry_point(world: World, path: str) -> None:
+    def bundle(processor: str) -> str:
+        sample = world.backend.sample(RUNS_ON)
+        return world.backend.bundle(sample, processor, args=[path.replace("\\n", "\n")])
 
     world.bundle = bundle
 
 
 @given("an image without an entry point")
-def no_entry_point(world):
-    world.bundle = lambda processor: world.bench.bundle(None, processor, args=[])
+def image_without_entry_point(world: World) -> None:
+    world.bundle = lambda processor: world.backend.bundle(None, processor, args=[])
 
 
 @given(parsers.parse("an image whose firmware is a link to {target}"))
-def link(world, target):
-    _put(world, lambda path: os.symlink(target, path))
+def image_with_link(world: World, target: str) -> None:
+    _image_with(world, lambda path: os.symlink(target, path))
 
 
-@given(
-    parsers.parse("an image whose firmware is a link, {way}, to good firmware outside the image")
-)
-def link_outside(world, way):
-    target = world.bench.outside(world.bench.sample("prints and runs on"))
+@given(parsers.parse("an image whose firmware is outside the image, behind a link that is {way}"))
+def image_with_link_to_outside(world: World, way: str) -> None:
+    target = world.backend.outside(world.backend.sample(RUNS_ON))
 
-    def make(path):
-        climb = {"from the top": 0, "by climbing": path.count("/") - 1, "by climbing too high": 99}
-        os.symlink("../" * climb[way] + target[climb[way] > 0 :], path)
+    def make(path: str) -> None:
+        to_root = path.count("/") - 1
+        upwards = {"absolute": 0, "relative": to_root, "relative, with too many ../": 99}[way]
+        os.symlink("../" * upwards + (target.lstrip("/") if upwards else target), path)
 
-    _put(world, make)
+    _image_with(world, make)
 
 
 @given("an image whose firmware is a FIFO")
-def fifo(world):
-    _put(world, os.mkfifo)
+def image_with_fifo(world: World) -> None:
+    _image_with(world, os.mkfifo)
 
 
 @given("an image whose firmware is a directory")
-def directory(world):
-    _put(world, os.mkdir)
+def image_with_directory(world: World) -> None:
+    _image_with(world, os.mkdir)
 
 
 @given("an image whose firmware is an absolute link to a file of the image")
-def link_inside(world):
-    def bundle(processor):
-        made = world.bench.bundle(world.bench.sample("prints and runs on"), processor)
-        image = world.bench.image_path(made)
-        os.mkdir(f"{image}/lib")
-        os.rename(f"{image}/firmware.elf", f"{image}/lib/v2.elf")
-        os.symlink("/lib/v2.elf", f"{image}/firmware.elf")
-        return made
+def image_with_link_to_inside(world: World) -> None:
+    def bundle(processor: str) -> str:
+        path = world.backend.bundle(world.backend.sample(RUNS_ON), processor)
+        root = world.backend.image_path(path)
+        os.mkdir(f"{root}/lib")
+        os.rename(f"{root}/firmware.elf", f"{root}/lib/v2.elf")
+        os.symlink("/lib/v2.elf", f"{root}/firmware.elf")
+        return path
 
     world.bundle = bundle
 
 
-def _put(world, make):
-    def bundle(processor):
-        made = world.bench.bundle(None, processor, args=["/firmware.elf"])
-        make(f"{world.bench.image_path(made)}/firmware.elf")
-        return made
+def _image_with(world: World, make_firmware: Callable[[str], None]) -> None:
+    def bundle(processor: str) -> str:
+        path = world.backend.bundle(None, processor, args=["/firmware.elf"])
+        make_firmware(f"{world.backend.image_path(path)}/firmware.elf")
+        return path
 
     world.bundle = bundle
 
 
 @given(parsers.parse("the image is annotated with {key} = {value}"))
-def annotated(world, key, value):
+def annotation(world: World, key: str, value: str) -> None:
     world.annotations[key] = value
 
 
-@given("the deployment pins the digest of the firmware")
-def pinned(world):
-    with open(world.bench.sample(world.behaviour).path, "rb") as file:
+@given("the deployment requires the digest of this firmware")
+def digest_of_this_firmware(world: World) -> None:
+    with open(world.backend.sample(world.behaviour).path, "rb") as file:
         digest = hashlib.sha256(file.read()).hexdigest()
     world.annotations["remoteproc.firmware-digest"] = f"sha256:{digest}"
 
 
-@given("the deployment pins the digest of other firmware")
-def pinned_other(world):
+@given("the deployment requires the digest of other firmware")
+def digest_of_other_firmware(world: World) -> None:
     world.annotations["remoteproc.firmware-digest"] = f"sha256:{'0123456789abcdef' * 4}"
 
 
+# Containers.
+
+
 @given(parsers.parse("the container {container} was created for {processor}"))
-def created(world, container, processor):
-    world.succeed(world.create(container, processor))
+def created(world: World, container: str, processor: str) -> None:
+    succeed(world.create(container, processor))
 
 
 @given(parsers.parse("the container {container} runs on {processor}"))
-def runs(world, container, processor):
-    world.succeed(world.deploy(container, processor))
+def running(world: World, container: str, processor: str) -> None:
+    succeed(world.deploy(container, processor))
 
 
-@given(parsers.parse("the container {container} ran on {processor} and was stopped"))
-def ran(world, container, processor):
-    world.succeed(world.deploy(container, processor))
-    world.succeed(world.bench.command("kill", container))
+@given(parsers.parse("the container {container} ran on {processor} and is stopped"))
+def stopped(world: World, container: str, processor: str) -> None:
+    succeed(world.deploy(container, processor))
+    succeed(world.backend.command("kill", container))
 
 
-@given(parsers.parse("somebody started {processor} by hand"))
-def by_hand(world, processor):
-    world.bench.start_by_hand(processor)
+@given(parsers.parse("the container {container} ran on {processor} and has crashed"))
+def crashed(world: World, container: str, processor: str) -> None:
+    sample = world.backend.sample("crashes")
+    bundle = world.backend.bundle(sample, processor)
+    succeed(world.backend.command("create", "--bundle", bundle, container))
+    succeed(world.start(container))
+    state = world.backend.wait_for_end(container)
+    assert state["annotations"]["remoteproc.exit-status"] == "139", state
 
 
-@given(parsers.parse("somebody is starting {processor} by hand at this moment"))
-def by_hand_now(world, processor):
-    world.bench.start_by_hand(processor, wait=False)
+@given(parsers.parse("{container} runs again after a crash that the kernel recovered"))
+def recovered(world: World, container: str) -> None:
+    world.backend.crash_and_recover(container)
 
 
-@given(parsers.parse("the processor crashed under {container} and was recovered"))
-def recovered(world, container):
-    world.bench.crash_and_recover(container)
+@given(parsers.parse("an earlier stop of {container} has failed"))
+def not_stopped(world: World, container: str) -> None:
+    assert world.backend.command("kill", container).code == 1
 
 
-@given(
-    parsers.parse(
-        "the operator tried to stop {container} in vain, and {processor} is in order again"
-    )
-)
-def tried_to_stop(world, container, processor):
-    assert world.bench.command("kill", container).code == 1
-    world.bench.repair(processor)
+@given(parsers.parse("the supervisor of {container} is dead, and {processor} runs on"))
+def without_supervisor(world: World, container: str, processor: str) -> None:
+    world.backend.kill_supervisor(container)
+    assert world.backend.hardware_state(processor) == "running"
 
 
-@given(parsers.parse("the driver of {processor} was removed"))
-def driver_removed(world, processor):
-    world.bench.unbind(processor)
+@given(parsers.parse("the bundle of {container} now names {processor}"))
+def changed_bundle(world: World, container: str, processor: str) -> None:
+    path = os.path.join(world.backend.state(container)["bundle"], "config.json")
+    with open(path, "w") as file:
+        json.dump({"annotations": {"remoteproc.name": processor}}, file)
 
 
-@given(parsers.parse("the supervisor of {container} was killed outright, and {processor} runs on"))
-def supervisor_killed(world, container, processor):
-    world.bench.kill_supervisor(container)
-    assert world.bench.hardware_state(processor) == "running"
+# Output and input.
 
 
 @given(parsers.parse("{container} has printed {text}"))
-def has_printed(world, container, text):
-    world.bench.wait_for_output(container, text)
+def has_printed(world: World, container: str, text: str) -> None:
+    world.backend.wait_for_output(container, text)
 
 
-@given(parsers.parse("the operator typed {text} to {container}"))
-def typed(world, text, container):
-    world.bench.type(container, text)
+@given(parsers.parse("the text {text} waits at the console of {container}"))
+def text_waits(world: World, text: str, container: str) -> None:
+    world.backend.type(container, text)
 
 
-@given(parsers.parse("somebody changed the bundle of {container} to ask for {processor}"))
-def changed(world, container, processor):
-    path = os.path.join(world.bench.state(container)["bundle"], "config.json")
-    with open(path, "w") as file:
-        json.dump({"annotations": {"remoteproc.name": processor}}, file)
+@given(parsers.parse("the console of {container} is in use"))
+def console_in_use(world: World, container: str) -> None:
+    world.backend.type(container, "hello")
+    world.backend.wait_for_output(container, "you said: hello")
+
+
+# Other users.
+
+
+@given(parsers.parse("another user's firmware runs on {processor}"))
+@given(parsers.parse("another user has told {processor} to start, too"))
+def started_by_other_user(world: World, processor: str) -> None:
+    world.backend.start_as_other_user(processor)
+
+
+@given(parsers.parse("another user's start of {processor} is in progress"))
+def being_started_by_other_user(world: World, processor: str) -> None:
+    world.backend.start_as_other_user(processor, wait=False)

@@ -3,61 +3,83 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from features.benches.bench import Outcome
+from features.backends.backend import Backend, Outcome
+from features.backends.processes import WatchedProcess
+
+RUNS_ON = "prints and runs on"
 
 
 class World:
-    """`behaviour` is the firmware's of the image at hand; `outcome` the last command's."""
+    """The board, the image, and what became of the operator's commands.
 
-    def __init__(self, bench):
-        self.bench = bench
-        self.processors = []
-        self.faults = {}
+    `behaviour` is what the image's firmware does; `""` stands for RUNS_ON.
+    """
+
+    def __init__(self, backend: Backend) -> None:
+        self.backend = backend
+        self.processors: list[str] = []
+        self.faults: dict[str, dict[str, str]] = {}
         self.behaviour = ""
-        self.bundle = None  # of the image at hand, if one was made beforehand
-        self.annotations = {}
-        self.outcome: Outcome | None = None
-        self.seconds = 0.0
-        self.shown = ""
-        self.before = None
+        self.bundle: Callable[[str], str] | None = None  # makes the bundle of an unusual image
+        self.annotations: dict[str, str] = {}
+        self.outcome: Outcome  # of the operator's last command
+        self.outcomes: list[Outcome] = []
+        self.crashing: WatchedProcess | None = None  # the supervisor of the crashed processor
+        self.commands_before_crash = 0
 
-    def set_up(self, processors):
+    def set_up_board(self, processors: list[str]) -> None:
         self.processors = processors
-        self.bench.board(processors, self.faults)
+        self.backend.board(processors, self.faults)
 
-    def set_fault(self, processor, fault, value):
+    def set_fault(self, processor: str, fault: str, value: str) -> None:
         self.faults.setdefault(processor, {})[fault] = value
-        self.set_up(self.processors)
+        self.set_up_board(self.processors)
 
-    def make_bundle(self, processor):
+    def make_bundle(self, processor: str) -> str:
         if self.bundle is None:
-            sample = self.bench.sample(self.behaviour or "prints and runs on")
-            return self.bench.bundle(sample, processor, annotations=self.annotations)
+            sample = self.backend.sample(self.behaviour or RUNS_ON)
+            return self.backend.bundle(sample, processor, annotations=self.annotations)
         return self.bundle(processor)
 
-    def create(self, container, processor):
-        return self.bench.command("create", "--bundle", self.make_bundle(processor), container)
+    def create(self, container: str, processor: str) -> Outcome:
+        return self.backend.command("create", "--bundle", self.make_bundle(processor), container)
 
-    def start(self, container):
-        return self.bench.command("start", container)
+    def start(self, container: str) -> Outcome:
+        return self.backend.command("start", container)
 
-    def deploy(self, container, processor):
-        outcome = self.create(container, processor)
-        return outcome if outcome.code else self.start(container)
+    def deploy(self, container: str, processor: str) -> Outcome:
+        created = self.create(container, processor)
+        return created if created.code else self.start(container)
 
-    def succeed(self, outcome):
-        assert outcome.code == 0, outcome.err
-        return outcome
+    def crash(self, container: str, kind: str) -> None:
+        """Crash the container's processor; from here on, watch the supervisor."""
+        self.crashing = WatchedProcess(self.backend.state(container)["pid"])
+        assert not self.crashing.wait(0), "the supervisor ended before the crash"
+        self.backend.crash(container, kind)
+        self.commands_before_crash = self.backend.commands_given
+
+    def close(self) -> None:
+        if self.crashing:
+            self.crashing.close()
+
+
+def succeed(outcome: Outcome) -> Outcome:
+    """Fail if the command failed."""
+    assert outcome.code == 0, outcome.err
+    return outcome
 
 
 @pytest.fixture
-def world(bench):
-    return World(bench)
+def world(backend: Backend) -> Iterator[World]:
+    world = World(backend)
+    yield world
+    world.close()
 
 
-def names(text):
+def names(text: str) -> list[str]:
     """Split `a, b and c`."""
     return re.split(r", | and ", text)

@@ -8,29 +8,35 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
+import time
 
-from features.benches.kernel import KernelBench
+from features.backends.kernel import KernelBackend
+from features.backends.processes import WatchedProcess
 
 
-def crash(bench: KernelBench, container: str, **annotations: str) -> dict[str, object]:
+def crash(backend: KernelBackend, container: str, **annotations: str) -> dict[str, object]:
     """Deploy, wait for output, crash; return the seconds until the supervisor's end, and more."""
     annotations = {f"remoteproc.{name}": value for name, value in annotations.items()}
-    bundle = bench.bundle(bench.sample("prints and runs on"), "m4", annotations=annotations)
+    bundle = backend.bundle(backend.sample("prints and runs on"), "m4", annotations=annotations)
     for words in (("create", "--bundle", bundle, container), ("start", container)):
-        outcome = bench.command(*words)
+        outcome = backend.command(*words)
         assert outcome.code == 0, outcome.err
-    bench.wait_for_output(container, "hello")
-    seconds = bench.crash(container, "watchdog")
-    state = bench.state(container)
+    backend.wait_for_output(container, "hello")
+    with WatchedProcess(backend.state(container)["pid"]) as supervisor:
+        began = time.monotonic()
+        backend.inject("m4", "watchdog")
+        assert supervisor.wait(15), "the supervisor did not end"
+        seconds = time.monotonic() - began
+    state = backend.state(container)
     told = {
         "seconds": seconds,
         "status": state["status"],
         "exit": state["annotations"]["remoteproc.exit-status"],
-        "remarks": bench.output(container)[1],
-        "processor": bench.hardware_state("m4"),
-        "dumps": [dump[:4].decode("latin-1") for dump in bench.coredumps()],
+        "remarks": backend.output(container)[1],
+        "processor": backend.hardware_state("m4"),
+        "dumps": [dump[:4].decode("latin-1") for dump in backend.core_dumps()],
     }
-    outcome = bench.command("delete", container)
+    outcome = backend.command("delete", container)
     assert outcome.code == 0, outcome.err
     return told
 
@@ -38,14 +44,14 @@ def crash(bench: KernelBench, container: str, **annotations: str) -> dict[str, o
 def main(times: int) -> None:
     """Crash it so many times, then once more with a core dump."""
     with tempfile.TemporaryDirectory() as place:
-        bench = KernelBench(f"{place}/bench")
-        bench.board(["m4"], {})
+        backend = KernelBackend(f"{place}/backend")
+        backend.board(["m4"], {})
         try:
             for number in range(times):
-                print(json.dumps(crash(bench, f"pump-{number}")), flush=True)
-            print(json.dumps(crash(bench, "dumped", coredump="enabled")), flush=True)
+                print(json.dumps(crash(backend, f"pump-{number}")), flush=True)
+            print(json.dumps(crash(backend, "dumped", coredump="enabled")), flush=True)
         finally:
-            left = bench.close()
+            left = backend.close()
         assert not left, left
 
 

@@ -17,7 +17,7 @@ from adapters.sysfs.processor import open_processor
 from bootstrap.settings import Settings
 from domain.firmware import FirmwareImage
 from domain.ports import Board, Claim, OpenArgs, Processor
-from features.benches import firmware_player
+from features.backends import firmware_player
 from tests.contract.benches import FIRMWARE, Bench, FakeBench, SimBench, die, image_of, walk
 from tests.simulator import CHECKOUT, Simulator
 
@@ -113,11 +113,13 @@ class KernelBench(TreeBench):
     def __init__(self, directory: Path) -> None:
         super().__init__("/")
         self._directory = directory
-        self._player = firmware_player.Player([info.name for info in self.board.processors()])
+        self._player = firmware_player.FirmwarePlayer(
+            [info.name for info in self.board.processors()]
+        )
 
     def image(self, program: str) -> FirmwareImage:
         path = self._directory / f"{program}.elf"
-        behaviour = self._BEHAVIOURS.get(program, "is deaf to everything")
+        behaviour = self._BEHAVIOURS.get(program, "ignores all messages")
         path.write_bytes(firmware_player.firmware(behaviour))
         return image_of(path)
 

@@ -62,8 +62,8 @@ class Enclosure:
         """Make the namespaces; raises RuntimeError with the reason if the kernel refuses."""
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         config = json.dumps({"base": self.base, "overlays": self._overlays})
-        self._holder = subprocess.Popen(
-            [sys.executable, "-s", "-E", "-m", "tests.engines.lock_holder", config],
+        self._subreaper = subprocess.Popen(
+            [sys.executable, "-s", "-E", "-m", "tests.engines.subreaper", config],
             stdin=theirs.fileno(),
             cwd=PROJECT,
         )
@@ -71,16 +71,18 @@ class Enclosure:
         answer = self._control.recv(4096).decode()
         if answer != "ready":
             self._control.close()
-            self._holder.wait(60)
+            self._subreaper.wait(60)
             shutil.rmtree(self.base, ignore_errors=True)
-            raise RuntimeError(f"enclosure: {answer or 'the holder died'}")
+            raise RuntimeError(f"enclosure: {answer or 'its subreaper died'}")
         self._first_mounts = set(self._mountinfo())
         return self
 
     def close(self) -> None:
         """Kill what runs in it and remove all of it; raises AssertionError if that fails."""
         self._control.close()
-        assert self._holder.wait(60) == 0 and not os.path.exists(self.base), f"{self.base} is left"
+        assert self._subreaper.wait(60) == 0 and not os.path.exists(self.base), (
+            f"{self.base} is left"
+        )
 
     def spawn(
         self, argv: Sequence[str], log: str = "", env: Mapping[str, str] | None = None
@@ -131,7 +133,7 @@ class Enclosure:
         return Process(argv, ours, log)
 
     def _mountinfo(self) -> list[str]:
-        with open(f"/proc/{self._holder.pid}/mountinfo") as file:
+        with open(f"/proc/{self._subreaper.pid}/mountinfo") as file:
             return [line.split()[4] for line in file]
 
     def mounts(self) -> list[str]:
@@ -141,7 +143,7 @@ class Enclosure:
     def processes(self) -> dict[int, str]:
         """Command lines of the processes in the enclosure by pid, zombies left out."""
         found: dict[int, str] = {}
-        todo = children(self._holder.pid)
+        todo = children(self._subreaper.pid)
         while todo:
             pid = todo.pop()
             try:
@@ -157,7 +159,7 @@ class Enclosure:
     @property
     def root(self) -> str:
         """The root directory of the enclosure's processes, seen from outside."""
-        return f"/proc/{self._holder.pid}/root"
+        return f"/proc/{self._subreaper.pid}/root"
 
     def find(self, text: str) -> list[int]:
         """Pids of the processes whose command line has this text, such as a shim's name."""

@@ -52,7 +52,7 @@ class Process:
     def wait(self, timeout: float = 60) -> int:
         """The exit code; raises TimeoutError while it runs on."""
         if self.code is None:
-            status = int(self._line(timeout) or signal.SIGKILL)  # no line: the holder is gone
+            status = int(self._line(timeout) or signal.SIGKILL)  # no line: the subreaper is gone
             self._status.close()
             code = os.waitstatus_to_exitcode(status)
             self.code = code if code >= 0 else 128 - code

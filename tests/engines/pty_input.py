@@ -1,8 +1,9 @@
-"""Somebody at a terminal: runs a command on one, types what it is told, prints what it saw.
+"""Runs a command on a terminal of its own, types at that, and prints what the command wrote.
 
-    python pty_input.py '[["EXPECTED", "TYPED"], ...]' COMMAND...
+    python pty_input.py '[["EXPECTED", "INPUT"], ...]' COMMAND...
 
-Reaper as the command does, or with 124 if something expected does not come within 20 s.
+Types each INPUT after its EXPECTED text. Exits with the command's status, or with 124 if an
+expected text does not come within 20 s.
 """
 
 from __future__ import annotations
@@ -20,19 +21,19 @@ def main() -> int:
     pid, terminal = pty.fork()
     if pid == 0:
         os.execvp(command[0], command)
-    seen, at = b"", 0
+    seen, at = b"", 0  # all output; where the part begins in which the next text is expected
     end = time.monotonic() + 20
     while True:
         if script and script[0][0].encode() in seen[at:]:
             at = len(seen)
             for key in script.pop(0)[1].encode():
                 os.write(terminal, bytes([key]))
-                time.sleep(0.05)  # podman knows its detach keys one by one only
+                time.sleep(0.05)  # podman recognises its detach keys only one by one
             end = time.monotonic() + 20
         if not select.select([terminal], [], [], 0.1)[0]:
             if time.monotonic() > end:
                 os.kill(pid, 9)
-                print(seen.decode(errors="replace"), "-- waited in vain for", script, flush=True)
+                print(seen.decode(errors="replace"), "-- these did not come:", script, flush=True)
                 return 124
             continue
         try:

@@ -51,7 +51,7 @@ class Bench:
         return self.engine.releases.binary(self.engine.suite, "podman")
 
     def type(self, script, *words):
-        """Run podman on a terminal with somebody who types."""
+        """Run podman on a terminal with this input: pairs of an expected text and what to type."""
         pty_input = [sys.executable, PTY_INPUT, json.dumps(script), self.program]
         return self.engine.enclosure.run(*pty_input, *words, timeout=90)
 

@@ -4,21 +4,21 @@ import os
 
 import pytest
 
-from features.benches import samples
-from features.benches.sim import SimBench
+from features.backends import sample_firmware
+from features.backends.sim import SimBackend
 from tests.integration.oci import Runtime
 
 
 @pytest.fixture(scope="session")
 def firmware(tmp_path_factory):
     """The sample firmware, built."""
-    samples.build(os.path.join(tmp_path_factory.getbasetemp().parent, "firmware.lock"))
+    sample_firmware.build(os.path.join(tmp_path_factory.getbasetemp().parent, "firmware.lock"))
 
 
 @pytest.fixture
 def bench(tmp_path, firmware):
     """A bench whose board has the processors m3-0 and m3-1; nothing may be left of it."""
-    bench = SimBench(str(tmp_path / "bench"))
+    bench = SimBackend(str(tmp_path / "bench"))
     bench.board(["m3-0", "m3-1"])
     os.mkdir(bench.root, 0o700)
     yield bench

@@ -8,7 +8,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
+
+from tests.waiting import wait_until
 
 PROGRAM = os.path.join(os.path.dirname(sys.executable), "remoteproc-runtime")
 SAMPLES = os.path.join(os.path.dirname(__file__), "../../firmware/build/cortex-m3")
@@ -69,11 +70,12 @@ class Runtime:
 
     def until(self, text, container="c1", seconds=10):
         """Wait until the firmware has printed this."""
-        end = time.monotonic() + seconds
-        while text not in (logs := self.run("logs", container).stdout):
-            assert time.monotonic() < end, logs
-            time.sleep(0.02)
-        return logs
+
+        def log():
+            text_so_far = self.run("logs", container).stdout
+            return text_so_far if text in text_so_far else ""
+
+        return wait_until(log, seconds)
 
     def left(self):
         """What is left of containers and owners."""

@@ -35,8 +35,8 @@ def refused(bench, *words, says=(), watch=(), **options):
     outcome = bench.command(*words, **options)
     assert outcome.code == 1, outcome
     assert "Traceback" not in outcome.err, outcome.err
-    missing = [text for text in says if text not in outcome.complaint]
-    assert not missing, (missing, outcome.complaint)
+    missing = [text for text in says if text not in outcome.refusal]
+    assert not missing, (missing, outcome.refusal)
     assert outcome.out == ""
     assert snapshot(bench.root, *watch) == before
-    return outcome.complaint
+    return outcome.refusal

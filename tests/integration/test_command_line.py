@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from features.benches.host import PROGRAMS
+from features.backends.command_line import PROGRAMS
 from tests.integration.snapshot import refused, snapshot
 
 
@@ -56,7 +56,7 @@ def test_what_a_running_container_forbids(bench, bundle):
     }
     for words, says in refusals.items():
         before = everything(bench, bundle, other)
-        assert says in bench.command(*words).complaint
+        assert says in bench.command(*words).refusal
         assert everything(bench, bundle, other) == before
     assert bench.processor("m3-0")["owner"] == "pump"
 

@@ -8,7 +8,6 @@ import signal
 
 import pytest
 
-from features.benches.processes import marked
 from tests.integration.snapshot import refused
 
 UNSHARE = ["unshare", "--mount"] + ([] if os.geteuid() == 0 else ["--map-root-user"])
@@ -59,10 +58,10 @@ def test_a_full_disk_leaves_no_half_container(bench, bundle, size):
         left = file.read()
     if outcome.code == 0:
         assert size > 8 and f"{bench.root}/pump/container.json" in left.split()
-        for pid in marked(f"{bench.place}/bin"):  # its state root is out of our sight
+        for pid in bench.processes():  # its state root is out of our sight
             os.kill(pid, signal.SIGTERM)
         return
-    assert "No space left on device (ENOSPC)" in outcome.complaint
+    assert "No space left on device (ENOSPC)" in outcome.refusal
     assert left == ""
 
 
@@ -71,7 +70,7 @@ def test_a_state_root_that_is_a_file(bench, bundle):
     open(bench.root, "w").close()
     for words in (("create", "--bundle", bundle, "pump"), ("list",)):
         outcome = bench.command(*words)
-        assert bench.root in outcome.complaint and "Traceback" not in outcome.err
+        assert bench.root in outcome.refusal and "Traceback" not in outcome.err
     os.unlink(bench.root)
 
 
@@ -94,8 +93,8 @@ def test_without_qemu_the_start_says_what_to_install(bench, bundle):
     path = {**bench.environment, "PATH": f"{bench.place}/bin"}
     assert bench.command("create", "--bundle", bundle, "pump", env=path).code == 0
     outcome = bench.command("start", "pump", env=path)
-    assert "cannot simulate m3-0: qemu-system-arm is not installed" in outcome.complaint
-    assert "install QEMU (Debian: qemu-system-arm)" in outcome.complaint
+    assert "cannot simulate m3-0: qemu-system-arm is not installed" in outcome.refusal
+    assert "install QEMU (Debian: qemu-system-arm)" in outcome.refusal
     assert bench.state("pump")["status"] == "created"
     assert bench.processor("m3-0")["state"] == "offline"
 

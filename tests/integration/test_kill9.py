@@ -9,11 +9,11 @@ import os
 import random
 import signal
 import subprocess
-import time
 
 import pytest
 
-from features.benches.processes import Watched, children, marked
+from features.backends.processes import WatchedProcess, children
+from tests.waiting import wait_until
 
 RANDOM = random.Random(9)  # the seed makes a failure repeatable
 
@@ -61,21 +61,13 @@ def moments(longest, count):
 
 
 def supervisors(bench):
-    return marked(f"{bench.place}/bin")
-
-
-def settled(bench, condition, seconds=10.0):
-    """Wait for what the dead leave behind to end by itself."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, (supervisors(bench), os.listdir(bench.root))
-        time.sleep(0.02)
+    return bench.processes()
 
 
 def test_a_killed_supervisor_takes_its_processor_along(bench, bundle):
     pid = run(bench, bundle, "pump")
     (simulator,) = children(pid)
-    with Watched(pid) as supervisor, Watched(simulator) as qemu:
+    with WatchedProcess(pid) as supervisor, WatchedProcess(simulator) as qemu:
         supervisor.kill()
         assert supervisor.wait(5) and qemu.wait(5)
     state = bench.state("pump")
@@ -88,7 +80,7 @@ def test_a_killed_supervisor_takes_its_processor_along(bench, bundle):
 
 def test_any_command_clears_up_after_a_killed_supervisor(bench, bundle):
     """The very next command of anybody on this machine, under another state root, even."""
-    with Watched(run(bench, bundle, "pump")) as supervisor:
+    with WatchedProcess(run(bench, bundle, "pump")) as supervisor:
         supervisor.kill()
         assert supervisor.wait(5)
     owners = f"{bench.run_directory}/owners"
@@ -101,17 +93,17 @@ def test_any_command_clears_up_after_a_killed_supervisor(bench, bundle):
 
 def test_a_killed_supervisor_of_a_created_container(bench, bundle):
     fine(bench.command("create", "--bundle", bundle, "pump"))
-    with Watched(bench.state("pump")["pid"]) as supervisor:
+    with WatchedProcess(bench.state("pump")["pid"]) as supervisor:
         supervisor.kill()
         assert supervisor.wait(5)
     outcome = bench.command("start", "pump")
-    assert "cannot start container pump: it is stopped" in outcome.complaint
+    assert "cannot start container pump: it is stopped" in outcome.refusal
     fine(bench.command("delete", "pump"))
 
 
 def test_a_killed_simulator_is_a_crash_and_said_to_be_the_simulators(bench, bundle):
     pid = run(bench, bundle, "pump")
-    with Watched(pid) as supervisor:
+    with WatchedProcess(pid) as supervisor:
         os.kill(children(pid)[0], signal.SIGKILL)
         assert supervisor.wait(5)
     facts = bench.state("pump")["annotations"]
@@ -129,15 +121,15 @@ def test_create_killed_at_any_moment_can_be_repeated(bench, bundle, count):
     for seconds in moments(longest, count):
         killed += killed_after(bench, seconds, "create", "--bundle", bundle, "pump")
         # No supervisor lives on without a container that can be seen.
-        settled(bench, lambda: not supervisors(bench) or os.path.exists(f"{bench.root}/pump"))
+        wait_until(lambda: not supervisors(bench) or os.path.exists(f"{bench.root}/pump"))
         outcome = bench.command("create", "--bundle", bundle, "pump")
         if outcome.code:  # it was complete already: engines delete then, and try again
-            assert "container pump exists" in outcome.complaint
+            assert "container pump exists" in outcome.refusal
             fine(bench.command("delete", "--force", "pump"))
             fine(bench.command("create", "--bundle", bundle, "pump"))
         assert bench.state("pump")["status"] == "created"
         fine(bench.command("delete", "--force", "pump"))
-        settled(bench, lambda: not supervisors(bench))
+        wait_until(lambda: not supervisors(bench))
         assert os.listdir(bench.root) == []
     assert killed >= count // 4
 
@@ -152,7 +144,7 @@ def test_start_killed_at_any_moment_has_happened_or_has_not(bench, bundle, count
         fine(bench.command("create", "--bundle", bundle, "pump"))
         killed += killed_after(bench, seconds, "start", "pump")
         outcome = bench.command("start", "pump")
-        assert outcome.code == 0 or "it is running" in outcome.complaint
+        assert outcome.code == 0 or "it is running" in outcome.refusal
         assert bench.state("pump")["status"] == "running"
         assert bench.processor("m3-0")["owner"] == "pump"
         fine(bench.command("delete", "--force", "pump"))
@@ -176,7 +168,7 @@ def test_delete_killed_at_any_moment_converges(bench, bundle, force, count):
         ready()
         killed += killed_after(bench, seconds, *words)
         outcome = bench.command(*words)
-        assert outcome.code == 0 or "container pump does not exist" in outcome.complaint
+        assert outcome.code == 0 or "container pump does not exist" in outcome.refusal
         assert bench.remains() == []
     assert killed >= count // 4
 
@@ -190,6 +182,6 @@ def test_kill_killed_at_any_moment_can_be_repeated(bench, bundle, count):
         run(bench, bundle, "pump")
         killed_after(bench, seconds, "kill", "pump")
         outcome = bench.command("kill", "pump")
-        assert outcome.code == 0 or "it is stopped" in outcome.complaint
+        assert outcome.code == 0 or "it is stopped" in outcome.refusal
         assert bench.wait_for_end("pump")["annotations"]["remoteproc.exit-status"] == "0"
         fine(bench.command("delete", "pump"))

@@ -1,10 +1,15 @@
-"""Proves that output reaches whoever reads, and that nobody who does not read can stop firmware."""
+"""Proves that output reaches its readers, and that a missing reader does not stop firmware."""
 
+import fcntl
 import os
+import select
 import subprocess
 import time
 
-from features.benches.processes import Watched
+from features.backends.backend import Sample
+from features.backends.processes import WatchedProcess
+from features.backends.sample_firmware import BUILD
+from tests.waiting import wait_until
 
 
 def fine(outcome):
@@ -13,61 +18,63 @@ def fine(outcome):
 
 
 def talkative(bench):
-    """Firmware that logs a line every 2 ms."""
-    from features.benches.bench import Sample
-    from features.benches.samples import BUILD
-
+    """Make a bundle with firmware that logs a line every 2 ms."""
     return bench.bundle(Sample(f"{BUILD}/cortex-m3/trace_wrap.elf"), "m3-0")
 
 
-def drain(descriptor, seconds, piece=1 << 16, pause=0.0):
-    """Read for so long; return what came, at most `piece` bytes at once."""
-    os.set_blocking(descriptor, False)
+def log(bench):
+    return fine(bench.command("logs", "pump")).out
+
+
+def read_slowly(descriptor, until, seconds=15.0):
+    """Read 7 bytes every 20 ms until the text has come; return all bytes."""
     data, deadline = b"", time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        try:
-            part = os.read(descriptor, piece)
-        except BlockingIOError:
-            time.sleep(0.01)
-            continue
-        if not part:
-            break
-        data += part
-        time.sleep(pause)
+    while until not in data:
+        left = deadline - time.monotonic()
+        assert left > 0 and select.select([descriptor], [], [], left)[0], data
+        data += os.read(descriptor, 7)
+        time.sleep(0.02)
     return data
 
 
+def read_to_the_end(descriptor, seconds=10.0):
+    """Read until the last writer has closed the pipe; return all bytes."""
+    data, deadline = b"", time.monotonic() + seconds
+    while True:
+        left = deadline - time.monotonic()
+        assert left > 0 and select.select([descriptor], [], [], left)[0], data
+        if not (part := os.read(descriptor, 1 << 16)):
+            return data
+        data += part
+
+
 def test_a_slow_reader_loses_nothing(bench, bundle):
-    """A few bytes at a time, with pauses: every line arrives, in order, to the very last."""
+    """Every line arrives, in order, to the very last."""
     reader, writer = os.pipe()
     fine(bench.command("create", "--bundle", bundle, "pump", stdout=writer))
     os.close(writer)
     fine(bench.command("start", "pump"))
-    data = drain(reader, 1.5, piece=7, pause=0.02)
+    data = read_slowly(reader, until=b"tick 8\n")
     fine(bench.command("kill", "pump"))
-    data += drain(reader, 10)
+    data += read_to_the_end(reader)
     os.close(reader)
     lines = data.decode().splitlines()
     assert lines[0] == "hello from cortex-m3"
     assert len(lines) > 8
     assert lines[1:-1] == [f"tick {number}" for number in range(1, len(lines) - 1)]
-    assert data == fine(bench.command("logs", "pump")).out.encode()
+    assert data == log(bench).encode()
 
 
 def test_firmware_goes_on_when_nobody_reads(bench):
-    """A pipe that is full: commands are answered, the log goes on, the stop works."""
+    """The pipe is full: commands are answered, the log grows, the stop works."""
     reader, writer = os.pipe()
-    import fcntl
-
     fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
     fine(bench.command("create", "--bundle", talkative(bench), "pump", stdout=writer))
     os.close(writer)
     fine(bench.command("start", "pump"))
-    time.sleep(2)
-    before = fine(bench.command("logs", "pump")).out
-    assert len(before) > 8192, "the pipe is not full yet"
-    time.sleep(0.5)
-    assert len(fine(bench.command("logs", "pump")).out) > len(before)
+    wait_until(lambda: len(log(bench)) > 8192)  # more than the pipe holds
+    before = log(bench)
+    wait_until(lambda: len(log(bench)) > len(before))
     outcome = fine(bench.command("kill", "pump"))
     assert outcome.seconds < 5
     os.close(reader)
@@ -80,10 +87,8 @@ def test_firmware_goes_on_when_the_reader_has_gone(bench, bundle):
     os.close(writer)
     os.close(reader)
     fine(bench.command("start", "pump"))
-    time.sleep(0.5)
-    before = fine(bench.command("logs", "pump")).out
-    time.sleep(0.5)
-    assert len(fine(bench.command("logs", "pump")).out) > len(before) > 0
+    before = wait_until(lambda: log(bench))
+    wait_until(lambda: len(log(bench)) > len(before))
     assert bench.state("pump")["status"] == "running"
 
 
@@ -91,31 +96,29 @@ def test_firmware_runs_when_stdio_was_closed(bench, bundle):
     within = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh"]
     fine(bench.command("create", "--bundle", bundle, "pump", within=within))
     fine(bench.command("start", "pump"))
-    time.sleep(0.3)
-    assert "hello from cortex-m3" in fine(bench.command("logs", "pump")).out
+    wait_until(lambda: "hello from cortex-m3" in log(bench))
 
 
 def test_output_to_a_full_disk_does_not_stop_firmware(bench, bundle):
     with open("/dev/full", "wb") as full:
         fine(bench.command("create", "--bundle", bundle, "pump", stdout=full))
     fine(bench.command("start", "pump"))
-    time.sleep(0.5)
+    wait_until(lambda: "tick 1" in log(bench))
     assert bench.state("pump")["status"] == "running"
-    assert "tick 1" in fine(bench.command("logs", "pump")).out
 
 
 def test_the_last_words_come_before_the_end(bench):
-    """Whoever sees the supervisor gone, or reads to the end, has all that was printed."""
+    """All output is there when the supervisor has ended, and before the end of the pipe."""
     reader, writer = os.pipe()
     bundle = bench.bundle(bench.sample("ends with exit code 7"), "m3-0")
     fine(bench.command("create", "--bundle", bundle, "pump", stdout=writer))
     os.close(writer)
-    with Watched(bench.state("pump")["pid"]) as supervisor:
+    with WatchedProcess(bench.state("pump")["pid"]) as supervisor:
         fine(bench.command("start", "pump"))
         assert supervisor.wait(10)
     with open(reader, "rb") as pipe:
         text = pipe.read().decode()
-    assert text == fine(bench.command("logs", "pump")).out[: len(text)]
+    assert text == log(bench)[: len(text)]
     assert text.endswith("\n") and "7" in text
 
 
@@ -127,7 +130,7 @@ def test_a_log_is_followed_to_its_end(bench, bundle):
             bench.words("logs", "--follow", "pump"), env=bench.environment, stdout=out
         )
     try:
-        time.sleep(0.7)
+        wait_until(lambda: os.path.getsize(f"{bench.place}/followed"))
         assert follower.poll() is None
         fine(bench.command("kill", "pump"))
         assert follower.wait(5) == 0
@@ -135,21 +138,21 @@ def test_a_log_is_followed_to_its_end(bench, bundle):
         follower.kill()
         follower.wait()
     with open(f"{bench.place}/followed") as file:
-        assert file.read() == fine(bench.command("logs", "pump")).out
+        assert file.read() == log(bench)
 
 
 def test_the_log_stays_within_its_bounds(bench):
-    """Two files of 1 MiB: the older is given up when the newer is full."""
+    """There are two files of 1 MiB; the older is deleted when the newer is full."""
     from adapters.supervisor.output import LOG_MAX, LogFiles
 
     where = f"{bench.place}/log"
     os.mkdir(where)
     directory = os.open(where, os.O_RDONLY | os.O_DIRECTORY)
     problems: list[str] = []
-    log = LogFiles(directory, problems.append)
+    kept = LogFiles(directory, problems.append)
     line = b"0123456789abcdef" * 256
     for _ in range(5 * LOG_MAX // len(line)):
-        log.put(line)
+        kept.put(line)
         sizes = {name: os.path.getsize(f"{where}/{name}") for name in os.listdir(where)}
         assert set(sizes) <= {"log", "log.1"}
         assert max(sizes.values()) <= LOG_MAX + len(line)

@@ -13,6 +13,8 @@ import time
 
 import pytest
 
+from tests.waiting import wait_until
+
 TERMINAL = {"args": ["firmware.elf"], "cwd": "/", "terminal": True}
 
 
@@ -62,9 +64,7 @@ def test_a_terminal_by_the_console_socket(runtime, console):
     fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("4H", 10, 20, 0, 0))  # stops nothing
     assert runtime.state()["status"] == "running"
     os.write(master, b"\x03")
-    end = time.monotonic() + 10
-    while runtime.state()["status"] != "stopped":
-        assert time.monotonic() < end
+    wait_until(lambda: runtime.state()["status"] == "stopped")
     os.close(master)
 
 
@@ -106,7 +106,8 @@ def test_stdin_reaches_the_firmware(runtime):
     os.write(writer, b"hello\n")
     runtime.until("you said: hello")
     os.close(writer)  # the end of the input is not the end of the firmware
-    time.sleep(0.3)
+    runtime.run("kill", "c1", "USR2")  # the supervisor reports this after it has seen the end
+    runtime.until("signal USR2 ignored")
     assert runtime.state()["status"] == "running"
 
 

@@ -10,11 +10,13 @@ import time
 
 import pytest
 
+from features.backends.processes import wait_until_blocked
 from tests.kernel_table import images
 from tests.kernel_table import run as table
 from tests.kernel_table.rows import ROWS
 from tests.simulator import ATTACHED, BOARD, CHECKOUT, PROGRAM, Simulator
 from tests.unit.sim.helpers import alive
+from tests.waiting import wait_until
 
 pytestmark = [
     pytest.mark.skipif(
@@ -80,10 +82,8 @@ def started(simulator, trace_elf):
 
 
 def gone(pid):
-    deadline = time.monotonic() + 5
-    while alive(pid) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return not alive(pid)
+    wait_until(lambda: not alive(pid))
+    return True
 
 
 def mounted(root):
@@ -140,9 +140,9 @@ def test_a_signal_during_a_slow_start_ends_it_at_once(simulator, trace_elf):
     put(simulator, "kernel/debug/remoteproc-sim/remoteproc0/start_delay", "30")
     shutil.copy(trace_elf, f"{simulator.root}/lib/firmware/trace.elf")
     put(simulator, "class/remoteproc/remoteproc0/firmware", "trace.elf")
-    state = f"{simulator.root}/sys/class/remoteproc/remoteproc0/state"
-    writer = subprocess.Popen(["bash", "-c", f"echo start >{state}"], stderr=subprocess.DEVNULL)
-    time.sleep(0.5)
+    with open(f"{simulator.root}/sys/class/remoteproc/remoteproc0/state", "w") as state:
+        writer = subprocess.Popen(["echo", "start"], stdout=state, stderr=subprocess.DEVNULL)
+    wait_until_blocked(writer.pid)
     before = time.monotonic()
     simulator.end()
     assert writer.wait(10) != 0

@@ -6,14 +6,16 @@ import os
 import select
 import signal
 import subprocess
+import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from subprocess import DEVNULL
 
 import pytest
 
 from adapters.sysfs.kmsg import KmsgReader, crash_type
+from features.backends.processes import wait_until_blocked
 from tests.simulator import Simulator
+from tests.waiting import wait_until
 
 pytestmark = [
     pytest.mark.skipif(
@@ -95,11 +97,13 @@ def test_the_sysfs_adapter_learns_from_it_what_a_crash_was(root):
         log.open()
     crash(root, 0)
     crash(root, 2)
-    deadline = time.monotonic() + 5
     news: list[str] = []
-    while len(news) < 2 and time.monotonic() < deadline:
-        news += logs[0].read()
-        time.sleep(0.02)
+
+    def both_crashes():
+        news.extend(logs[0].read())
+        return len(news) >= 2
+
+    wait_until(both_crashes)
     assert [crash_type([line]) for line in news] == ["mmufault", "fatal error"]
     assert logs[1].read() == []
     for log in logs:
@@ -110,13 +114,18 @@ def test_blocking_readers_wait(root, opened):
     logs = [opened(0) for _ in range(3)]
     for log in logs:
         os.lseek(log, 0, os.SEEK_END)
-    with ThreadPoolExecutor() as pool:
-        waiting = [pool.submit(os.read, log, 8192) for log in logs]
-        time.sleep(0.3)
-        assert not any(future.done() for future in waiting)
-        crash(root)
-        for future in waiting:
-            assert b"crash detected" in future.result(5)
+    found = []
+    readers = [
+        threading.Thread(target=lambda at=at: found.append(os.read(at, 8192))) for at in logs
+    ]
+    for reader in readers:
+        reader.start()
+        wait_until_blocked(reader.native_id)
+    assert found == []
+    crash(root)
+    for reader in readers:
+        reader.join(5)
+    assert len(found) == 3 and all(b"crash detected" in record for record in found)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
@@ -125,7 +134,7 @@ def test_a_reader_that_waits_can_be_killed(root, number):
     with subprocess.Popen(["cat", f"{root}/dev/kmsg"], stdout=subprocess.PIPE) as cat:
         assert cat.stdout
         assert b"available" in cat.stdout.readline()
-        time.sleep(0.2)
+        wait_until_blocked(cat.pid)
         cat.send_signal(number)
         assert cat.wait(5) == -number
     assert time.monotonic() - before < 3
@@ -137,9 +146,7 @@ def test_so_many_wait_that_others_are_turned_away_and_the_board_still_answers(ro
         for _ in range(12)
     ]
     try:
-        deadline = time.monotonic() + 10
-        while sum(cat.poll() is None for cat in cats) > 4 and time.monotonic() < deadline:
-            time.sleep(0.02)
+        wait_until(lambda: sum(cat.poll() is None for cat in cats) <= 4)
         assert sum(cat.poll() is None for cat in cats) == 4
         assert shell(root, "cat sys/class/remoteproc/remoteproc0/name").stdout == "m4\n"
     finally:
@@ -226,7 +233,7 @@ def test_a_reader_that_waits_does_not_keep_the_board():
         ) as cat:
             assert cat.stdout
             cat.stdout.readline()
-            time.sleep(0.2)
+            wait_until_blocked(cat.pid)
             assert simulator.end() == (0, "")
             assert cat.wait(5) == 1
         assert not os.path.lexists(simulator.root)

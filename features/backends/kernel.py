@@ -1,6 +1,7 @@
-"""The bench `kernel`: processors of the running kernel. For the guests of tests/board only.
+"""The backend `kernel`: processors of the running kernel, in the guests of tests/board only.
 
-The processors are those of its module rproc_test, which execute nothing: see `player`.
+The processors are those of the module rproc_test. They execute nothing; the module
+firmware_player acts as their firmware.
 """
 
 from __future__ import annotations
@@ -10,24 +11,25 @@ import os
 import subprocess
 from collections.abc import Mapping, Sequence
 
-from features.benches import samples
-from features.benches.bench import Sample
-from features.benches.firmware_player import Player, firmware
-from features.benches.tree import TreeBench, cdev
+from features.backends import sample_firmware
+from features.backends.backend import Sample
+from features.backends.firmware_player import FirmwarePlayer, firmware
+from features.backends.sysfs_tree import SysfsTreeBackend, release_by_kernel
+from features.scenarios import Ability
 
 _MODULE = f"{os.environ.get('BOARD_DIRECTORY', '')}/processors.ko"
 _DRIVER = "/sys/bus/platform/drivers/rproc_test"
 _RPMSG_TTY = "/sys/bus/rpmsg/drivers/rpmsg_tty"
 
 
-class KernelBench(TreeBench):
-    """The module is loaded anew for each board."""
+class KernelBackend(SysfsTreeBackend):
+    """Loads the module anew for each board."""
 
-    abilities = TreeBench.abilities | {
-        *("kernel-log", "crash-types", "crash-kinds", "driver-unbinding", "boot-loaded-firmware"),
-        *("firmware-by-the-kernel's-rules",),
-        cdev(),
-        *(("input",) if os.path.isdir(_RPMSG_TTY) else ()),
+    abilities = SysfsTreeBackend.abilities | {
+        *(Ability.KERNEL_LOG, Ability.CRASH_REASON, Ability.CRASH_OF_A_KIND),
+        *(Ability.DRIVER_REMOVAL, Ability.BOOT_LOADER_OUTPUT, Ability.CORE_KNOWN_TO_DRIVER),
+        release_by_kernel(),
+        *((Ability.INPUT,) if os.path.isdir(_RPMSG_TTY) else ()),
     }
 
     def __init__(self, place: str) -> None:
@@ -35,7 +37,7 @@ class KernelBench(TreeBench):
             raise AssertionError("runs in a guest only: tests/board/run -- pytest features ...")
         super().__init__(place)
         self._loaded: tuple[object, ...] = ()
-        self._player: Player | None = None
+        self._player: FirmwarePlayer | None = None
 
     def provide(self, processors: Sequence[str], faults: Mapping[str, Mapping[str, str]]) -> None:
         boots = [faults.get(name, {}).get("boot", "") for name in processors]
@@ -47,7 +49,7 @@ class KernelBench(TreeBench):
                 words.append("auto_boot=" + ",".join("01"[boot == "attached"] for boot in boots))
                 subprocess.run(["insmod", _MODULE, *words], check=True, timeout=30)
             self._loaded = (tuple(processors), *boots)
-            self._player = Player(processors)
+            self._player = FirmwarePlayer(processors)
         for name in processors:
             for fault, value in faults.get(name, {}).items():
                 if fault != "boot":
@@ -65,7 +67,9 @@ class KernelBench(TreeBench):
         try:
             data = firmware(behaviour)
         except KeyError:
-            return Sample(samples.spoil(firmware("prints and runs on"), behaviour, self.place))
+            return Sample(
+                sample_firmware.spoil(firmware("prints and runs on"), behaviour, self.place)
+            )
         with open(path, "wb") as file:
             file.write(data)
         return Sample(path)

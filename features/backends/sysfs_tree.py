@@ -1,4 +1,4 @@
-"""What benches have in common whose processors are the kernel's, or look as if they were."""
+"""What the backends share whose processors are in the kernel's sysfs, or in a tree like it."""
 
 from __future__ import annotations
 
@@ -10,24 +10,26 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 
-from features.benches.host import HostBench
-from features.benches.processes import Watched
-from features.benches.watch import DirectoryWatch
+from features.backends.command_line import CommandLineBackend
+from features.backends.directory_watch import DirectoryWatch
+from features.backends.processes import wait_until_blocked
+from features.scenarios import Ability
 
-CRASHES = ("mmufault", "watchdog", "fatal error")  # by their numbers in debugfs
-_KEPT = ("state", "firmware", "recovery", "coredump")
+CRASHES = ("mmufault", "watchdog", "fatal error")  # the index is the number in debugfs
+_RESTORED = ("state", "firmware", "recovery", "coredump")
 _OURS = "remoteproc-runtime"
 
 
-class TreeBench(HostBench):
-    """Processors are those under `tree`, the place of /sys and /lib/firmware."""
+class SysfsTreeBackend(CommandLineBackend):
+    """The processors are those under `tree`, which contains sys and lib/firmware."""
 
     abilities = frozenset(
         (
-            *("faults", "repairs", "strangers", "late-strangers", "crash-injection"),
-            *("kernel-recovery", "coredumps", "boot-loaders", "direct-sight"),
-            *("boards-of-any-kind", "firmware-watch", "sample-firmware"),
-            *(("firmware-directories",) if os.geteuid() == 0 else ()),
+            *(Ability.ANY_BOARD, Ability.EMPTY_BOARD, Ability.BOOT_LOADER, Ability.SAMPLE_FIRMWARE),
+            *(Ability.FAULTS, Ability.REPAIRS, Ability.CRASH, Ability.KERNEL_RECOVERY),
+            *(Ability.CORE_DUMP, Ability.STATE_WITHOUT_RUNTIME, Ability.FIRMWARE_DIRECTORY_WATCH),
+            *(Ability.OTHER_USERS, Ability.OTHER_USERS_AT_ANY_TIME),
+            *((Ability.FIRMWARE_DIRECTORY,) if os.geteuid() == 0 else ()),
         )
     )
 
@@ -35,7 +37,7 @@ class TreeBench(HostBench):
         super().__init__(place)
         self.tree = "/"
         self._before: dict[str, dict[str, str]] = {}
-        self._strangers: dict[str, threading.Thread | None] = {}
+        self._other_users: dict[str, threading.Thread | None] = {}
         self._watch: DirectoryWatch | None = None
         self._mounted = False
         self._published_before: set[str] = set()
@@ -47,7 +49,7 @@ class TreeBench(HostBench):
     ) -> None:
         self.provide(processors, faults or {})
         self.write_config(processors)
-        self._before = {name: self._looks(name) for name in processors}
+        self._before = {name: self._attributes(name) for name in processors}
         self._published_before = self._published()
 
     def write_config(self, processors: Sequence[str]) -> None:
@@ -58,21 +60,21 @@ class TreeBench(HostBench):
             file.write(text if processors else text.replace("processors:\n", ""))
 
     def provide(self, processors: Sequence[str], faults: Mapping[str, Mapping[str, str]]) -> None:
-        """Have just these processors in the tree."""
+        """Provide exactly these processors in the tree."""
         raise NotImplementedError
 
     def set_fault(self, processor: str, fault: str, value: str) -> None:
-        """Set one fault; `` for none."""
+        """Set one fault of a processor; the value `` removes it."""
         raise NotImplementedError
 
     def repair(self, processor: str) -> None:
         for fault in ("start-error", "stop-error", "start-delay"):
             self.set_fault(processor, fault, "")
 
-    # A processor, directly.
+    # A processor, without the runtime.
 
     def device(self, processor: str) -> str:
-        """Return the kernel's name for it."""
+        """Return the kernel's name of the device, as in `remoteproc0`."""
         devices = f"{self.tree}/sys/class/remoteproc"
         for device in os.listdir(devices):
             with contextlib.suppress(OSError), open(f"{devices}/{device}/name") as file:
@@ -93,44 +95,42 @@ class TreeBench(HostBench):
     def hardware_state(self, processor: str) -> str:
         return self.read(processor, "state")
 
-    def _looks(self, processor: str) -> dict[str, str]:
-        return {attribute: self.read(processor, attribute) for attribute in _KEPT}
+    def _attributes(self, processor: str) -> dict[str, str]:
+        return {attribute: self.read(processor, attribute) for attribute in _RESTORED}
 
-    # Other people.
+    # Other users.
 
-    def start_by_hand(self, processor: str, *, wait: bool = True) -> None:
-        name = f"theirs-{processor}.elf"
-        shutil.copy(self.sample("prints and runs on").path, f"{self.tree}/lib/firmware/{name}")
+    def start_as_other_user(self, processor: str, *, wait: bool = True) -> None:
+        path = self._file_of_other_user(processor)
+        shutil.copy(self.sample("prints and runs on").path, path)
         if self.read(processor, "state") == "offline":
-            self.write(processor, "firmware", name)
-        self._strangers[processor] = None
+            self.write(processor, "firmware", os.path.basename(path))
+        self._other_users[processor] = None
         if wait:
             self.write(processor, "state", "start")
             return
-        starter = threading.Thread(target=self.write, args=(processor, "state", "start"))
-        self._strangers[processor] = starter
+        state = os.open(self.path(processor, "state"), os.O_WRONLY)
+        starter = threading.Thread(target=_write_and_close, args=(state, "start"))
+        self._other_users[processor] = starter
         starter.start()
-        time.sleep(0.2)  # until it is in the middle of it
+        wait_until_blocked(starter.native_id)
 
-    def stop_by_hand(self, processor: str) -> None:
+    def _file_of_other_user(self, processor: str) -> str:
+        return f"{self.tree}/lib/firmware/other-user-{processor}.elf"
+
+    def stop_as_other_user(self, processor: str) -> None:
         self.write(processor, "state", "stop")
 
-    # Mishaps.
+    # Faults.
 
     def inject(self, processor: str, kind: str) -> None:
-        """Have it crash, some time soon; for the kinds see CRASHES."""
+        """Ask for a crash of this kind, one of CRASHES; the processor crashes soon after."""
         device = self.device(processor)
         path = f"{self.tree}/sys/kernel/debug/remoteproc/{device}/crash"
         write_attribute(path, str(CRASHES.index(kind)))
 
-    def crash(self, container: str, kind: str = "fatal error") -> float:
-        state = self.state(container)
-        processor = state["annotations"]["remoteproc.name"]
-        with Watched(state["pid"]) as supervisor:
-            began = time.monotonic()
-            self.inject(processor, kind)
-            assert supervisor.wait(15), "the supervisor did not notice"
-            return time.monotonic() - began
+    def crash(self, container: str, kind: str = "fatal error") -> None:
+        self.inject(self.state(container)["annotations"]["remoteproc.name"], kind)
 
     def crash_and_recover(self, container: str) -> None:
         processor = self.state(container)["annotations"]["remoteproc.name"]
@@ -145,7 +145,7 @@ class TreeBench(HostBench):
             time.sleep(0.02)
 
     def recoveries(self, container: str, processor: str) -> int:
-        """Return a number that changes with every recovery."""
+        """Return a number that grows with each recovery that the runtime reports."""
         return self.output(container)[1].count("left to the kernel")
 
     def unbind(self, processor: str) -> None:
@@ -153,7 +153,7 @@ class TreeBench(HostBench):
         self._before.pop(processor)
         write_attribute(f"{device}/driver/unbind", os.path.basename(device))
 
-    def coredumps(self) -> list[bytes]:
+    def core_dumps(self) -> list[bytes]:
         found = []
         for name in sorted(os.listdir(self.place)):
             if name.endswith(".core"):
@@ -161,7 +161,7 @@ class TreeBench(HostBench):
                     found.append(file.read())
         return found
 
-    # Where firmware is published.
+    # Firmware files.
 
     def firmware_directory(self, kind: str) -> None:
         place = f"{self.tree}/lib/firmware"
@@ -197,11 +197,11 @@ class TreeBench(HostBench):
             self._watch.close()
         left = []
         for name, before in self._before.items():
-            if name in self._strangers:
-                self._end_stranger(name)
+            if name in self._other_users:
+                self._end_other_user(name)
                 if before["state"] == "offline":
                     self.write(name, "firmware", before["firmware"])
-            if (now := self._looks(name)) != before and not _taken_over(before, now):
+            if (now := self._attributes(name)) != before and not _taken_over(before, now):
                 left.append(f"{name} is {now}, was {before}")
         left += [f"published {name}" for name in self._published() - self._published_before]
         if self._mounted:
@@ -214,33 +214,36 @@ class TreeBench(HostBench):
         except FileNotFoundError:
             return set()
 
-    def _end_stranger(self, processor: str) -> None:
-        starter = self._strangers[processor]
+    def _end_other_user(self, processor: str) -> None:
+        starter = self._other_users[processor]
         if starter:
             starter.join(30)
         with contextlib.suppress(OSError):
             while self.read(processor, "state") != "offline":
                 self.write(processor, "state", "stop")
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(f"{self.tree}/lib/firmware/theirs-{processor}.elf")
+            os.unlink(self._file_of_other_user(processor))
 
 
 def _taken_over(before: Mapping[str, str], now: Mapping[str, str]) -> bool:
-    """Whether it is off now where the boot loader's firmware ran, and that is all."""
-    changed = {attribute for attribute in _KEPT if before[attribute] != now[attribute]}
+    """Return whether the boot loader's firmware ran, the processor is off, and no more changed."""
+    changed = {attribute for attribute in _RESTORED if before[attribute] != now[attribute]}
     return before["state"] == "detached" and now["state"] == "offline" and changed == {"state"}
 
 
-def cdev() -> str:
-    """Return the ability of the running kernel to stop processors whose holder dies, or not to."""
+def release_by_kernel() -> Ability:
+    """Return whether the running kernel stops the processor of a dead supervisor."""
     with open("/proc/devices") as devices:  # CONFIG_REMOTEPROC_CDEV
         has = any(line.endswith(" remoteproc\n") for line in devices)
-    return "release-switch" if has else "no-release-switch"
+    return Ability.RELEASE_BY_KERNEL if has else Ability.NO_RELEASE_BY_KERNEL
 
 
 def write_attribute(path: str, value: str) -> None:
-    """Write once, unbuffered. Raises the kernel's OSError."""
-    descriptor = os.open(path, os.O_WRONLY)
+    """Write an attribute by one system call. Raises the kernel's OSError."""
+    _write_and_close(os.open(path, os.O_WRONLY), value)
+
+
+def _write_and_close(descriptor: int, value: str) -> None:
     try:
         os.write(descriptor, value.encode())
     finally:

@@ -1,7 +1,7 @@
-"""Plays the firmware on processors that execute nothing: those of tests/board/module.
+"""Acts as the firmware of processors that execute nothing: those of tests/board/module.
 
-The firmware is an ELF file that the kernel loads as any other; in it stands what it does, and
-that is done for it as soon as its processor runs, through the module's attributes.
+The kernel loads an ELF file as it does any other. The file names a program of this module. As
+soon as the processor runs, the player does through the module's attributes what the program says.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from tests.elf_builder import EM_ARM, EM_RISCV, VECTORS, Load, elf, resource_tab
 
 _CLASS = "/sys/class/remoteproc"
 _DEBUG = "/sys/kernel/debug/remoteproc"
-_LOOK = 0.05  # seconds
+_INTERVAL = 0.05  # seconds between two looks at the processors
 _MARK = b"plays: "
 _TRACE_SIZE = 0x400
 _BOOT_LOADED = "was started by the boot loader"
-_ANSWERS = "answers what is typed"  # over rpmsg, where the module itself plays it
+_ANSWERS = "answers what is typed"  # over rpmsg, by the module itself
 _RPMSG = vdev(*[(0xFFFF_FFFF, 16, 16)] * 2)
 
 
 class Core:
-    """One processor, as its firmware sees it."""
+    """What firmware can do on its processor."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -39,17 +39,17 @@ class Core:
         self._do("device/crash", kind)
 
     def end(self) -> None:
-        """Be stopped by somebody: no kernel knows of firmware that ends by itself."""
+        """Stop the processor as another user does: firmware cannot tell the kernel that it ends."""
         self._do("state", "stop")
 
     def _do(self, attribute: str, value: str) -> None:
-        # Stopped at this moment.
+        # The processor may be stopped at this moment.
         with contextlib.suppress(OSError), open(f"{self._path}/{attribute}", "w") as file:
             file.write(value)
 
 
 Program = Callable[[Core], Iterator[float]]
-"""Does something, and yields seconds to wait, as often as it likes."""
+"""The steps of firmware; each step yields the seconds to wait before the next one."""
 
 
 def _counting(first: str, word: str, pause: float) -> Program:
@@ -62,9 +62,9 @@ def _counting(first: str, word: str, pause: float) -> Program:
     return run
 
 
-def _crashing(words: str, kind: str) -> Program:
+def _crashing(output: str, kind: str) -> Program:
     def run(core: Core) -> Iterator[float]:
-        core.print(words)
+        core.print(output)
         yield 0.2
         core.crash(kind)
 
@@ -77,7 +77,7 @@ def _ending(core: Core) -> Iterator[float]:
     core.end()
 
 
-def _silent(core: Core) -> Iterator[float]:
+def _without_output(core: Core) -> Iterator[float]:
     yield from ()
 
 
@@ -87,17 +87,18 @@ PROGRAMS: dict[str, Program] = {
     "logs more than its trace buffer holds": _counting("trace from cortex-m3", "trace line", 0.01),
     "crashes": _crashing("about to crash", "fatal"),
     "ends by itself": _ending,
-    "starves its watchdog": _crashing("watchdog started, not feeding it", "watchdog"),
-    "is deaf to everything": _silent,
-    "is made for a RISC-V core": _silent,
-    _ANSWERS: _silent,
+    "does not feed its watchdog": _crashing("watchdog started, not feeding it", "watchdog"),
+    "ignores all messages": _without_output,
+    "is built for a RISC-V core": _without_output,
+    _ANSWERS: _without_output,
     _BOOT_LOADED: _counting("hello from the boot loader's", "beat", 0.1),
 }
 
 
 def firmware(behaviour: str) -> bytes:
-    """Return firmware whose program is that one. Raises KeyError."""
-    PROGRAMS[behaviour]
+    """Return an ELF file that names the program of this behaviour. Raises KeyError."""
+    if behaviour not in PROGRAMS:
+        raise KeyError(behaviour)
     code = Load(0x0, VECTORS + _MARK + behaviour.encode() + b"\0" + bytes(256))
     ram = Load(0x2000_0000, memory_size=0x2000)  # so that the kernel clears the trace buffer
     machine = EM_RISCV if "RISC-V" in behaviour else EM_ARM
@@ -106,13 +107,15 @@ def firmware(behaviour: str) -> bytes:
 
 
 class _Run(NamedTuple):
-    what: str
+    """A program that runs on a processor; its next step is due at this time (monotonic)."""
+
+    behaviour: str
     steps: Iterator[float]
     due: float
 
 
-class Player:
-    """Plays on all processors there are, until closed."""
+class FirmwarePlayer:
+    """Acts as the firmware of all processors, in a thread of its own, until it is closed."""
 
     def __init__(self, processors: Sequence[str]) -> None:
         self._paths = {}
@@ -129,32 +132,33 @@ class Player:
         self._thread.join(30)
 
     def _play(self) -> None:
-        while not self._end.wait(_LOOK):
+        while not self._end.wait(_INTERVAL):
             for processor, path in self._paths.items():
-                with contextlib.suppress(OSError):  # its driver was unbound
-                    self._look(processor, path)
+                with contextlib.suppress(OSError):  # the driver may be unbound
+                    self._play_on(processor, path)
 
-    def _look(self, processor: str, path: str) -> None:
-        what = _what_runs(path)
+    def _play_on(self, processor: str, path: str) -> None:
+        behaviour = _running_behaviour(path)
         run = self._runs.get(processor)
-        if run is None or run.what != what or _begun_anew(path):
-            if what not in PROGRAMS:
+        if run is None or run.behaviour != behaviour or _has_printed_nothing(path):
+            if behaviour not in PROGRAMS:
                 self._runs.pop(processor, None)
                 return
-            run = _Run(what, PROGRAMS[what](Core(path)), 0.0)
+            run = _Run(behaviour, PROGRAMS[behaviour](Core(path)), 0.0)
         if time.monotonic() >= run.due:
             pause = next(run.steps, float("inf"))
             run = run._replace(due=time.monotonic() + pause)
         self._runs[processor] = run
 
 
-def _begun_anew(path: str) -> bool:
-    """Whether nothing has been printed: it may have been off for too short a time to be seen."""
+def _has_printed_nothing(path: str) -> bool:
+    """Return whether the trace buffer is empty: after a restart that the player did not see."""
     with open(f"{_DEBUG}/{os.path.basename(path)}/trace0", "rb") as file:
         return not file.read(1)
 
 
-def _what_runs(path: str) -> str:
+def _running_behaviour(path: str) -> str:
+    """Return the behaviour that the loaded file names, or `` if the processor does not run."""
     with open(f"{path}/state") as file:
         state = file.read().strip()
     if state == "attached":

@@ -1,4 +1,4 @@
-"""Watches what happens in a directory, event by event: inotify(7)."""
+"""Watches a directory and notes each event in it: inotify(7)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _HEADER = struct.Struct("iIII")  # struct inotify_event: wd, mask, cookie, len
 
 
 class DirectoryWatch:
-    """From now on."""
+    """Notes the events in a directory from its own creation on."""
 
     def __init__(self, path: str) -> None:
         libc = ctypes.CDLL(None, use_errno=True)
@@ -27,23 +27,22 @@ class DirectoryWatch:
         watch = libc.inotify_add_watch(self._descriptor, os.fsencode(path), sum(_NAMES))
         if self._descriptor < 0 or watch < 0:
             raise OSError(ctypes.get_errno(), "cannot watch", path)
+        self._events: list[tuple[str, str]] = []
 
     def events(self) -> list[tuple[str, str]]:
-        """Return what has happened since, in order: file and event."""
-        found: list[tuple[str, str]] = []
+        """Return all events so far, in order: the file's name and the event."""
         while True:
             try:
                 data = os.read(self._descriptor, 1 << 16)
             except BlockingIOError:
-                return found
+                return self._events
             at = 0
             while at < len(data):
                 _, mask, _, length = _HEADER.unpack_from(data, at)
                 at += _HEADER.size
                 name = data[at : at + length].rstrip(b"\0").decode()
                 at += length
-                found += [(name, word) for bit, word in _NAMES.items() if mask & bit]
+                self._events += [(name, word) for bit, word in _NAMES.items() if mask & bit]
 
     def close(self) -> None:
-        """Stop."""
         os.close(self._descriptor)

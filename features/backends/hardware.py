@@ -1,6 +1,7 @@
-"""The bench `sysfs`: the processors of this very machine, with firmware that the user gives.
+"""The backend `sysfs`: processors of the board that runs the tests, with the user's firmware.
 
-It cannot inject faults, and has one program only; docs/hardware.md says what it does to a board.
+It injects no faults, and has one firmware file only. docs/hardware.md says what it does to a
+board.
 """
 
 from __future__ import annotations
@@ -12,35 +13,45 @@ from typing import Any
 
 import pytest
 
-from features.benches import samples
-from features.benches.bench import Outcome, Sample
-from features.benches.tree import TreeBench, cdev
+from features.backends import sample_firmware
+from features.backends.backend import Outcome, Sample
+from features.backends.sysfs_tree import SysfsTreeBackend, release_by_kernel
+from features.scenarios import Ability
 
 
-class HardwareBench(TreeBench):
+class OnBoard(str):
+    """The name of a processor on this board. A plain str is a name that a feature uses."""
+
+
+class HardwareBackend(SysfsTreeBackend):
     """The features' processors are the user's, in the order in which a scenario names them.
 
-    A scenario is skipped at the point where it needs what the user has not given.
+    A scenario is skipped at the step that needs what the user has not given.
     """
 
-    abilities = frozenset(("strangers", "late-strangers", "direct-sight", cdev()))
+    abilities = frozenset(
+        (
+            *(Ability.OTHER_USERS, Ability.OTHER_USERS_AT_ANY_TIME),
+            *(Ability.STATE_WITHOUT_RUNTIME, release_by_kernel()),
+        )
+    )
     processors: Sequence[str] = ()
     firmware = ""
     prints = ""
 
     @classmethod
     def configure(cls, processors: Sequence[str], firmware: str, prints: str) -> None:
-        """Take what the user says. Raises pytest.UsageError."""
+        """Check and take the options that the user gave. Raises pytest.UsageError."""
         if not processors or not firmware:
             raise pytest.UsageError("--backend sysfs needs --processor NAME and --firmware FILE")
         if not os.path.isfile(firmware):
             raise pytest.UsageError(f"--firmware {firmware}: there is no such file")
         cls.processors, cls.firmware, cls.prints = processors, os.path.abspath(firmware), prints
-        bench = cls.__new__(cls)
-        bench.tree = ""  # messages name paths with one slash
+        board = cls.__new__(cls)
+        board.tree = ""  # so that messages name paths with one slash
         for name in processors:
             try:
-                state = bench.read(f"={name}", "state")
+                state = board.read(OnBoard(name), "state")
             except FileNotFoundError:
                 raise pytest.UsageError(
                     f"--processor {name}: /sys/class/remoteproc does not exist: "
@@ -53,69 +64,72 @@ class HardwareBench(TreeBench):
 
     def __init__(self, place: str) -> None:
         super().__init__(place)
-        self._real: dict[str, str] = {}
+        self._real: dict[str, OnBoard] = {}
         self._names: Sequence[str] = ()
 
     def board(
         self, processors: Sequence[str], faults: Mapping[str, Mapping[str, str]] | None = None
     ) -> None:
         self._names = processors
-        super().board([f"={name}" for name in self.processors], faults)
-        for name, looks in self._before.items():
-            assert looks["state"] == "offline", f"{name[1:]} is {looks['state']}, not offline"
+        super().board([OnBoard(name) for name in self.processors], faults)
+        for name, attributes in self._before.items():
+            assert attributes["state"] == "offline", f"{name} is {attributes['state']}, not offline"
 
     def write_config(self, processors: Sequence[str]) -> None:
         super().write_config(self.processors)
 
     def provide(self, processors: Sequence[str], faults: Mapping[str, Mapping[str, str]]) -> None:
-        pass  # they are there
+        pass  # the board has them
 
     def repair(self, processor: str) -> None:
-        pass  # nobody has broken it
+        pass  # this backend sets no faults
 
-    def real(self, processor: str) -> str:
-        """Return the name of a processor of this machine; skip if there are not enough."""
-        if processor not in self._names:
-            return processor
+    def on_board(self, processor: str) -> OnBoard:
+        """Return the processor of this board that has this name in the feature.
+
+        Skips the scenario if the user gave too few processors.
+        """
+        if isinstance(processor, OnBoard) or processor not in self._names:
+            return OnBoard(processor)
         if processor not in self._real:
             if len(self._real) == len(self.processors):
                 pytest.skip(f"needs {len(self._real) + 1} processors")
-            self._real[processor] = self.processors[len(self._real)]
+            self._real[processor] = OnBoard(self.processors[len(self._real)])
         return self._real[processor]
 
     def device(self, processor: str) -> str:
-        """Return the kernel's name; `=NAME` is one of this machine's, not one of a feature's."""
-        known = processor.startswith("=")
-        return super().device(processor[1:] if known else self.real(processor))
+        return super().device(self.on_board(processor))
 
     def processor(self, name: str) -> dict[str, str]:
-        self.real(name)
+        self.on_board(name)
         return super().processor(name)
 
-    def start_by_hand(self, processor: str, *, wait: bool = True) -> None:
+    def start_as_other_user(self, processor: str, *, wait: bool = True) -> None:
         if not os.access(f"{self.tree}/lib/firmware", os.W_OK):
             pytest.skip("needs a writable /lib/firmware")
-        super().start_by_hand(f"={self.real(processor)}", wait=wait)
+        super().start_as_other_user(self.on_board(processor), wait=wait)
 
     def sample(self, behaviour: str) -> Sample:
         if behaviour in ("prints and runs on", "logs into its trace buffer"):
             return Sample(self.firmware)
-        if behaviour in samples.PRINTING:
+        if behaviour in sample_firmware.PRINTING:
             pytest.skip(f"needs firmware that {behaviour}")
         with open(self.firmware, "rb") as file:
-            return Sample(samples.spoil(file.read(), behaviour, self.place))
+            return Sample(sample_firmware.spoil(file.read(), behaviour, self.place))
 
     def bundle(self, sample: Sample | None, processor: str, **config: Any) -> str:
         if re.fullmatch("remoteproc[0-9]+", processor):
             pytest.skip("the numbers of this board's processors are its own")
-        return super().bundle(sample, self.real(processor), **config)
+        return super().bundle(sample, self.on_board(processor), **config)
 
     def command(self, *words: str, **options: Any) -> Outcome:
         outcome = super().command(*words, **options)
-        return outcome._replace(out=self._told(outcome.out), err=self._told(outcome.err))
+        return outcome._replace(
+            out=self._in_features_words(outcome.out), err=self._in_features_words(outcome.err)
+        )
 
-    def _told(self, text: str) -> str:
-        """Return the text with the features' names for the processors."""
+    def _in_features_words(self, text: str) -> str:
+        """Replace the board's names of processors by those of the features."""
         for name, real in self._real.items():
             text = re.sub(rf"(?<![\w.-]){re.escape(real)}(?![\w-])", name, text)
         return text

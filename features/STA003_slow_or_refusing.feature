@@ -1,12 +1,11 @@
 @promise-2
-Feature: STA003 Slow and stubborn processors
-  Commands take as long as the driver does, and say so when it refuses.
+Feature: STA003 Processors that are slow or refuse
+  A command waits until the driver has finished, and reports the driver's refusal.
 
   Background:
     Given a board with the processors m3-0 and m3-1
 
-  @needs-faults
-  Scenario: A start returns when the processor runs, however long that takes
+  Scenario: A start returns when the processor runs, even after a long time
     Given the processor m3-0 takes 1.5 s to start
     And the container pump was created for m3-0
     When the operator starts pump
@@ -14,8 +13,7 @@ Feature: STA003 Slow and stubborn processors
     And it took 1.5 s or more
     And m3-0 runs pump
 
-  @needs-repairs
-  Scenario: A stop that the driver refuses
+  Scenario: The driver refuses a stop
     Given the processor m3-0 refuses to stop with EBUSY
     And the container pump runs on m3-0
     When the operator stops pump
@@ -23,11 +21,11 @@ Feature: STA003 Slow and stubborn processors
     And m3-0 runs pump
     And the status of pump is running
 
-  @needs-repairs
-  Scenario: A stop is refused once, and works later
+  Scenario: A stop succeeds after the driver refused an earlier one
     Given the processor m3-0 refuses to stop with EBUSY
     And the container pump runs on m3-0
-    And the operator tried to stop pump in vain, and m3-0 is in order again
+    And an earlier stop of pump has failed
+    And the processor m3-0 no longer refuses
     When the operator stops pump
     Then it succeeds
     And pump has ended with status 0

@@ -1,6 +1,6 @@
-"""The process that holds an enclosure: namespaces, control groups, and all that runs in them.
+"""The process that keeps an enclosure: namespaces, control groups, and all processes in them.
 
-Run as `python3 -m tests.engines.lock_holder JSON`, its standard input a SOCK_SEQPACKET control
+Run as `python3 -m tests.engines.subreaper JSON`, its standard input a SOCK_SEQPACKET control
 socket. Each message asks for a command: JSON (argv, env, cwd) with four descriptors: stdin,
 stdout, stderr, and a pipe that gets the line "PID" and, at the end, the line "STATUS" as
 waitpid(2) gives it. When the peer closes the socket, or dies, everything in the enclosure is
@@ -112,7 +112,7 @@ def serve(control: socket.socket) -> None:
                 try:
                     os.write(pipe, f"{status}\n".encode())
                 except BrokenPipeError:
-                    pass  # whoever asked has lost interest
+                    pass  # the process that asked no longer reads
                 os.close(pipe)
 
 

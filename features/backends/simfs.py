@@ -1,4 +1,4 @@
-"""The bench `simfs`: simulated boards that remoteproc-sim shows as the kernel shows real ones."""
+"""The backend `simfs`: simulated boards behind the kernel's interface, by remoteproc-sim."""
 
 from __future__ import annotations
 
@@ -6,19 +6,21 @@ import os
 import subprocess
 from collections.abc import Mapping, Sequence
 
-from features.benches import samples
-from features.benches.bench import Sample
-from features.benches.host import PROGRAMS
-from features.benches.sim import board_file
-from features.benches.tree import TreeBench, write_attribute
+from features.backends import sample_firmware
+from features.backends.backend import Sample
+from features.backends.command_line import PROGRAMS
+from features.backends.sim import board_file
+from features.backends.sysfs_tree import SysfsTreeBackend, write_attribute
+from features.scenarios import Ability
 
 
-class SimfsBench(TreeBench):
-    """Each scenario mounts a tree of its own; processors are in QEMU."""
+class SimfsBackend(SysfsTreeBackend):
+    """Each scenario mounts its own tree; each processor is a QEMU process of remoteproc-sim."""
 
-    abilities = TreeBench.abilities | {
-        *("ends-of-firmware", "no-release-switch", "firmware-by-the-kernel's-rules"),
-        *("kernel-log", "crash-types", "crash-kinds", "driver-unbinding"),
+    abilities = SysfsTreeBackend.abilities | {
+        *(Ability.FIRMWARE_ENDS, Ability.NO_RELEASE_BY_KERNEL, Ability.CORE_KNOWN_TO_DRIVER),
+        *(Ability.KERNEL_LOG, Ability.CRASH_REASON, Ability.CRASH_OF_A_KIND),
+        Ability.DRIVER_REMOVAL,
     }
 
     def __init__(self, place: str) -> None:
@@ -28,8 +30,8 @@ class SimfsBench(TreeBench):
         self._simulator: subprocess.Popen[str] | None = None
 
     @classmethod
-    def make_ready(cls, lock: str) -> None:
-        samples.build(lock)
+    def prepare(cls, lock: str) -> None:
+        sample_firmware.build(lock)
 
     def provide(self, processors: Sequence[str], faults: Mapping[str, Mapping[str, str]]) -> None:
         self._end_simulator()
@@ -61,7 +63,7 @@ class SimfsBench(TreeBench):
         write_attribute(f"{debug}/{device}/{file}", value or "0")
 
     def sample(self, behaviour: str) -> Sample:
-        return Sample(samples.make(behaviour, self.place, samples.TRACING))
+        return Sample(sample_firmware.make(behaviour, self.place, sample_firmware.TRACING))
 
     def take_down(self) -> list[str]:
         left = super().take_down()

@@ -1,4 +1,4 @@
-"""The sample firmware, by what it does, and firmware that no processor should be given."""
+"""The sample firmware by its behaviour, and files that are no good firmware."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import fcntl
 import os
 import struct
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 _FIRMWARE = os.path.join(os.path.dirname(__file__), "..", "..", "firmware")
 BUILD = os.path.realpath(os.path.join(_FIRMWARE, "build"))
@@ -20,11 +20,11 @@ PRINTING = {
     "ends with exit code 7": "cortex-m3/exit.elf",
     "crashes": "cortex-m3/crash.elf",
     "resets its processor": "cortex-m3/reset.elf",
-    "starves its watchdog": "cortex-m3/watchdog.elf",
-    "is deaf to everything": "cortex-m3/spin.elf",
-    "is made for a RISC-V core": "riscv32/hello.elf",
+    "does not feed its watchdog": "cortex-m3/watchdog.elf",
+    "ignores all messages": "cortex-m3/spin.elf",
+    "is built for a RISC-V core": "riscv32/hello.elf",
 }
-"""On a UART, if not into a trace buffer."""
+"""Files that print to a UART, but for those whose name says trace."""
 
 _UNTRACED = ("trace", "trace_wrap", "spin")
 TRACING = {
@@ -33,18 +33,18 @@ TRACING = {
     else f"{path[:-4]}-traced.elf"
     for behaviour, path in PRINTING.items()
 }
-"""All into a trace buffer."""
+"""Files that all print into a trace buffer."""
 
 
 def build(lock: str) -> None:
-    """Build what is not built; `lock` names a file that keeps others from doing so, too."""
+    """Build the samples that are missing; `lock` names a lock file for parallel workers."""
     with open(lock, "w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         subprocess.run(["make", "-s", "-C", _FIRMWARE], check=True, timeout=110)
 
 
 def make(behaviour: str, place: str, programs: Mapping[str, str] = PRINTING) -> str:
-    """Return the path of such firmware, made in `place` if it is no sample."""
+    """Return the path of firmware with this behaviour, made in `place` if it is no sample."""
     if behaviour in programs:
         return f"{BUILD}/{programs[behaviour]}"
     with open(f"{BUILD}/{programs['prints and runs on']}", "rb") as file:
@@ -52,20 +52,20 @@ def make(behaviour: str, place: str, programs: Mapping[str, str] = PRINTING) -> 
 
 
 def spoil(good: bytes, behaviour: str, place: str) -> str:
-    """Return the path of firmware that has this wrong with it. Raises KeyError."""
-    wrong = {
-        "is no ELF file": lambda: b"#!/bin/sh\necho hello\n",
+    """Make the firmware unfit in this way; return the new file's path. Raises KeyError."""
+    unfit: Mapping[str, Callable[[], bytes]] = {
+        "is not an ELF file": lambda: b"#!/bin/sh\necho hello\n",
         "is cut off": lambda: good[: len(good) // 2],
         "lies outside the processor's memory": lambda: _moved(good, 0x6000_0000),
     }
     path = os.path.join(place, f"{behaviour.replace(' ', '-')}.elf")
     with open(path, "wb") as file:
-        file.write(wrong[behaviour]())
+        file.write(unfit[behaviour]())
     return path
 
 
 def _moved(elf: bytes, distance: int) -> bytes:
-    """Add to the addresses of all segments (elf(5): Elf32_Ehdr, Elf32_Phdr)."""
+    """Add the distance to the addresses of all segments (elf(5): Elf32_Ehdr, Elf32_Phdr)."""
     image = bytearray(elf)
     (table,) = struct.unpack_from("<I", image, 28)
     size, count = struct.unpack_from("<HH", image, 42)

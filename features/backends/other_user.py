@@ -1,8 +1,8 @@
-"""Uses a simulated processor without the runtime, as a program of somebody else's would.
+"""Uses a simulated processor without the runtime's commands, as another user's program would.
 
-    stranger.py BOARD-FILE RUN-DIRECTORY DEVICE FIRMWARE
+    other_user.py BOARD-FILE RUN-DIRECTORY DEVICE FIRMWARE
 
-Prints `running`, and holds the processor until its stdin ends.
+Prints `running`, and holds the processor until stdin ends.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from domain.firmware import FirmwareImage
 
 
 def main(board: str, run_directory: str, device: str, path: str) -> None:
-    image = FirmwareImage("theirs.elf", os.path.getsize(path), "", path)
+    image = FirmwareImage("other-user.elf", os.path.getsize(path), "", path)
     processor = SimBoard(load_board(board), run_directory).open(device, ProcessorOptions())
-    claim = processor.plan_claim("stranger", image)
+    claim = processor.plan_claim("other-user", image)
     processor.load(claim, image)
     processor.start()
     print("running", flush=True)

@@ -1,8 +1,9 @@
-"""What benches on this machine have in common: the command line, bundles in a directory."""
+"""What the backends on this machine share: the command line, and bundles in a directory."""
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import shutil
@@ -12,17 +13,22 @@ import time
 from collections.abc import Sequence
 from typing import Any, BinaryIO
 
-from features.benches.bench import Bench, Outcome, Sample
-from features.benches.processes import Watched, kill, marked
+from features.backends.backend import Backend, Outcome, Sample
+from features.backends.processes import WatchedProcess, kill, with_environment
+from features.scenarios import Ability
 
-# Beside the interpreter, in a guest elsewhere in the PATH.
+# The programs are beside the interpreter; in a guest they are elsewhere in the PATH.
 _PATH = f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"
 PROGRAMS = os.path.dirname(shutil.which("remoteproc-runtime", path=_PATH) or "/not-installed/")
 SOURCES = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
-class HostBench(Bench):
-    """All of it is under `place`, which is in the PATH of every process it starts: a mark."""
+class CommandLineBackend(Backend):
+    """Keeps all files under `place`.
+
+    `place` is also in the PATH of each process that this backend starts, so that the processes
+    of this backend can be told from all others.
+    """
 
     def __init__(self, place: str) -> None:
         self.place = place
@@ -30,15 +36,17 @@ class HostBench(Bench):
         self.root = f"{place}/state"
         self.run_directory = f"{place}/run"
         self.environment = {"PATH": f"{place}/bin:{os.environ['PATH']}", "LANG": "C.UTF-8"}
-        self._count = 0
-        self._outputs: dict[str, str] = {}
-        self._inputs: dict[str, int] = {}
+        self.commands_given = 0
+        self._numbers = itertools.count(1)  # of commands, some of which run at the same time
+        self._bundles = 0
+        self._outputs: dict[str, str] = {}  # files' paths without .out and .err, by container
+        self._inputs: dict[str, int] = {}  # pipes to write to, by container
         os.makedirs(f"{place}/bin")
         os.makedirs(f"{place}/commands")
 
     def bundle(self, sample: Sample | None, processor: str, **config: Any) -> str:
-        self._count += 1
-        bundle = f"{self.place}/bundle-{self._count}"
+        self._bundles += 1
+        bundle = f"{self.place}/bundle-{self._bundles}"
         os.makedirs(f"{bundle}/rootfs")
         if sample:
             shutil.copy(sample.path, f"{bundle}/rootfs/{sample.name}")
@@ -77,28 +85,30 @@ class HostBench(Bench):
     def command(
         self, *words: str, timeout: float = 60.0, within: Sequence[str] = (), **options: Any
     ) -> Outcome:
-        """Run it on files: a container inherits them, so a pipe would not end with the command.
+        """Run the command line with files as stdout and stderr.
 
-        `within` is a command that runs another one; `options` go to subprocess.run.
+        A container inherits the streams, so that a pipe would not end with the command. `within`
+        is a command that runs another one; `options` go to subprocess.run.
         """
-        self._count += 1
-        stem = f"{self.place}/commands/{self._count}"
+        number = self.commands_given = next(self._numbers)
+        stem = f"{self.place}/commands/{number}"
         if words[0] in ("create", "run"):
             self._outputs[words[-1]] = stem
-        if words[0] == "create" and "input" in self.abilities and "stdin" not in options:
-            with self._input(words[-1]) as reader:
-                return self.command(*words, timeout=timeout, within=within, stdin=reader, **options)
-        began = time.monotonic()
-        with open(f"{stem}.out", "wb") as out, open(f"{stem}.err", "wb") as err:
+        with contextlib.ExitStack() as opened:
+            if words[0] == "create" and Ability.INPUT in self.abilities and "stdin" not in options:
+                options["stdin"] = opened.enter_context(self._input(words[-1]))
+            out = opened.enter_context(open(f"{stem}.out", "wb"))
+            err = opened.enter_context(open(f"{stem}.err", "wb"))
             streams = {"stdin": subprocess.DEVNULL, "stdout": out, "stderr": err}
             options = {**streams, "env": self.environment, **options}
             line = [*within, *self.words(*words)]
+            began = time.monotonic()
             done = subprocess.run(line, timeout=timeout, check=False, **options)
-        seconds = time.monotonic() - began
+            seconds = time.monotonic() - began
         return Outcome(done.returncode, _text(f"{stem}.out"), _text(f"{stem}.err"), seconds)
 
     def _input(self, container: str) -> BinaryIO:
-        """Return what the container shall have as its input, to be closed."""
+        """Return the container's stdin; the caller closes it after the creation."""
         reader, writer = os.pipe()
         if (old := self._inputs.pop(container, -1)) >= 0:
             os.close(old)
@@ -113,7 +123,7 @@ class HostBench(Bench):
         return _text(f"{stem}.out"), _text(f"{stem}.err")
 
     def kill_supervisor(self, container: str) -> None:
-        with Watched(self.state(container)["pid"]) as supervisor:
+        with WatchedProcess(self.state(container)["pid"]) as supervisor:
             supervisor.kill()
             assert supervisor.wait(5)
 
@@ -124,7 +134,7 @@ class HostBench(Bench):
         return left + self.take_down() + self.remains()
 
     def delete_all(self) -> list[str]:
-        """Delete all containers; return complaints."""
+        """Delete all containers; return the errors."""
         failures = []
         with contextlib.suppress(FileNotFoundError):
             for name in os.listdir(self.root):
@@ -134,13 +144,16 @@ class HostBench(Bench):
         return failures
 
     def take_down(self) -> list[str]:
-        """Take the board down once there are no containers; return what is not as it was."""
+        """Take the board down after the last container; return what is not as it was before."""
         return []
 
     def remains(self, patience: float = 3.0) -> list[str]:
-        """Return the processes and files that are left of all containers, killing the former."""
+        """Return the processes and files that containers have left; kill these processes.
+
+        A process that ends within `patience` seconds does not count.
+        """
         deadline = time.monotonic() + patience
-        while (living := marked(f"{self.place}/bin")) and time.monotonic() < deadline:
+        while (living := self.processes()) and time.monotonic() < deadline:
             time.sleep(0.02)
         for pid in living:
             kill(pid)
@@ -151,6 +164,10 @@ class HostBench(Bench):
                 if directory == self.root:
                     left += [f"{above}/{name}" for name in directories]
         return left
+
+    def processes(self) -> dict[int, str]:
+        """Return pid and command line of the processes that this backend has started."""
+        return with_environment(f"{self.place}/bin")
 
 
 def _text(path: str) -> str:
