@@ -40,7 +40,7 @@ class Power:
         except OSError as error:
             raise refused(verb, self._name, error, error_messages(self._log.read())) from error
 
-    def _switch_on(self, verb: str, before: ProcessorState, after: ProcessorState) -> None:
+    def _switch_on(self, verb: str, before: ProcessorState, *after: ProcessorState) -> None:
         state = self._attributes.state()
         if state != before:
             raise ProcessorFault.cannot(
@@ -53,12 +53,14 @@ class Power:
         self._write(verb, "start")
         state = self._attributes.state()
         # A processor that has crashed by now did start; the supervisor reports the crash.
-        if state != after and not state.crashed:
+        if state not in after and not state.crashed:
             raise unchanged(verb, self._name, state, error_messages(self._log.read()))
 
     def start(self) -> None:
         """Start the firmware that the attribute `firmware` names. Raises ProcessorFault."""
-        self._switch_on("start", OFFLINE, RUNNING)
+        # The write returns once the firmware runs (rproc_boot): if the processor is off again, the
+        # firmware has ended within that instant, and the supervisor reports the end.
+        self._switch_on("start", OFFLINE, RUNNING, OFFLINE)
 
     def attach(self) -> None:
         """Attach to firmware that the boot loader started. Raises ProcessorFault."""

@@ -149,7 +149,8 @@ class SysfsProcessor:
         elif state == DETACHED:
             self._power.attach()
         self._started = True
-        self._console.open()
+        if not is_off(self._attributes.state()):  # else the firmware has ended already
+            self._console.open()
 
     def stop(self) -> None:
         """Stop, or detach from firmware that was kept running."""
