@@ -96,7 +96,7 @@ Feature: EXI001 Exit status means something
     Then it succeeds
     And pump has ended with status 137
 
-  Scenario: In the foreground, a crash of the firmware is the exit status of the command
+  Scenario: In the foreground, the command ends with exit status 139 after a crash
     Given an image whose firmware crashes
     When the operator runs the image on m3-0 in the foreground as pump
     Then the command ends with exit status 139

@@ -18,7 +18,7 @@ Feature: HOS001 Hostile images are harmless
       | ../../../../../etc/shadow | the image has no /etc   |
       | firmware.elf              | too many symbolic links |
 
-  Scenario Outline: Good firmware outside the image is not used, through a link that is <way>
+  Scenario Outline: A link to good firmware outside the image is refused: <way>
     Given an image whose firmware is outside the image, behind a link that is <way>
     When the operator creates pump for m3-0
     Then it is refused: "the image has no"

@@ -159,7 +159,7 @@ BEFORE_ANY_KERNEL: Mapping[str, frozenset[str]] = {
     "HOS001": frozenset(
         (
             "Firmware that is a link to <target> of the host",
-            "Good firmware outside the image is not used, through a link that is <way>",
+            "A link to good firmware outside the image is refused: <way>",
             "An entry point that leads out of the image: <path>",
             "Firmware that is a FIFO does not block the runtime",
             "Firmware that is a directory",
