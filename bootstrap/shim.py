@@ -10,10 +10,9 @@ import gc
 import os
 import sys
 
-from adapters.containerd.flags import ShimFlags, parse
+from adapters.containerd.flags import NAME, ShimFlags, parse
 from domain.errors import RemoteprocError, reason
 
-_NAME = "containerd-shim-remoteproc-v1"
 _SERVE = (
     "import sys; sys.path[:] = sys.argv.pop(1).split(':'); import bootstrap.shim as s; s.serve()"
 )
@@ -68,10 +67,10 @@ def _run(flags: ShimFlags) -> bytes:
         return delete(flags, lifecycle_for_namespace(flags.namespace, warn_on_stderr))
     from adapters.containerd import info
 
-    return info.info(flags) if flags.action == "info" else info.show_version(_NAME).encode()
+    return info.info(flags) if flags.action == "info" else info.show_version(NAME).encode()
 
 
 def _fail(message: str) -> None:
     line = " ".join(message.split())
-    os.write(2, f"{_NAME}: {line}\n".encode())
+    os.write(2, f"{NAME}: {line}\n".encode())
     os._exit(1)

@@ -66,7 +66,7 @@ class ExecProcess(TaskProcess):
             started = TaskExecStarted(container_id=self.container, exec_id=self.id, pid=self.pid)
             self._publisher.publish("/tasks/exec-started", started)
             code = self._show(result)
-        finally:  # whatever fails, those who wait for the end must be woken
+        finally:  # even if the write fails, those who wait for the exit must be woken
             self.io.close_supervisor_ends()  # clients see the end of output before the exit
             self.record_exit(Exit(128 + self._signal if self._signal else code, time.time()))
 
@@ -98,7 +98,7 @@ class ExecProcess(TaskProcess):
             self._signal = number
             self._killed.set()
 
-    def abandon(self) -> None:
+    def terminate(self) -> None:
         """End the command, whatever its status, because its task is being deleted."""
         with self.operating:
             if self.status == Status.RUNNING:

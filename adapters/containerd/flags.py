@@ -9,6 +9,9 @@ from collections.abc import Mapping, Sequence
 
 from domain.errors import InvalidRequest
 
+NAME = "containerd-shim-remoteproc-v1"
+"""The name of the shim's program: containerd derives it from the runtime's name."""
+
 _TEXT_FLAGS = ("namespace", "id", "address", "publish-binary", "bundle", "socket")
 _BOOLEAN_FLAGS = ("debug", "info", "v", "version")
 _ACTIONS = ("start", "delete")

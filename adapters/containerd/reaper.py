@@ -69,15 +69,15 @@ class Reaper:
                 self._open(pid, callback)
             except ProcessLookupError:
                 self._run(pid, callback)  # something else has reaped it
-            except OSError as error:
+            except (OSError, MemoryError) as error:
                 self._new.append((pid, callback))
-                self._warn(f"cannot watch process {pid} yet: {error}")
+                self._warn(f"cannot watch process {pid} yet: {type(error).__name__}: {error}")
 
     def _open(self, pid: int, callback: ExitCallback) -> None:
         descriptor = os.pidfd_open(pid)
         try:
             self._poll.register(descriptor, select.EPOLLIN)
-        except OSError:
+        except BaseException:
             os.close(descriptor)
             raise
         self._supervisors[descriptor] = (pid, callback)

@@ -88,7 +88,7 @@ class TaskService:
         task.io.close_supervisor_ends()
 
     def _record_exit(self, task: Task, status: int) -> None:
-        """Find out how the firmware of a supervisor that has ended did end.
+        """Record how the firmware ended; its supervisor has ended.
 
         `status` is the supervisor's own exit status, for where there is no record.
         """
@@ -97,7 +97,7 @@ class TaskService:
             exit_ = self._lifecycle().state(task.id).exit
         except NotFound:
             pass  # the command line has deleted the container meanwhile
-        except Exception as error:  # whatever fails, those who wait for the exit must get it
+        except Exception as error:  # those who wait for the exit must get one in any case
             self._warn(f"container {task.id} has ended, but how is unknown: {error}")
         task.record_exit(exit_ or Exit(status, time.time()))
 

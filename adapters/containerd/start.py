@@ -12,12 +12,11 @@ from collections.abc import Mapping, Sequence
 
 from adapters.containerd import sockets
 from adapters.containerd.bootstrap_reply import STDIN_MAX, Bootstrap, read_bootstrap, reply
-from adapters.containerd.flags import ShimFlags
+from adapters.containerd.flags import NAME, ShimFlags
 from adapters.linux.spawn import environment_of, spawn
 from domain.errors import InvalidRequest, NotFound, host_fault
 
 LISTENER = 3  # the descriptor of the socket in the spawned process
-NAME = "containerd-shim-remoteproc-v1"
 
 # Source: containerd cmd/containerd-shim-runc-v2/manager/manager_linux.go.
 _GROUPS = ("io.containerd.runc.v2.group", "io.kubernetes.cri.sandbox-id")

@@ -51,12 +51,12 @@ class Task(TaskProcess):
     def close(self) -> None:
         """End the commands that still run inside, and close all descriptors."""
         for command in list(self.execs.values()):
-            command.abandon()
+            command.terminate()
         self.io.close()
 
     @contextmanager
     def starting(self) -> Iterator[None]:
-        """Surround the start; publish the start before an exit that comes meanwhile."""
+        """Keep back the event of an exit during the start, until the start's event is published."""
         with self._lock:
             self._starting = True
         try:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from domain.errors import RemoteprocError
 
 PROGRAM = "remoteproc-runtime"
-FAILED, MISUSED, INTERRUPTED = 1, 2, 130
+FAILED, INTERRUPTED = 1, 130
 
 
 class LogTarget:
@@ -22,7 +22,7 @@ class LogTarget:
         self.debug = False
 
     def write(self, level: str, message: str) -> None:
-        """Append one entry. A file that cannot be written is a complaint on stderr, no error."""
+        """Append one entry. If the file cannot be written, print a warning on stderr."""
         if not self.file:
             return
         from json import dumps

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from adapters.oci.json_value import Value
 from domain.annotations import PREFIX
 
-_MARKS = ("io.kubernetes.cri.container-type", "io.kubernetes.cri-o.ContainerType")
+_TYPE_ANNOTATIONS = ("io.kubernetes.cri.container-type", "io.kubernetes.cri-o.ContainerType")
 
 # The args of sandboxes without such an annotation: Podman's (podman pod create), and those of
 # Kubernetes' pause image.
@@ -16,7 +16,7 @@ _PAUSES = (["/catatonit", "-P"], ["/pause"])
 
 def is_sandbox(process: Value, annotations: Mapping[str, str]) -> bool:
     """Tell whether the container is a sandbox, without firmware. Raises InvalidRequest."""
-    if any(annotations.get(mark) == "sandbox" for mark in _MARKS):
+    if any(annotations.get(name) == "sandbox" for name in _TYPE_ANNOTATIONS):
         return True
     args = process.get("args")
     words = [item.text() for item in args.items()] if args else []

@@ -50,7 +50,7 @@ def first_state(spec: ProcessorSpec) -> ProcessorState:
 
 
 class SimProcessor:
-    """Implements domain.ports.Processor. `directory` has the lock files of the board's processors.
+    """One processor of a simulated board. `directory` has the lock files of the board's processors.
 
     `remarks` are messages for the operator that are known before a start.
     """

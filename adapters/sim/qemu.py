@@ -6,20 +6,20 @@ import os
 import select
 import time
 from _socket import AF_UNIX, SOCK_STREAM, socketpair
+from errno import EIO
 from typing import Any
 
-from adapters.sim.console import UartConsole, read_available
 from adapters.sim.exit_reason import error_message, from_qmp_event, from_wait_status
 from adapters.sim.qemu_args import Descriptors, command_line
 from adapters.sim.qmp import Qmp
 from adapters.sim.spawn import spawn_bound
 from adapters.sim.spec import CORES, ProcessorSpec
+from adapters.sim.uart import UartConsole, read_available
 from domain.errors import HostFault, host_fault
 from domain.processor import FirmwareExit
 
 _REPLY_TIMEOUT = 10.0  # seconds for QEMU to answer, on a host that is busy
 _KILL = 9
-_EIO = 5
 
 
 class QemuProcess:
@@ -77,7 +77,7 @@ class QemuProcess:
         self.close()
         raise HostFault(
             f"QEMU cannot simulate {self.name}: {problem or 'it ended at once'}",
-            errno=_EIO,
+            errno=EIO,
             hint="check `machine` and `options` in the board file",
         )
 
@@ -165,7 +165,7 @@ class QemuProcess:
             events = self._qmp.feed(data or b"")
         except ValueError:
             self.firmware_exit = self.firmware_exit or FirmwareExit(
-                True, None, "the simulator (QEMU) talks nonsense"
+                True, None, "the simulator (QEMU) sent bytes that are not QMP"
             )
             return b""
         for name, about in events:

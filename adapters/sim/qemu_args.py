@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from errno import ENOENT
 from typing import NamedTuple
 
 from adapters.sim.spawn import find_program
@@ -30,7 +31,7 @@ def command_line(spec: ProcessorSpec, fds: Descriptors) -> list[str]:
     if not program:
         raise HostFault(
             f"cannot simulate {spec.name}: {core.program} is not installed",
-            errno=2,
+            errno=ENOENT,
             hint=f"install QEMU (Debian: {core.package})",
         )
     return [

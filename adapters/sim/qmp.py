@@ -17,7 +17,6 @@ class Qmp:
     def __init__(self) -> None:
         self._rest = b""
         self._serial = 0
-        self.greeted = False
         self.replies: dict[int, dict[str, Any]] = {}
 
     def request(self, command: str, **arguments: object) -> tuple[int, bytes]:
@@ -44,8 +43,6 @@ class Qmp:
             data = message.get("data")
             if "event" in message:
                 events.append((str(message["event"]), data if isinstance(data, dict) else {}))
-            elif "QMP" in message:
-                self.greeted = True
             elif isinstance(message.get("id"), int):
                 self.replies[message["id"]] = message
         return events

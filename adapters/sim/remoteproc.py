@@ -30,6 +30,9 @@ from domain.processor import (
 )
 from domain.resource_table import Trace
 
+RECOVERY_WORDS = ("enabled", "disabled", "recover")
+COREDUMP_MODES = ("disabled", "enabled", "inline")
+
 
 class RemoteProc:
     """One `struct rproc`. Reading an attribute never waits; one change waits for the other.
@@ -60,7 +63,7 @@ class RemoteProc:
             self.qemu = None
             self._log.info(f"{self.name} is available")
             self.state: ProcessorState = OFFLINE if self.spec.boot == "off" else DETACHED
-            self.firmware = f"rproc-{self.spec.name}-fw"
+            self.firmware = self.spec.default_firmware
             self.recovery = True
             self.coredump = "disabled"
             self.power = 0
@@ -108,7 +111,7 @@ class RemoteProc:
         """Do `enabled`, `disabled` or `recover`, as a write to the attribute `recovery` does."""
         with self._lock:
             self.poll()
-            if word not in ("enabled", "disabled", "recover"):
+            if word not in RECOVERY_WORDS:
                 raise os_error(EINVAL)
             if word != "recover":
                 self.recovery = word == "enabled"
@@ -119,7 +122,7 @@ class RemoteProc:
         """Do `disabled`, `enabled` or `inline`; as in the kernel, without waiting for a change."""
         if self.state == CRASHED:
             raise os_error(EBUSY)
-        if word not in ("disabled", "enabled", "inline"):
+        if word not in COREDUMP_MODES:
             self._log.error("Invalid coredump configuration")
             raise os_error(EINVAL)
         self.coredump = word

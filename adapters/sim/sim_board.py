@@ -17,7 +17,7 @@ from domain.processor import ProcessorInfo, ProcessorState
 if TYPE_CHECKING:
     from domain.ports import OpenArgs
 
-_USUAL = ProcessorOptions()
+_DEFAULT = ProcessorOptions()
 
 
 class SimBoard:
@@ -34,7 +34,7 @@ class SimBoard:
         for device, spec in self._processors.items():
             record = read_record(os.path.join(self._directory, device))
             state = ProcessorState(record.get("state", first_state(spec)))
-            firmware = str(record.get("firmware", f"rproc-{spec.name}-fw"))
+            firmware = str(record.get("firmware", spec.default_firmware))
             note = f"simulated: {spec.core} on {spec.machine}"
             found.append(ProcessorInfo(spec.name, device, state, firmware, note))
         return found
@@ -57,7 +57,7 @@ class SimBoard:
         idle = [
             f"{spec.name} is simulated: remoteproc.{name} = {value} has no effect"
             for name, value in options._asdict().items()
-            if name in ("console", "recovery", "coredump") and value != getattr(_USUAL, name)
+            if name in ("console", "recovery", "coredump") and value != getattr(_DEFAULT, name)
         ]
         place = {"device": device, "directory": self._directory}
         return {"spec": spec.to_json(), **place, "remarks": idle}

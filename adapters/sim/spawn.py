@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from errno import ENOENT
 
 from adapters.linux.spawn import spawn
 from domain.errors import HostFault
@@ -23,7 +24,7 @@ def spawn_bound(argv: Sequence[str], inherited: Sequence[int], stderr: int) -> i
     """
     setpriv = find_program("setpriv")
     if not setpriv:
-        raise HostFault("setpriv is not installed", errno=2, hint="install util-linux")
+        raise HostFault("setpriv is not installed", errno=ENOENT, hint="install util-linux")
     guard = (setpriv, "--pdeathsig=KILL", "/bin/sh", "-c", _GUARD, "sh", str(os.getpid()))
     descriptors = {0: None, 1: stderr, 2: stderr, **{fd: fd for fd in inherited}}
     return spawn([*guard, *argv], os.environ, descriptors, new_session=False)

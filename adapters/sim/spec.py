@@ -24,7 +24,7 @@ class SimulatedCore(NamedTuple):
     crash_code: int = 0
 
 
-_SHELLS_SEGV = 128 + 11  # RISC-V has no lockup: firmware writes this code to the test device
+_RISCV_CRASH = 128 + 11  # RISC-V has no lockup: firmware writes this code to the test device
 
 
 def _arm(name: str, architecture: int) -> SimulatedCore:
@@ -36,7 +36,7 @@ def _riscv(name: str, bits: int) -> SimulatedCore:
     # Without this option QEMU loads OpenSBI to the address that the firmware is linked for.
     core = Core(name, bits, EM_RISCV)
     program = f"qemu-system-riscv{bits}"
-    return SimulatedCore(core, program, "qemu-system-misc", ("-bios", "none"), _SHELLS_SEGV)
+    return SimulatedCore(core, program, "qemu-system-misc", ("-bios", "none"), _RISCV_CRASH)
 
 
 CORES: Mapping[str, SimulatedCore] = {
@@ -82,6 +82,11 @@ class ProcessorSpec(NamedTuple):
     faults: InjectedFaults = InjectedFaults()
     boot: str = "off"
 
+    @property
+    def default_firmware(self) -> str:
+        """The name of the file that the kernel loads where no program has set one."""
+        return f"rproc-{self.name}-fw"
+
     def to_json(self) -> dict[str, Any]:
         """Return what `from_json` takes."""
         return {
@@ -93,7 +98,7 @@ class ProcessorSpec(NamedTuple):
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> ProcessorSpec:
-        """Return the processor that `to_json` described. Raises KeyError, TypeError."""
+        """Return the processor whose `to_json` is `value`. Raises KeyError, TypeError."""
         parts = {
             "memory": tuple(Region(*region) for region in value["memory"]),
             "options": tuple(value["options"]),

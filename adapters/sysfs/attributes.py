@@ -108,7 +108,7 @@ def read_attribute(path: str) -> bytes:
 
 
 def escape(text: str) -> str:
-    """Return text that can be printed in one line, whatever it was."""
+    """Return the text without characters that end or forge a line, cut if it is long."""
     plain = printable(text[:_SHOWN])
     return plain if len(text) <= _SHOWN else f"{plain}..."
 

@@ -13,13 +13,13 @@ import errno
 from typing import TYPE_CHECKING
 
 from adapters.sysfs.attributes import Attributes
-from adapters.sysfs.driver_errors import refused, unchanged
+from adapters.sysfs.driver_errors import in_use, refused, unchanged
 from adapters.sysfs.firmware_files import is_published_name, kernel_name, publish, unpublish
 from adapters.sysfs.power import Power, is_off
 from adapters.sysfs.search_path import SearchPath
 from domain.annotations import ProcessorOptions
-from domain.errors import ProcessorFault
 from domain.firmware import FirmwareImage
+from domain.processor import ATTACHED, DETACHED, OFFLINE
 
 if TYPE_CHECKING:
     from domain.ports import Claim
@@ -79,14 +79,8 @@ class ProcessorClaims:
         if claim["attached"] != "keep":
             if claim["attached"] == "take":
                 self._take_over()
-            if (state := self._attributes.state()) != "offline":
-                raise ProcessorFault.cannot(
-                    "load",
-                    self._name,
-                    f"it is {state}, not offline",
-                    errno=errno.EBUSY,
-                    hint="whoever else uses it must stop it first",
-                )
+            if (state := self._attributes.state()) != OFFLINE:
+                raise in_use("load", self._name, state, OFFLINE)
             publish(self._search.choose(), claim["firmware"], self._device, firmware)
             self._set("firmware", claim["firmware"])
         for attribute, value in _WHILE_OWNED.items():
@@ -95,9 +89,9 @@ class ProcessorClaims:
 
     def _take_over(self) -> None:
         # The kernel stops a detached processor only after it has attached to it.
-        if self._attributes.state() == "detached":
+        if self._attributes.state() == DETACHED:
             self._power.attach()
-        if self._attributes.state() == "attached":
+        if self._attributes.state() == ATTACHED:
             self._power.stop()
 
     def undo(self, claim: Claim) -> None:
@@ -147,6 +141,5 @@ class ProcessorClaims:
             raise refused("load", self._name, error) from error
         found = self._attributes.read(attribute)
         if found not in (None, value):
-            raise unchanged(
-                f"set {attribute} of", self._name, self._attributes.printable(attribute)
-            )
+            value = self._attributes.printable(attribute)
+            raise unchanged(f"set {attribute} of", self._name, value, attribute=attribute)

@@ -7,6 +7,7 @@ processor that is off may replace and remove all files of that device, and no ot
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
@@ -23,10 +24,10 @@ _FILE_NAME = re.compile(r"(remoteproc[0-9]+)-[0-9A-Za-z_+.-]+-[0-9a-f]{16}")
 _ID_SHOWN = 120  # characters; a name has 255 bytes, and the kernel appends .zst to try that
 _CHUNK = 1 << 18
 _HINTS = {
-    13: "run as root, or let this user write there",
-    28: "make room there",
-    30: "mount it writable, or set firmware_class.path to a writable directory",
-    122: "raise the disk quota",
+    errno.EACCES: "run as root, or let this user write there",
+    errno.ENOSPC: "make room there",
+    errno.EROFS: "mount it writable, or set firmware_class.path to a writable directory",
+    errno.EDQUOT: "raise the disk quota",
 }
 _REPLACED = "delete the container and create it anew"
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 
 from adapters.sysfs.attributes import Attributes
-from adapters.sysfs.driver_errors import refused, unchanged
+from adapters.sysfs.driver_errors import in_use, refused, unchanged
 from adapters.sysfs.kmsg import KmsgReader, error_messages
 from domain.errors import ProcessorFault
 from domain.processor import ATTACHED, DELETED, DETACHED, OFFLINE, RUNNING, ProcessorState
@@ -43,13 +43,7 @@ class Power:
     def _switch_on(self, verb: str, before: ProcessorState, *after: ProcessorState) -> None:
         state = self._attributes.state()
         if state != before:
-            raise ProcessorFault.cannot(
-                verb,
-                self._name,
-                f"it is {state}, not {before}",
-                errno=errno.EBUSY,
-                hint="whoever else uses it must stop it first",
-            )
+            raise in_use(verb, self._name, state, before)
         self._write(verb, "start")
         state = self._attributes.state()
         # A processor that has crashed by now did start; the supervisor reports the crash.

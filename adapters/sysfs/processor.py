@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from adapters.sysfs.attributes import Attributes
 from adapters.sysfs.cdev import ShutdownOnRelease
 from adapters.sysfs.claim import ProcessorClaims
-from adapters.sysfs.console import TtyConsole
 from adapters.sysfs.coredump import Coredumps
 from adapters.sysfs.kmsg import KmsgReader, crash_type
 from adapters.sysfs.policy import Policy
@@ -17,17 +16,26 @@ from adapters.sysfs.power import Power, is_off
 from adapters.sysfs.preflight import check_firmware
 from adapters.sysfs.search_path import SearchPath
 from adapters.sysfs.sysfs_console import SysfsConsole
+from adapters.sysfs.tty import TtyConsole
 from domain.annotations import ProcessorOptions
 from domain.errors import RemoteprocError, WrongState, reason
 from domain.firmware import FirmwareImage
-from domain.processor import DELETED, DETACHED, OFFLINE, RUNNING, FirmwareExit, ProcessorState
+from domain.processor import (
+    ATTACHED,
+    DELETED,
+    DETACHED,
+    OFFLINE,
+    RUNNING,
+    FirmwareExit,
+    ProcessorState,
+)
 
 if TYPE_CHECKING:
     from domain.ports import Claim, OpenArgs
 
 _RECOVERY_WITHIN = 5.0  # seconds in which the kernel must have recovered from a crash
 _STOPPED_ELSEWHERE = "it ended by itself, or somebody else stopped it"
-_BOOT_LOADER = ("attached", "detached")
+_BOOT_LOADER = (ATTACHED, DETACHED)
 
 
 def open_processor(args: OpenArgs) -> SysfsProcessor:
@@ -72,9 +80,7 @@ class SysfsProcessor:
         self._remarks: list[str] = []
         self._started = False
         self._crash_logged = False  # the kernel has logged a crash, and no recovery since
-        self._recovering_since = (
-            0.0  # monotonic time when the kernel began a recovery; 0.0 for none
-        )
+        self._recovering_since = 0.0  # on time.monotonic()'s clock; 0.0 for no recovery
         self._dump_until = 0.0  # until then, a core dump made by a recovery may appear
 
     def __del__(self) -> None:

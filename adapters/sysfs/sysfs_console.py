@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from adapters.sysfs.console import TtyConsole
 from adapters.sysfs.trace_files import TraceFiles
+from adapters.sysfs.tty import TtyConsole
 
 
 class SysfsConsole:

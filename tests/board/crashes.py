@@ -28,7 +28,7 @@ def crash(backend: KernelBackend, container: str, **annotations: str) -> dict[st
         assert supervisor.wait(15), "the supervisor did not end"
         seconds = time.monotonic() - began
     state = backend.state(container)
-    told = {
+    result = {
         "seconds": seconds,
         "status": state["status"],
         "exit": state["annotations"]["remoteproc.exit-status"],
@@ -38,7 +38,7 @@ def crash(backend: KernelBackend, container: str, **annotations: str) -> dict[st
     }
     outcome = backend.command("delete", container)
     assert outcome.code == 0, outcome.err
-    return told
+    return result
 
 
 def main(times: int) -> None:

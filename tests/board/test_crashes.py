@@ -32,6 +32,6 @@ def test_a_crash_ends_the_container_within_150_ms(record_property):
     assert dumped["dumps"] == ["\x7fELF"]
     milliseconds = sorted(round(1000 * crash["seconds"]) for crash in crashes)
     median = statistics.median(milliseconds)
-    told = f"a crash on {vm.release} was known after {median:g} ms ({milliseconds})"
-    record_property("scenarios", told)
-    assert median < 150, told
+    figures = f"a crash on {vm.release} was known after {median:g} ms ({milliseconds})"
+    record_property("scenarios", figures)
+    assert median < 150, figures

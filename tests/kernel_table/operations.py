@@ -61,9 +61,6 @@ class Processor(Events):
             os.close(descriptor)
 
     def op_write(self, name, text):
-        return self._raw(name, text)
-
-    def _raw(self, name, text):
         """Write with the C library: Python skips an empty write and repeats one after EINTR."""
         libc = ctypes.CDLL(None, use_errno=True)
         descriptor = os.open(self.path(name), os.O_WRONLY)

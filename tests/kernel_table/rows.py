@@ -1,4 +1,15 @@
-"""All rows of the table, and the cases that it leaves out."""
+"""All rows of the table.
+
+The table leaves these cases out:
+
+* A recovery whose file is no ELF file any more, or is cut before its section headers; a huge string
+  table offset, section name or number of program headers. Linux reads headers that do not exist:
+  the writer dies, and holds the processor's lock for ever.
+* The end of a dump after five minutes: too long for a test.
+* What firmware does: the real kernel's processors execute no code. The simulator's tests have that.
+* Devices of virtio and rpmsg that appear and disappear: the simulator has none.
+* Drivers whose attributes no user may write: no driver at hand has such.
+"""
 
 from __future__ import annotations
 
@@ -21,15 +32,3 @@ ROWS = [
     *fault_cases.notifications(),
     *fault_cases.drivers(),
 ]
-
-NOT_TRIED = {
-    "a recovery whose file is no ELF any more, or is cut before its section headers": (
-        "Linux reads headers that are not there: the writer dies, and holds the lock for ever"
-    ),
-    "a huge string table offset, section name or number of program headers": "the same",
-    "a dump is freed after five minutes": "too long for a test; both wait on a timer",
-    "what is executed": "no code runs on the real kernel's processors: what is asked here is asked"
-    " of the kernel, and what firmware does is in the tests of the simulator",
-    "devices of virtio and rpmsg that come and go": "the simulator has none",
-    "drivers with attributes that nobody may write": "none of those at hand has such",
-}

@@ -13,7 +13,7 @@ from collections.abc import Callable
 STACK_SIZE = 1 << 20
 
 # Python runs handlers in the main thread, and the kernel may give a signal to any thread that takes
-# it: then a main thread that waits in a system call would not learn of the signal.
+# it: a main thread that waits in a system call would go on waiting, and run no handler.
 _FOR_THE_MAIN_THREAD = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 
 _AFTER_AN_ERROR = 1.0  # seconds until a loop whose step failed tries again
@@ -40,7 +40,7 @@ def repeat(step: Callable[[], None], report: Callable[[Exception], None]) -> Non
     """Call `step` again and again. Never returns.
 
     For a thread whose end would go unnoticed: an exception of a step is given to `report`, and
-    the loop goes on after a pause, whatever `report` raises.
+    the loop goes on after a pause, even if `report` raises an exception.
     """
     while True:
         try:

@@ -35,9 +35,7 @@ def serve(board: BoardSpec, path: str, ready: Callable[[], None]) -> None:
     """
     _check(board)
     fuse = _load_fuse()
-    signal.pthread_sigmask(
-        signal.SIG_BLOCK, _STOP
-    )  # in all threads: each new thread inherits the mask
+    signal.pthread_sigmask(signal.SIG_BLOCK, _STOP)  # each new thread inherits the mask
     root = Mountpoint(path)
     try:
         _mount(fuse, board, root, ready)
@@ -82,9 +80,7 @@ def _mount(fuse: ModuleType, board: BoardSpec, root: Mountpoint, ready: Callable
     mounted = threading.Event()
     problem: list[str] = []
     library = fuse._libfuse
-    interrupted = (
-        library.fuse_interrupted
-    )  # whether the request of the calling thread was interrupted
+    interrupted = library.fuse_interrupted  # for the request of the calling thread
     nodes = make_tree(board, FirmwareSearch(root.path), lambda: interrupted() != 0)
     forget = library.fuse_pollhandle_destroy
     forget.argtypes, forget.restype = [ctypes.c_void_p], None

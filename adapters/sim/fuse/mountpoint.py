@@ -13,12 +13,11 @@ import json
 import os
 import subprocess
 from errno import ENOTCONN
-from typing import NoReturn
 
 from adapters.linux.locks import flock_or_fail, open_locked
 from adapters.linux.mountinfo import mounts
 from adapters.sim.spawn import find_program
-from domain.errors import Busy, HostFault, InvalidRequest, reason
+from domain.errors import Busy, HostFault, InvalidRequest, host_fault
 
 SOURCE = "remoteproc-sim"
 """The source of the mount in /proc/mounts."""
@@ -48,7 +47,7 @@ class Mountpoint:
             self._fd = self._take()
             self._make()
         except OSError as error:
-            self._fail(f"cannot use {self.path} as root", error)
+            raise host_fault(f"cannot use {self.path} as root", error) from error
 
     def _check_empty(self) -> None:
         found = set(os.listdir(self.path)) - {"lib"}
@@ -119,9 +118,6 @@ class Mountpoint:
         if "" in self._made:
             _remove(self.path)
         os.close(self._fd)
-
-    def _fail(self, what: str, error: OSError) -> NoReturn:
-        raise HostFault(f"{what}: {reason(error)}", errno=error.errno or 0) from error
 
 
 def _remove(path: str) -> None:

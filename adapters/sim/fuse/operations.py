@@ -7,6 +7,7 @@ import os
 import select
 import stat
 import threading
+import time
 from collections.abc import Callable
 from errno import EACCES, EBADF, EINVAL, EIO, ENODEV, ENOENT, EPERM
 from typing import Any, NoReturn
@@ -44,7 +45,7 @@ class KernelTree:
         self._handles: dict[int, tuple[Handle, Node]] = {}
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
-        self._time = _now()
+        self._time = time.time_ns()
 
     def init(self, path: str) -> None:  # noqa: ARG002 -- given by mfusepy
         """Report that the tree is mounted."""
@@ -158,9 +159,3 @@ class KernelTree:
         """Succeed without any effect."""
         self._find(path)
         return 0
-
-
-def _now() -> int:
-    import time
-
-    return time.time_ns()

@@ -13,11 +13,10 @@ from errno import EBUSY, EINVAL, ERANGE
 from adapters.sim.fuse.nodes import Attribute, DebugFile, Handle, Node
 from adapters.sim.fuse.worker import ProcessorWorker
 from adapters.sim.loader import in_memory
-from adapters.sim.remoteproc import RemoteProc
+from adapters.sim.remoteproc import COREDUMP_MODES, RECOVERY_WORDS, RemoteProc
 from domain.processor import ATTACHED, CRASHED
 from domain.resource_table import Trace
 
-_COREDUMP = ("disabled", "enabled", "inline")
 _TYPES = ("mmufault", "watchdog", "fatal error")
 
 
@@ -39,7 +38,9 @@ def debug_files(worker: ProcessorWorker) -> Mapping[str, Node]:
     files: dict[str, Node] = {
         "name": DebugFile(0o400, lambda: _line(rproc.spec.name)),
         "recovery": DebugFile(
-            0o600, lambda: _line(_recovery(rproc)), _prefix(_recovery_store(worker), 10, _RECOVERY)
+            0o600,
+            lambda: _line(_recovery(rproc)),
+            _prefix(_recovery_store(worker), 10, RECOVERY_WORDS),
         ),
         "crash": DebugFile(0o200, None, _crash_store(worker)),
         "coredump": DebugFile(0o600, lambda: _line(rproc.coredump), _debug_coredump_store(worker)),
@@ -47,9 +48,6 @@ def debug_files(worker: ProcessorWorker) -> Mapping[str, Node]:
     for number, trace in enumerate(rproc.traces):
         files[f"trace{number}"] = TraceFile(worker, rproc.traces, number, trace)
     return files
-
-
-_RECOVERY = ("enabled", "disabled", "recover")
 
 
 def _line(text: str) -> bytes:
@@ -97,9 +95,8 @@ def _recovery_store(worker: ProcessorWorker) -> Callable[[bytes], None]:
         if word in ("enabled", "disabled"):
             worker.rproc.recovery = word == "enabled"
         if word != "disabled":
-            with suppress(
-                InterruptedError
-            ):  # the kernel reports neither this nor a failed recovery
+            # The kernel reports neither an interruption nor a failed recovery.
+            with suppress(InterruptedError):
                 queued(data)
 
     return store
@@ -128,8 +125,12 @@ def _prefix(
     return shortened
 
 
+def _debug_recovery_store(worker: ProcessorWorker) -> Callable[[bytes], None]:
+    return _prefix(_recovery_store(worker), 10, RECOVERY_WORDS)
+
+
 def _debug_coredump_store(worker: ProcessorWorker) -> Callable[[bytes], None]:
-    store = _prefix(_coredump_store(worker.rproc), 20, _COREDUMP)
+    store = _prefix(_coredump_store(worker.rproc), 20, COREDUMP_MODES)
 
     def checked(data: bytes) -> None:
         if worker.rproc.state == CRASHED:

@@ -54,7 +54,7 @@ class Events:
 
     def __init__(self, path):
         self.path = path
-        self.told = []  # events that the caller knows to have arrived
+        self.taken = []  # the envelopes that this end has accepted
         self.received = 0
         self.refuse = 0
         self.answering = threading.Event()
@@ -79,11 +79,11 @@ class Events:
             self.refuse -= 1
             raise RpcError(Code.INTERNAL, "not now")
         assert context.metadata["containerd-namespace-ttrpc"] == [request.envelope.namespace]
-        self.told.append(request.envelope)
+        self.taken.append(request.envelope)
 
     def topics(self, container=""):
         wanted = container.encode()
-        return [e.topic.rpartition("/")[2] for e in self.told if wanted in e.event.value]
+        return [e.topic.rpartition("/")[2] for e in self.taken if wanted in e.event.value]
 
     def stop(self):
         self.answering.set()

@@ -35,9 +35,9 @@ def test_running_firmware_is_stopped(served):
     with open(f"{path}/address", "w") as file:
         file.write(f"unix://{served.socket}")
     kill(served)
-    told = clean_up(served, "c")
-    assert (told.pid, told.exit_status) == (pid, 137)
-    assert abs(told.exited_at.seconds - time.time()) < 30
+    response = clean_up(served, "c")
+    assert (response.pid, response.exit_status) == (pid, 137)
+    assert abs(response.exited_at.seconds - time.time()) < 30
     assert not any(row.owner for row in served.lifecycle().processors())
     assert served.lifecycle().all() == []
     assert not os.path.ismount(f"{path}/rootfs") and not os.path.exists(served.socket)
@@ -50,13 +50,13 @@ def test_an_end_on_record_is_told_as_it_was(served):
     served.call("Start", id="c")
     at = served.call("Wait", id="c").exited_at
     kill(served)
-    told = clean_up(served, "c")
-    assert (told.pid, told.exit_status, told.exited_at) == (pid, 7, at)
+    response = clean_up(served, "c")
+    assert (response.pid, response.exit_status, response.exited_at) == (pid, 7, at)
 
 
 def test_what_was_never_created(served):
-    told = clean_up(served, "first")
-    assert told.exit_status == 137 and told.exited_at.seconds > 0
+    response = clean_up(served, "first")
+    assert response.exit_status == 137 and response.exited_at.seconds > 0
 
 
 def test_a_socket_that_is_served_stays(served):

@@ -40,7 +40,7 @@ class Publishing:
 
     def arrived(self):
         found = []
-        for envelope in self.containerd.told:
+        for envelope in self.containerd.taken:
             container = TYPES[envelope.topic].FromString(envelope.event.value).container_id
             found.append(f"{envelope.topic.rpartition('/')[2]} {container}".strip())
         return found

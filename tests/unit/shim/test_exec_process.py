@@ -1,4 +1,4 @@
-"""Proves that a command inside a task ends, and that its end is told, whatever fails."""
+"""Proves that a command inside a task ends, and that its exit is published, even after errors."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_where_no_thread_can_be_started_the_command_can_be_started_again(command
         with pytest.raises(HostFault, match="can't start new thread"):
             command.start(ExecResult(0, b"text"))
     assert (command.status, command._publisher.topics) == (Status.CREATED, [])
-    command.abandon()  # does not wait for a command that never started
+    command.terminate()  # does not wait for a command that never started
     command.io.open("c", "tests")
     command.start(ExecResult(0, b"text"))
     assert command.wait(5).status == 0

@@ -92,9 +92,9 @@ def test_a_whole_life(inside, until):
     assert (state.status, state.exited_at) == (Status.STOPPED, ended.exited_at)
     inside.call("Delete", "x")
     assert inside.refusal("State", "x").code == Code.NOT_FOUND
-    told = ["create", "start", "exec-added", "exec-started", "exit"]
-    assert until(lambda: inside.served.events.topics("first") == told)
-    exit_ = TaskExit.FromString(inside.served.events.told[-1].event.value)
+    topics = ["create", "start", "exec-added", "exec-started", "exit"]
+    assert until(lambda: inside.served.events.topics("first") == topics)
+    exit_ = TaskExit.FromString(inside.served.events.taken[-1].event.value)
     assert (exit_.container_id, exit_.id, exit_.pid) == ("first", "x", pid)
     assert exit_.exited_at == ended.exited_at
     assert inside.served.call("State", id="first").status == Status.RUNNING

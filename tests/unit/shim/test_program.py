@@ -132,8 +132,8 @@ class TestReplies:
         assert read_bootstrap(stdin, "one", "tests") is None
 
     def test_before_that_json_and_before_that_the_address(self):
-        told = json.loads(reply("unix:///s", None, {"MAX_SHIM_VERSION": "2"}))
-        assert told == {"version": 2, "address": "unix:///s", "protocol": "ttrpc"}
+        answer = json.loads(reply("unix:///s", None, {"MAX_SHIM_VERSION": "2"}))
+        assert answer == {"version": 2, "address": "unix:///s", "protocol": "ttrpc"}
         assert reply("unix:///s", None, {}) == b"unix:///s"
 
 
@@ -209,7 +209,7 @@ def test_command_lines():
 
 
 def test_info_and_version():
-    told = RuntimeInfo.FromString(run("-info", stdin=OPTIONS.SerializeToString()).stdout)
-    assert told.name == "io.containerd.remoteproc.v1" and told.version.version
-    assert told.version.version in run("-v").stdout.decode()
+    answer = RuntimeInfo.FromString(run("-info", stdin=OPTIONS.SerializeToString()).stdout)
+    assert answer.name == "io.containerd.remoteproc.v1" and answer.version.version
+    assert answer.version.version in run("-v").stdout.decode()
     assert run("-nonsense").returncode == 1

@@ -1,5 +1,5 @@
-"""Proves that the shim learns of every exit, though the system refuses threads, descriptors or
-memory for a while, and though what it calls back fails."""
+"""Proves that the shim reports every exit, even if the system refuses threads, descriptors or
+memory for a while, or a callback fails."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from adapters.containerd import reaper as module
 from adapters.containerd.ttrpc import threads
 
 threads._AFTER_AN_ERROR = module._RETRY_EVERY = 0.05
-warnings, told = [], {{}}
+warnings, statuses = [], {{}}
 reaper = module.Reaper(warnings.append)
 
 def fail(owner, name, error, times):
@@ -31,7 +31,7 @@ def fail(owner, name, error, times):
 
 def callback(number, raises):
     def exited(status):
-        told[number] = status
+        statuses[number] = status
         if raises:
             raise ValueError("planted")
     return exited
@@ -42,9 +42,9 @@ for number in range(1, 7):
     pid = os.posix_spawn("/bin/sh", ["sh", "-c", f"sleep 0.0{{number}}; exit {{number}}"], {{}})
     reaper.watch(pid, callback(number, number in raising))
 end = time.monotonic() + 8
-while len(told) < 6 and time.monotonic() < end:
+while len(statuses) < 6 and time.monotonic() < end:
     time.sleep(0.01)
-print(json.dumps([sorted(told.items()), warnings]))
+print(json.dumps([sorted(statuses.items()), warnings]))
 """
 
 PLANTS = {
@@ -63,16 +63,17 @@ PLANTS = {
         2,
     ),
     "no descriptor": ('fail(os, "pidfd_open", OSError(errno.EMFILE, "too many"), 4)', 4),
+    "no memory for a descriptor": ('fail(os, "pidfd_open", MemoryError(), 4)', 4),
     "no memory": ('fail(module, "children", MemoryError("planted"), 2)', 2),
 }
 
 
 @pytest.mark.parametrize("plant", PLANTS)
-def test_every_exit_is_told_despite(plant):
+def test_every_exit_is_reported_despite(plant):
     statement, warned = PLANTS[plant]
     command = [sys.executable, "-c", PROGRAM.format(plant=statement)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30)
     assert done.stderr == ""
-    told, warnings = json.loads(done.stdout)
-    assert told == [[number, number] for number in range(1, 7)]
+    statuses, warnings = json.loads(done.stdout)
+    assert statuses == [[number, number] for number in range(1, 7)]
     assert len(warnings) == warned, warnings

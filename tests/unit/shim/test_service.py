@@ -53,8 +53,8 @@ def test_a_whole_life(served, version, until):
     call("Shutdown", id="first")
     assert served.process.wait(5) == 0
     assert not os.path.exists(served.socket)
-    told = ["create", "start", "paused", "resumed", "exit", "delete"]
-    assert until(lambda: served.events.topics("first") == told), served.events.topics()
+    topics = ["create", "start", "paused", "resumed", "exit", "delete"]
+    assert until(lambda: served.events.topics("first") == topics), served.events.topics()
 
 
 @pytest.mark.parametrize("program, status", [("exit", 7), ("exit0", 0), ("crash", 139)])
@@ -155,7 +155,7 @@ def test_a_deadline_that_has_passed(served):
 
 def test_waits_that_are_given_up_leave_no_thread(served, until):
     served.create("first")
-    assert until(lambda: served.events.told)  # over a connection that stays
+    assert until(lambda: served.events.taken)  # over a connection that stays
     tasks = f"/proc/{served.process.pid}/task"
     before = len(os.listdir(tasks))
     others = [Client.connect(served.socket, 5) for _ in range(5)]
@@ -181,7 +181,7 @@ def test_bundles_that_are_none(served):
     served.bundle("argued", args=["a", "b"])
     error = served.refusal("Create", id="argued", bundle=f"{served.folder}/argued")
     assert error.code == Code.INVALID_ARGUMENT and "process.args" in error.message
-    assert served.events.told == []
+    assert served.events.taken == []
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounts need root")

@@ -1,4 +1,4 @@
-"""Proves where a container's output goes and its input comes from, whoever reads or not."""
+"""Proves where a container's output goes and its input comes from, with and without a reader."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ import time
 
 
 def run(processor, image):
-    """Prepare, load and start; return the claim."""
+    """Plan a claim, load and start; return the claim."""
     claim = processor.plan_claim("c1", image)
     processor.load(claim, image)
     processor.start()

@@ -39,12 +39,12 @@ def test_nothing_there_can_be_taken_or_kept(tmp_path, attached):
 
 
 @pytest.mark.parametrize(
-    ("wish", "value"), [("console", "none"), ("recovery", "kernel"), ("coredump", "enabled")]
+    ("option", "value"), [("console", "none"), ("recovery", "kernel"), ("coredump", "enabled")]
 )
-def test_what_has_no_effect_is_remarked_once(tmp_path, wish, value):
+def test_what_has_no_effect_is_remarked_once(tmp_path, option, value):
     processor = SimBoard(load_board("quad"), str(tmp_path)).open(
-        "remoteproc0", ProcessorOptions(**{wish: value})
+        "remoteproc0", ProcessorOptions(**{option: value})
     )
-    said = f"m3-0 is simulated: remoteproc.{wish} = {value} has no effect"
+    said = f"m3-0 is simulated: remoteproc.{option} = {value} has no effect"
     assert list(processor.remarks()) == [said]
     assert list(processor.remarks()) == []

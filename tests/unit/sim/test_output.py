@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from adapters.sim.console import UartConsole
+from adapters.sim.uart import UartConsole
 from domain.processor import OFFLINE
 from tests.unit.sim.helpers import ended, follow, run
 
@@ -91,7 +91,7 @@ def test_the_last_words_arrive_whole_however_they_are_cut(opened, image, monkeyp
         except BlockingIOError:
             return None
 
-    monkeypatch.setattr("adapters.sim.console.read_available", read_little)
+    monkeypatch.setattr("adapters.sim.uart.read_available", read_little)
     processor = opened()
     run(processor, image(program))
     output, _ = follow(processor, ended)

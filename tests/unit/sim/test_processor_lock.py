@@ -10,7 +10,7 @@ import pytest
 from adapters.sim.processor_lock import ProcessorLock, read_record
 from domain.errors import HostFault
 
-HOLDER = """
+LOCK_HOLDER = """
 import sys
 from adapters.sim.processor_lock import ProcessorLock
 lock = ProcessorLock(sys.argv[1])
@@ -51,13 +51,13 @@ def test_one_holder_until_it_lets_go(tmp_path):
 def test_the_dead_hold_nothing(tmp_path):
     path = str(tmp_path / "run" / "board" / "remoteproc0")
     with subprocess.Popen(
-        [sys.executable, "-c", HOLDER, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as holder:
-        assert holder.stdout
-        assert holder.stdout.readline() == b"held\n"
+        [sys.executable, "-c", LOCK_HOLDER, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as lock_holder:
+        assert lock_holder.stdout
+        assert lock_holder.stdout.readline() == b"held\n"
         assert read_record(path) == {"state": "running"}
         assert not ProcessorLock(path).take({})
-        holder.kill()
+        lock_holder.kill()
     assert read_record(path) == {}
     mine = ProcessorLock(path)
     assert mine.take({})

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from adapters.sysfs.console import rpmsg_tty
+from adapters.sysfs.tty import rpmsg_tty
 from tests.elf_builder import FLASH, elf, resource_table, vdev
 
 if not os.path.isdir("/sys/bus/rpmsg/drivers/rpmsg_tty"):

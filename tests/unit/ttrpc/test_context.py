@@ -1,4 +1,4 @@
-"""A call is cancelled once, whoever asks to hear of it hears once, and mistakes stay its own."""
+"""A call is cancelled once, each callback runs once, and a callback that raises stops no other."""
 
 from __future__ import annotations
 

@@ -8,8 +8,8 @@ import tty
 import pytest
 
 from adapters.sysfs.board import SysfsBoard
-from adapters.sysfs.console import TtyConsole, rpmsg_tty
 from adapters.sysfs.policy import Policy
+from adapters.sysfs.tty import TtyConsole, rpmsg_tty
 from domain.annotations import ProcessorOptions
 
 
@@ -77,7 +77,7 @@ def test_a_tty_that_cannot_be_opened_is_reported_once(tree, monkeypatch):
     place = str(tree.processor("remoteproc0", name="m4"))
     console = TtyConsole(str(tree.root), place, "/dev/ttyS9", 0)
     assert console.read() == b"" and console.problem() == "", "it may still come"
-    monkeypatch.setattr("adapters.sysfs.console._REPORT_AFTER", 0.0)
+    monkeypatch.setattr("adapters.sysfs.tty._REPORT_AFTER", 0.0)
     assert console.problem().startswith(f"cannot open {tree.root}/dev/ttyS9: No such file")
     assert console.problem() == ""
 

@@ -141,7 +141,7 @@ def _make_raw(descriptor: int, speed: int) -> None:
     import termios
 
     try:
-        iflag, oflag, cflag, lflag, ispeed, ospeed, control = termios.tcgetattr(descriptor)
+        _, oflag, cflag, lflag, ispeed, ospeed, control = termios.tcgetattr(descriptor)
         lflag &= ~(termios.ECHO | termios.ECHONL | termios.ICANON | termios.ISIG | termios.IEXTEN)
         cflag = cflag & ~(termios.CSIZE | termios.PARENB) | termios.CS8 | termios.CLOCAL
         if speed:
@@ -151,4 +151,3 @@ def _make_raw(descriptor: int, speed: int) -> None:
         termios.tcsetattr(descriptor, termios.TCSANOW, raw)
     except termios.error as error:
         raise OSError(*error.args) from error
-    del iflag
