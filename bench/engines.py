@@ -52,7 +52,7 @@ def on(number: int) -> list[str]:
 
 def load(engine: Docker | Containerd | Podman) -> None:
     """Load all images that the benchmarks run."""
-    base = engine.enclosure.base
+    base = engine.host.base
     for image in (sample("hello"), sample("exit0"), probe_image(PROBE, base)):
         write = write_docker if isinstance(engine, Docker) else write_oci
         engine.load(write(image, f"{base}/{image.name.partition('/')[2].partition(':')[0]}.tar"))
@@ -60,7 +60,7 @@ def load(engine: Docker | Containerd | Podman) -> None:
 
 def docker_lives(docker: Docker, rounds: int, budgets: Budgets) -> None:
     """Time a container's life under Docker."""
-    times = Times(lambda: cpu_seconds(docker.enclosure))
+    times = Times(lambda: cpu_seconds(docker.host))
     ours, runc = ["--runtime", RUNTIME, *on(0), HELLO], [PROBE]
     for _ in range(rounds):
         for who, words in (("remoteproc", ours), ("runc", runc)):
@@ -78,7 +78,7 @@ def docker_lives(docker: Docker, rounds: int, budgets: Budgets) -> None:
 
 def ctr_lives(containerd: Containerd, rounds: int, budgets: Budgets) -> None:
     """Time a container's life under containerd."""
-    times = Times(lambda: cpu_seconds(containerd.enclosure))
+    times = Times(lambda: cpu_seconds(containerd.host))
     ours = ["--runtime", RUNTIME, *on(0), HELLO]
     for _ in range(rounds):
         for who, words in (("remoteproc", ours), ("runc", [PROBE])):
@@ -96,7 +96,7 @@ def ctr_lives(containerd: Containerd, rounds: int, budgets: Budgets) -> None:
 
 def podman_lives(podman: Podman, rounds: int, budgets: Budgets) -> None:
     """Time a container's life under Podman."""
-    times = Times(lambda: cpu_seconds(podman.enclosure))
+    times = Times(lambda: cpu_seconds(podman.host))
     ours = ["--runtime", f"{BIN}/remoteproc-runtime", *on(0), HELLO]
     for _ in range(rounds):
         for who, words in (("remoteproc", ours), ("crun", ["--runtime", "crun", PROBE])):
@@ -114,17 +114,17 @@ def podman_lives(podman: Podman, rounds: int, budgets: Budgets) -> None:
 
 def docker_usage(docker: Docker, seconds: float, budgets: Budgets) -> None:
     """Measure memory and idle CPU of running containers, all but the engine's and QEMU's own."""
-    before = set(docker.enclosure.processes())
+    before = set(docker.host.processes())
     for number in range(COUNT):
         run = ["run", "-d", "--network", "none", "--name", f"m{number}", "--runtime", RUNTIME]
         docker.docker(*run, *on(number), HELLO)
         if number + 1 in (1, 4, 8):
             time.sleep(1)  # what starting has allocated for a moment is free again
-            used = memory(others(docker.enclosure, before))
+            used = memory(others(docker.host, before))
             most = {1: 18, 4: 26, 8: 36}[number + 1]
             budgets.most(f"memory of {number + 1} containers, MiB", used, most)
         if number + 1 == 4:
-            idle = idle_cpu(others(docker.enclosure, before), seconds)
+            idle = idle_cpu(others(docker.host, before), seconds)
             budgets.most("CPU of 4 idle containers, ms per s", idle, 4)
     docker.docker("rm", "-f", *(f"m{number}" for number in range(COUNT)))
 
@@ -137,7 +137,7 @@ def docker_crash(docker: Docker, rounds: int, budgets: Budgets) -> None:
         docker.docker(*run, *on(0), HELLO)
         waiting = docker.background("wait", "crash")
         time.sleep(0.3)  # until the client waits
-        (simulator,) = docker.enclosure.find("qemu-system-arm")
+        (simulator,) = docker.host.find("qemu-system-arm")
 
         def crash(simulator: int = simulator, waiting: Process = waiting) -> None:
             os.kill(simulator, signal.SIGKILL)

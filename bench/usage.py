@@ -1,4 +1,4 @@
-"""What the processes of an enclosure use: CPU time and memory."""
+"""What the processes of an isolated host use: CPU time and memory."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tests.engines.enclosure import Enclosure
+    from tests.engines.isolated_host import IsolatedHost
 
 
-def cpu_seconds(enclosure: Enclosure) -> float:
-    """Return the CPU seconds of all that has run in the enclosure, the engine included."""
-    groups = f"{enclosure.root}/sys/fs/cgroup"
+def cpu_seconds(host: IsolatedHost) -> float:
+    """Return the CPU seconds of all that has run in the isolated host, the engine included."""
+    groups = f"{host.root}/sys/fs/cgroup"
     for path in (f"{groups}/cpuacct/cpuacct.usage", f"{groups}/cpu,cpuacct/cpuacct.usage"):
         with suppress(FileNotFoundError), open(path) as file:
             return int(file.read()) / 1e9
@@ -22,10 +22,10 @@ def cpu_seconds(enclosure: Enclosure) -> float:
         return int(dict(line.split() for line in file)["usage_usec"]) / 1e6
 
 
-def others(enclosure: Enclosure, before: Iterable[int]) -> list[int]:
+def others(host: IsolatedHost, before: Iterable[int]) -> list[int]:
     """Return the processes that have come since, less those of QEMU."""
     known = set(before)
-    found = enclosure.processes().items()
+    found = host.processes().items()
     return [pid for pid, line in found if pid not in known and "qemu-system" not in line]
 
 

@@ -31,6 +31,11 @@ class ExecResult(NamedTuple):
     code: int
     data: bytes
 
+    @property
+    def on_stderr(self) -> bool:
+        """Whether the caller writes the data to stderr."""
+        return self.code == UNKNOWN
+
 
 def answer(
     words: Sequence[str], container: FirmwareContainer, read: Callable[[str], bytes]

@@ -17,7 +17,7 @@ from adapters.containerd.events import EventPublisher
 from adapters.containerd.stdio import TaskIO
 from adapters.containerd.task_process import TaskProcess
 from adapters.containerd.ttrpc import threads
-from domain.builtin_exec import UNKNOWN, ExecResult
+from domain.builtin_exec import ExecResult
 from domain.container import Exit
 from domain.errors import HostFault, NotFound
 from domain.signals import SIGKILL
@@ -72,10 +72,9 @@ class ExecProcess(TaskProcess):
 
     def _show(self, result: ExecResult) -> int:
         """Write the command's output; return its exit code."""
-        code, data = result
-        number = self.io.stdio.stderr if code == UNKNOWN else self.io.stdio.stdout
+        code, stdio = result.code, self.io.stdio
         try:
-            self._write(number, data)
+            self._write(stdio.stderr if result.on_stderr else stdio.stdout, result.data)
         except OSError:
             code = code or 1  # the client does not read
         return code

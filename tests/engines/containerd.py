@@ -1,4 +1,4 @@
-"""containerd in an enclosure, with ctr, and CRI for two runtime handlers: runc and remoteproc."""
+"""containerd in an isolated host, with ctr, and with CRI for the runtimes runc and remoteproc."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.engines.cri import Cri
 from tests.engines.daemon import Daemon
-from tests.engines.enclosure import Enclosure
+from tests.engines.isolated_host import IsolatedHost
 from tests.engines.process import Process, Result, wait_until
 from tests.engines.releases import CONTAINERD, OLDEST, Releases
 
@@ -55,21 +55,21 @@ class Containerd:
         version: str,
         path: Sequence[str] = (),
         etc: Mapping[str, str] | None = None,
-        enclosure: Enclosure | None = None,
+        host: IsolatedHost | None = None,
     ) -> None:
         self.releases = releases
         # Debian 12's runc serves every version; the shim for runc is found beside containerd.
-        self.enclosure = enclosure or enclosure_for(releases, path, etc)
-        self.enclosure.watched += [
+        self.host = host or host_for(releases, path, etc)
+        self.host.watched += [
             "run/containerd/s/*",  # shims' sockets
             "run/containerd/io.containerd.runtime.v2.task/*/*",  # bundles
         ]
-        self.socket = f"{self.enclosure.base}/run/containerd/containerd.sock"  # seen from outside
-        self.daemon = Daemon(self.enclosure, "containerd", self._ready)
+        self.socket = f"{self.host.base}/run/containerd/containerd.sock"  # seen from outside
+        self.daemon = Daemon(self.host, "containerd", self._ready)
         self._cri: Cri | None = None
-        self._config = f"{self.enclosure.base}/conf/containerd.toml"
+        self._config = f"{self.host.base}/conf/containerd.toml"
         with open(self._config, "w") as file:
-            file.write(CONFIG.format(base=self.enclosure.base, pause=PAUSE))
+            file.write(CONFIG.format(base=self.host.base, pause=PAUSE))
         self.start(version)
 
     def _ready(self) -> bool:
@@ -79,7 +79,7 @@ class Containerd:
         """Start this version on the roots that are there."""
         self.version, self.suite = version, CONTAINERD[version]
         containerd = self.releases.binary(self.suite, "containerd")
-        path = f"{self.enclosure.env['PATH']}:{os.path.dirname(containerd)}"
+        path = f"{self.host.env['PATH']}:{os.path.dirname(containerd)}"
         self.daemon.start([containerd, "-c", self._config], {"PATH": path})
 
     def restart(self, version: str = "", kill: bool = False) -> None:
@@ -95,22 +95,22 @@ class Containerd:
         self, *args: str, namespace: str = "default", check: bool = True, timeout: float = 60
     ) -> Result:
         """Run ctr; an exit code other than 0 raises AssertionError, unless `check` is false."""
-        result = self.enclosure.run(*self._client(namespace), *args, timeout=timeout)
+        result = self.host.run(*self._client(namespace), *args, timeout=timeout)
         return result.check() if check else result
 
     def background(self, *args: str, namespace: str = "default") -> Process:
         """Start ctr and let it run, such as for `events`, or `run` without `-d`."""
-        return self.enclosure.spawn([*self._client(namespace), *args])
+        return self.host.spawn([*self._client(namespace), *args])
 
     def listen(self) -> Process:
-        """Start `ctr events`; return once it hears: what is told before that is lost to it."""
+        """Start `ctr events`; return once it prints events: it does not print earlier ones."""
         events = self.background("events")
 
-        def hears() -> bool:
-            self.ctr("namespaces", "label", "default", "heard=yes")
+        def prints_events() -> bool:
+            self.ctr("namespaces", "label", "default", "seen=yes")
             return "/namespaces/update" in events.output()
 
-        assert wait_until(hears, 10), "ctr events does not begin to hear"
+        assert wait_until(prints_events, 10), "ctr events prints no events"
         return events
 
     def _client(self, namespace: str) -> list[str]:
@@ -134,8 +134,8 @@ class Containerd:
             self._cri.close()
             self._cri = None
 
-    def close(self, settle: float = 10) -> None:
-        """Stop it and give it `settle` seconds to leave nothing.
+    def close(self, within: float = 10) -> None:
+        """Stop containerd, and check that nothing is left `within` seconds later.
 
         Raises AssertionError if a container, process, mount, netns or cgroup is left.
         """
@@ -144,10 +144,10 @@ class Containerd:
             self.close_cri()
             self.daemon.stop()
             assert not left, f"containers left: {left}"
-            self.enclosure.wait_empty(settle)
+            self.host.wait_empty(within)
         finally:
             self.close_cri()
-            self.enclosure.close()
+            self.host.close()
 
     def _containers(self) -> list[str]:
         namespaces = self.ctr("namespaces", "ls", "-q").stdout.split()
@@ -160,16 +160,16 @@ class Containerd:
         close(self, kind)
 
 
-def enclosure_for(
+def host_for(
     releases: Releases, path: Sequence[str], etc: Mapping[str, str] | None
-) -> Enclosure:
-    """An open enclosure with runc at the end of PATH."""
-    enclosure = Enclosure(path, etc)
-    runc = f"{enclosure.base}/bin"
+) -> IsolatedHost:
+    """An open isolated host with runc at the end of PATH."""
+    host = IsolatedHost(path, etc)
+    runc = f"{host.base}/bin"
     os.mkdir(runc)
     os.symlink(releases.binary(OLDEST, "runc"), f"{runc}/runc")
-    enclosure.env["PATH"] += f":{runc}"
-    return enclosure.open()
+    host.env["PATH"] += f":{runc}"
+    return host.open()
 
 
 def close(engine: Any, kind: Any) -> None:
@@ -177,4 +177,4 @@ def close(engine: Any, kind: Any) -> None:
     if kind is None:
         engine.close()
     else:
-        engine.enclosure.close()
+        engine.host.close()

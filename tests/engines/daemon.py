@@ -1,11 +1,11 @@
-"""A daemon in an enclosure: started until it answers, ended politely or not."""
+"""A daemon in an isolated host: started until it answers, ended politely or not."""
 
 from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Mapping, Sequence
 
-from tests.engines.enclosure import Enclosure
+from tests.engines.isolated_host import IsolatedHost
 from tests.engines.process import Process, wait_until
 
 
@@ -15,11 +15,11 @@ class Daemon:
     `ready` says whether it answers; it may raise OSError while it does not.
     """
 
-    def __init__(self, enclosure: Enclosure, name: str, ready: Callable[[], bool]) -> None:
+    def __init__(self, host: IsolatedHost, name: str, ready: Callable[[], bool]) -> None:
         self.name = name
-        self.log = f"{enclosure.base}/logs/{name}.log"
+        self.log = f"{host.base}/logs/{name}.log"
         self.process: Process | None = None
-        self._enclosure = enclosure
+        self._host = host
         self._ready = ready
 
     @property
@@ -30,7 +30,7 @@ class Daemon:
 
     def start(self, argv: Sequence[str], env: Mapping[str, str] | None = None) -> None:
         """Start it and wait until it answers; raises AssertionError with its log if it does not."""
-        process = self.process = self._enclosure.spawn(argv, self.log, env)
+        process = self.process = self._host.spawn(argv, self.log, env)
 
         def answers() -> bool:
             if not process.running():

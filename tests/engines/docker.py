@@ -1,4 +1,4 @@
-"""dockerd on a containerd of its own, in one enclosure, with the docker client of its version."""
+"""dockerd and a containerd of its own in an isolated host, with the docker client of its version."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import socket
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from tests.engines.containerd import Containerd, close, enclosure_for
+from tests.engines.containerd import Containerd, close, host_for
 from tests.engines.daemon import Daemon
 from tests.engines.process import Process, Result
 from tests.engines.releases import CONTAINERD, DOCKER, Releases
@@ -32,19 +32,17 @@ class Docker:
         live_restore: bool = False,
     ) -> None:
         self.releases = releases
-        self.enclosure = enclosure_for(releases, path, etc)
-        base = self.enclosure.base
-        self.enclosure.watched.append("run/docker/netns/*")
+        self.host = host_for(releases, path, etc)
+        base = self.host.base
+        self.host.watched.append("run/docker/netns/*")
         # With live-restore dockerd keeps the mount by which it makes its root private.
-        self.enclosure.expected.append(f"mount {base}/docker")
+        self.host.expected.append(f"mount {base}/docker")
         self.socket = f"{base}/run/docker.sock"  # seen from outside
-        self.daemon = Daemon(self.enclosure, "dockerd", self._ready)
+        self.daemon = Daemon(self.host, "dockerd", self._ready)
         self._settings = f"{base}/conf/daemon.json"
         with open(self._settings, "w") as file:
             json.dump({"runtimes": runtimes or {}, "live-restore": live_restore}, file)
-        self.containerd = Containerd(
-            releases, self._containerd_for(version), enclosure=self.enclosure
-        )
+        self.containerd = Containerd(releases, self._containerd_for(version), host=self.host)
         self.start(version)
 
     @staticmethod
@@ -61,7 +59,7 @@ class Docker:
     def start(self, version: str) -> None:
         """Start this version of dockerd on the roots that are there."""
         self.version, self.suite = version, DOCKER[version]
-        base, dockerd = self.enclosure.base, self.releases.binary(self.suite, "dockerd")
+        base, dockerd = self.host.base, self.releases.binary(self.suite, "dockerd")
         off = ("iptables", "ip6tables", "ip-forward", "ip-masq", "userland-proxy")
         self.daemon.start(
             [
@@ -77,7 +75,7 @@ class Docker:
                 "--bridge=none",
                 *(f"--{flag}=false" for flag in off),
             ],
-            {"PATH": f"{self.enclosure.env['PATH']}:{os.path.dirname(dockerd)}"},
+            {"PATH": f"{self.host.env['PATH']}:{os.path.dirname(dockerd)}"},
         )
 
     def restart(self, version: str = "", kill: bool = False, containerd: bool = False) -> None:
@@ -93,8 +91,8 @@ class Docker:
         if containerd:
             self.containerd.restart(self._containerd_for(version), kill)
         # dockerd killed leaves its pid file, and trusts it if the pid has been given out again.
-        if kill and os.path.exists(f"{self.enclosure.base}/run/docker.pid"):
-            os.unlink(f"{self.enclosure.base}/run/docker.pid")
+        if kill and os.path.exists(f"{self.host.base}/run/docker.pid"):
+            os.unlink(f"{self.host.base}/run/docker.pid")
         self.start(version)
 
     def docker(
@@ -102,12 +100,12 @@ class Docker:
     ) -> Result:
         """Run the docker client; an exit code other than 0 raises AssertionError, if `check`."""
         argv, env = [self._client(), *args], self._environment
-        result = self.enclosure.run(*argv, env=env, stdin=stdin, timeout=timeout)
+        result = self.host.run(*argv, env=env, stdin=stdin, timeout=timeout)
         return result.check() if check else result
 
     def background(self, *args: str) -> Process:
         """Start the docker client and let it run, such as for `events`, `logs -f` or `wait`."""
-        return self.enclosure.spawn([self._client(), *args], env=self._environment)
+        return self.host.spawn([self._client(), *args], env=self._environment)
 
     _environment: ClassVar = {"DOCKER_HOST": "unix:///run/docker.sock", "DOCKER_BUILDKIT": "0"}
 
@@ -133,7 +131,7 @@ class Docker:
             self.daemon.stop()
             assert not left, f"containers left: {left}"
         except BaseException:
-            self.enclosure.close()
+            self.host.close()
             raise
         self.containerd.close()
 

@@ -1,4 +1,4 @@
-"""What engines are told of our runtime, and the sample firmware that they run with it."""
+"""How engines are configured for our runtime, and the sample firmware that they run with it."""
 
 from __future__ import annotations
 
@@ -23,5 +23,5 @@ def sample(program: str) -> Image:
 
 
 def owners(containerd: Containerd) -> str:
-    """The list of processors and whose they are, as the command line tells an operator."""
-    return containerd.enclosure.run("remoteproc-runtime", "processors").stdout
+    """The table of processors and their owners, as the command line prints it."""
+    return containerd.host.run("remoteproc-runtime", "processors").stdout

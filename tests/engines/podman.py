@@ -1,4 +1,4 @@
-"""Podman in an enclosure, on storage of its own, with the libraries of its suite."""
+"""Podman in an isolated host, on storage of its own, with the libraries of its suite."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tests.engines.containerd import close
-from tests.engines.enclosure import Enclosure
+from tests.engines.isolated_host import IsolatedHost
 from tests.engines.process import Process, Result
 from tests.engines.releases import PODMAN, Releases
 
@@ -60,19 +60,19 @@ class Podman:
             for folder, layers in releases.library_overlay(PODMAN[each]).items():
                 overlays[folder] = [*layers, *overlays.get(folder, [])]
         policy = {"default": [{"type": "insecureAcceptAnything"}]}
-        self.enclosure = Enclosure(
+        self.host = IsolatedHost(
             path,
             {"containers/policy.json": json.dumps(policy), **(etc or {})},
             {folder: list(dict.fromkeys(layers)) for folder, layers in overlays.items()},
         )
-        base = self.enclosure.base
-        self.enclosure.env |= {
+        base = self.host.base
+        self.host.env |= {
             "CONTAINERS_CONF": f"{base}/conf/containers.conf",
             "CONTAINERS_STORAGE_CONF": f"{base}/conf/storage.conf",
             "CONTAINERS_REGISTRIES_CONF": os.devnull,
             "PODMAN_IGNORE_CGROUPSV1_WARNING": "1",
         }
-        self.enclosure.expected += (
+        self.host.expected += (
             # Podman makes its root private by a mount, which stays until the machine goes down,
             f"mount {base}/storage/overlay",
             "mount /run/containers/overlay-containers",
@@ -80,13 +80,13 @@ class Podman:
             "cgroup *libpod_parent/conmon",
             "cgroup systemd/libpod_parent/[0-9a-f]*",
         )
-        self.enclosure.open()
+        self.host.open()
         self.switch(version)
 
     def switch(self, version: str) -> None:
         """Use this version from now on, on the storage that is there."""
         self.version, self.suite = version, PODMAN[version]
-        base = self.enclosure.base
+        base = self.host.base
         folder = os.path.dirname(self.releases.binary(self.suite, "podman"))
         for name, text in (("containers", CONTAINERS_CONF), ("storage", STORAGE_CONF)):
             with open(f"{base}/conf/{name}.conf", "w") as file:
@@ -97,12 +97,12 @@ class Podman:
     ) -> Result:
         """Run podman; an exit code other than 0 raises AssertionError, unless `check` is false."""
         podman = self.releases.binary(self.suite, "podman")
-        result = self.enclosure.run(podman, *args, stdin=stdin, timeout=timeout)
+        result = self.host.run(podman, *args, stdin=stdin, timeout=timeout)
         return result.check() if check else result
 
     def background(self, *args: str) -> Process:
         """Start podman and let it run, such as for `events`, `logs -f` or `wait`."""
-        return self.enclosure.spawn([self.releases.binary(self.suite, "podman"), *args])
+        return self.host.spawn([self.releases.binary(self.suite, "podman"), *args])
 
     def run(self, *args: str, check: bool = True, timeout: float = 60) -> Result:
         """`podman run` without a network, which no firmware has."""
@@ -116,17 +116,17 @@ class Podman:
         """Load an archive made by images.write_oci or write_docker."""
         self.podman("load", "-i", archive)
 
-    def close(self, settle: float = 10) -> None:
-        """Check that nothing is left, within `settle` seconds, and remove all.
+    def close(self, within: float = 10) -> None:
+        """Check that nothing is left, within `within` seconds, and remove all.
 
         Raises AssertionError if a container, process, mount, netns or cgroup is left.
         """
         try:
             left = self.podman("ps", "-a", "--format", "{{.Names}}: {{.Status}}").text
             assert not left, f"containers left: {left}"
-            self.enclosure.wait_empty(settle)
+            self.host.wait_empty(within)
         finally:
-            self.enclosure.close()
+            self.host.close()
 
     def __enter__(self) -> Podman:
         return self

@@ -1,4 +1,4 @@
-"""Commands in an enclosure: what they said, and whether they still run."""
+"""Commands in an isolated host: their output, and whether they still run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PATIENCE = 4
 
 
 class Result(NamedTuple):
-    """What a command said, and its exit code (128 + N if signal N ended it)."""
+    """A command's output, and its exit code (128 + N if signal N ended it)."""
 
     argv: Sequence[str]
     code: int
@@ -34,7 +34,7 @@ class Result(NamedTuple):
 
 
 class Process:
-    """A command running in an enclosure; `log` is the file that has its output, if any."""
+    """A command running in an isolated host; `log` is the file that has its output, if any."""
 
     def __init__(self, argv: Sequence[str], status: int, log: str = "") -> None:
         self.argv = argv

@@ -43,7 +43,8 @@ def main() -> int:
         if not data:
             break
         seen += data
-    print(seen.decode(errors="replace"), flush=True)
+    sys.stdout.write(seen.decode(errors="replace"))
+    sys.stdout.flush()
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     return code if code >= 0 else 128 - code
 

@@ -7,7 +7,7 @@ import subprocess
 
 OLDEST, NEWER, NEWEST = "bookworm", "trixie", "sid"
 
-# By the version asked for; the last of each is whatever the newest suite has by now.
+# By the version asked for; the last of each is the version that the newest suite has now.
 CONTAINERD = {"1.6": OLDEST, "1.7": NEWER, "2": NEWEST}
 DOCKER = {"26": NEWER, "28": NEWEST}
 PODMAN = {"4": OLDEST, "5": NEWEST}

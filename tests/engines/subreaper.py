@@ -1,12 +1,12 @@
-"""The process that keeps an enclosure: namespaces, control groups, and all processes in them.
+"""The process that holds an isolated host: namespaces, control groups, and all processes in them.
 
 Run as `python3 -m tests.engines.subreaper JSON`, its standard input a SOCK_SEQPACKET control
 socket. Each message asks for a command: JSON (argv, env, cwd) with four descriptors: stdin,
 stdout, stderr, and a pipe that gets the line "PID" and, at the end, the line "STATUS" as
-waitpid(2) gives it. When the peer closes the socket, or dies, everything in the enclosure is
+waitpid(2) gives it. When the peer closes the socket, or dies, everything in the isolated host is
 killed and removed.
 
-It is the subreaper of its commands, so whatever they leave behind becomes its child.
+It is the subreaper of its commands, so processes that they leave running become its children.
 """
 
 from __future__ import annotations

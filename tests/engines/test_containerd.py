@@ -1,4 +1,4 @@
-"""Proves that the harness starts each containerd, drives it, and sees what it leaves behind."""
+"""Proves that the harness starts each containerd, drives it, and finds what it leaves behind."""
 
 from __future__ import annotations
 
@@ -73,6 +73,6 @@ def test_a_forgotten_container_is_reported(releases, runtime_path, probe):
 
 def test_a_forgotten_process_is_reported(releases, runtime_path):
     containerd = Containerd(releases, "2", [runtime_path])
-    containerd.enclosure.run("sh", "-c", "setsid sleep 1000 &")
+    containerd.host.run("sh", "-c", "setsid sleep 1000 &")
     with pytest.raises(AssertionError, match="sleep 1000"):
-        containerd.close(settle=0.2)
+        containerd.close(within=0.2)

@@ -60,8 +60,8 @@ def test_runtime_given_by_path(start_podman, releases, probe, version):
 def test_programs_of_the_machine_run_on_the_libraries_of_the_suite(start_podman, version):
     podman = start_podman(version)
     modules = "ssl, sqlite3, ctypes, google.protobuf.message, yaml, click, dependency_injector"
-    podman.enclosure.run(sys.executable, "-c", f"import {modules}").check()
-    assert "emulator" in podman.enclosure.run("qemu-system-arm", "--version").check().stdout
+    podman.host.run(sys.executable, "-c", f"import {modules}").check()
+    assert "emulator" in podman.host.run("qemu-system-arm", "--version").check().stdout
 
 
 @each_version

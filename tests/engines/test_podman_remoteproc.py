@@ -53,7 +53,7 @@ class Bench:
     def type(self, script, *words):
         """Run podman on a terminal with this input: pairs of an expected text and what to type."""
         pty_input = [sys.executable, PTY_INPUT, json.dumps(script), self.program]
-        return self.engine.enclosure.run(*pty_input, *words, timeout=90)
+        return self.engine.host.run(*pty_input, *words, timeout=90)
 
     def state(self, name="one"):
         return self.engine.inspect(name)["State"]
@@ -73,15 +73,15 @@ class Bench:
 
     def nothing_left(self):
         """Whether no state, owner, process of ours is left."""
-        run = f"{self.engine.enclosure.base}/run/remoteproc-runtime"
+        run = f"{self.engine.host.base}/run/remoteproc-runtime"
         left = [
             f"{folder}/{name}"
             for folder in ("containers", "owners")
             if os.path.isdir(f"{run}/{folder}")
             for name in os.listdir(f"{run}/{folder}")
         ]
-        left += [str(pid) for pid in self.engine.enclosure.find("bootstrap.supervise")]
-        left += [str(pid) for pid in self.engine.enclosure.find("qemu-system")]
+        left += [str(pid) for pid in self.engine.host.find("bootstrap.supervise")]
+        left += [str(pid) for pid in self.engine.host.find("qemu-system")]
         return left == []
 
 
@@ -213,7 +213,7 @@ def test_a_terminal(bench):
 def test_stdin_without_a_terminal(bench):
     bench.load("echo")
     bench.start("echo", "-i")
-    attached = bench.engine.enclosure.spawn(
+    attached = bench.engine.host.spawn(
         ["sh", "-c", f"(echo hello; sleep 2) | {bench.program} attach one"]
     )
     assert wait_until(lambda: "you said: hello" in bench.logs(), 10)
@@ -276,15 +276,15 @@ def test_kill_9_of_the_supervisor(bench):
 def test_kill_9_of_conmon(bench):
     bench.load("hello")
     bench.start("hello")
-    (conmon,) = bench.engine.enclosure.find("/conmon")
+    (conmon,) = bench.engine.host.find("/conmon")
     os.kill(conmon, signal.SIGKILL)
     time.sleep(0.3)
     name = bench.engine.inspect("one")["Id"]
     bench.remove()
-    assert not bench.engine.enclosure.find("qemu-system")
+    assert not bench.engine.host.find("qemu-system")
     # Podman 4 forgets to delete a container whose conmon died; what is left is a record.
     ours = [bench.engine.runtime, "delete", "--force", name]
-    bench.engine.enclosure.run(*ours).check()
+    bench.engine.host.run(*ours).check()
 
 
 def test_a_hundred_runs_leave_nothing(bench):

@@ -14,34 +14,34 @@ from tests.engines.releases import PODMAN
 from tests.engines.test_podman_remoteproc import Bench
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
-ROOT = "/run/board"  # in the enclosure; its /run is the folder base/run outside
+ROOT = "/run/board"  # in the isolated host; its /run is the folder base/run outside
 CONFIG = {"remoteproc-runtime/config.yaml": f"backend: sysfs\ntree: {ROOT}\n"}
 
 
 class Board:
-    """remoteproc-sim in an enclosure: its mount, QEMUs and firmware directory are seen there."""
+    """remoteproc-sim in an isolated host: its mount, its QEMUs and its firmware directory."""
 
-    def __init__(self, enclosure, programs):
-        self._enclosure = enclosure
+    def __init__(self, host, programs):
+        self._host = host
         argv = [f"{programs}/remoteproc-sim", "--board", "quad", "--root", ROOT]
-        self._process = enclosure.spawn(argv)
+        self._process = host.spawn(argv)
         assert wait_until(lambda: "ready" in self._process.output(), 10), self._process.output()
-        assert f"{ROOT}/sys" in enclosure.mounts()
+        assert f"{ROOT}/sys" in host.mounts()
 
     def states(self):
         """What the attribute `state` of each processor says, in their order."""
         read = [f"{ROOT}/sys/class/remoteproc/remoteproc{n}/state" for n in range(len(PROCESSORS))]
-        return self._enclosure.run("cat", *read, timeout=10).check().text.split()
+        return self._host.run("cat", *read, timeout=10).check().text.split()
 
     def firmware(self):
         """The files in the tree's firmware directory."""
-        folder = f"{self._enclosure.base}{ROOT}/lib/firmware"
+        folder = f"{self._host.base}{ROOT}/lib/firmware"
         return [name for _, _, names in os.walk(folder) for name in names]
 
     def close(self):
         self._process.kill(signal.SIGTERM)
         assert self._process.wait(20) == 0, self._process.output()
-        mounts = self._enclosure.mounts()
+        mounts = self._host.mounts()
         assert not [point for point in mounts if point.startswith(ROOT)], mounts
 
 
@@ -55,7 +55,7 @@ class BenchWithBoard(Bench):
 def bench(request, start_podman, runtime_path, tmp_path):
     runtime = f"{runtime_path}/remoteproc-runtime"
     bench = BenchWithBoard(start_podman(request.param, runtime=runtime, etc=CONFIG), str(tmp_path))
-    bench.board = Board(bench.engine.enclosure, runtime_path)
+    bench.board = Board(bench.engine.host, runtime_path)
     try:
         yield bench
         assert wait_until(bench.nothing_left, 5)
@@ -71,7 +71,7 @@ def test_run_logs_ps_stop_start(bench):
     assert bench.board.states() == ["offline", "running", "offline", "offline"]
     (published,) = bench.board.firmware()
     assert published.startswith("remoteproc1-")
-    assert bench.engine.enclosure.find("qemu-system")
+    assert bench.engine.host.find("qemu-system")
     assert wait_until(lambda: "hello from cortex-m3\ntick 1\ntick 2\n" in bench.logs(), 10)
     assert "Up" in bench.podman("ps", "--format", "{{.Status}}").text
     bench.podman("stop", "one")

@@ -107,7 +107,7 @@ UPGRADES = [("1.6", "1.6"), ("1.7", "1.7"), ("2", "2"), ("1.6", "1.7"), ("1.7", 
 @pytest.mark.parametrize("old, new", UPGRADES)
 def test_firmware_outlives_a_restart(start, old, new, kill, tmp_path):
     containerd = start(old)
-    log = f"{containerd.enclosure.base}/one.log"
+    log = f"{containerd.host.base}/one.log"
     run(containerd, "hello", "one", "-d", "--log-uri", f"file://{log}")
     before = status(containerd, "one")
     containerd.restart(new, kill=kill)
@@ -146,7 +146,7 @@ def test_killed_shim_takes_the_processor_down_with_it(start, version):
     events = containerd.listen()
     run(containerd, "hello", "one", "-d")
     pid, _ = status(containerd, "one")
-    (shim,) = [p for p in containerd.enclosure.find(SHIM) if p != int(pid)]
+    (shim,) = [p for p in containerd.host.find(SHIM) if p != int(pid)]
     os.kill(shim, 9)
     assert wait_until(lambda: "delete" in topics(events), 10)
     events.kill()

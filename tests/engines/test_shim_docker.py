@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from tests.engines import terminal
+from tests.engines import pty_input
 from tests.engines.ours import ETC, RUNTIME, SHIM
 from tests.engines.process import wait_until
 from tests.engines.releases import DOCKER
@@ -103,8 +103,8 @@ def test_a_session_on_a_terminal(start, version):
     dialogue = [["> ", "hello\r"], ["you said: hello", "more\r"], ["you said: more", "\x03"]]
     command = [docker._client(), "run", "--network", "none", "-it", "--rm", "--name", "one"]
     command += ["--runtime", RUNTIME, "--annotation", "remoteproc.name=m3-0", "localhost/echo:1"]
-    script = [sys.executable, os.path.abspath(terminal.__file__), json.dumps(dialogue)]
-    talked = docker.enclosure.run(*script, *command, env=docker._environment)
+    script = [sys.executable, os.path.abspath(pty_input.__file__), json.dumps(dialogue)]
+    talked = docker.host.run(*script, *command, env=docker._environment)
     assert "you said: more" in talked.stdout, talked
     assert talked.code == 0, talked
     assert "\n" not in talked.stdout.replace("\r\n", ""), "a terminal in raw mode needs both"
@@ -115,7 +115,7 @@ def test_input_without_a_terminal(start, version):
     docker = start(version)
     name = run(docker, "echo", "one", "-d", "-i").text
     assert name
-    typing = docker.enclosure.run(
+    typing = docker.host.run(
         *("sh", "-c", f"(echo hello; sleep 1) | {docker._client()} attach one & sleep 3"),
         env=docker._environment,
     )
@@ -134,9 +134,9 @@ def test_commands_inside_and_health(start, version):
     refused = docker.docker("exec", "one", "ls", check=False)
     assert (refused.code, refused.stdout) == (127, "") and "no program 'ls'" in refused.stderr
     dialogue = json.dumps([["running on m3-0", ""]])
-    script = [sys.executable, os.path.abspath(terminal.__file__), dialogue]
+    script = [sys.executable, os.path.abspath(pty_input.__file__), dialogue]
     command = [docker._client(), "exec", "-it", "one", "status"]
-    talked = docker.enclosure.run(*script, *command, env=docker._environment)
+    talked = docker.host.run(*script, *command, env=docker._environment)
     assert talked.code == 0 and "\n" not in talked.stdout.replace("\r\n", ""), talked
     docker.docker("exec", "-d", "one", "status")
     assert wait_until(lambda: state(docker, "one")["Health"]["Status"] == "healthy", 10)
@@ -166,7 +166,7 @@ def test_a_killed_shim_is_an_ended_container(start, version):
     docker = start(version)
     run(docker, "hello", "one", "-d")
     pid = state(docker, "one")["Pid"]
-    (shim,) = docker.enclosure.find(SHIM)
+    (shim,) = docker.host.find(SHIM)
     os.kill(shim, 9)
     assert wait_until(lambda: state(docker, "one")["Status"] == "exited", 10)
     assert state(docker, "one")["ExitCode"] == 137

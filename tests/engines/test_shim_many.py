@@ -38,9 +38,9 @@ def test_runs_on_four_processors_leave_nothing(start_containerd, firmware):
     with ThreadPoolExecutor(4) as pool:
         results = list(pool.map(lambda n: cycles(containerd, f"m3-{n}"), range(4)))
     assert results == [[], [], [], []]
-    # The rest is the enclosure's: no process, mount, socket, bundle or control group is left.
+    # The rest is the isolated host's: no process, mount, socket, bundle or control group is left.
     for folder in ("containerd/default", "owners", "boards"):
-        path = f"{containerd.enclosure.base}/run/remoteproc-runtime/{folder}"
+        path = f"{containerd.host.base}/run/remoteproc-runtime/{folder}"
         assert not os.path.exists(path) or not os.listdir(path), path
 
 
@@ -65,7 +65,7 @@ def test_a_pods_shim_does_not_grow(start_containerd, firmware, probe, tmp_path):
     cri = containerd.cri
     pod = cri.run_pod("board", str(tmp_path), "remoteproc", {"remoteproc.name": "m3-0"})
     try:
-        (shim,) = containerd.enclosure.find(SHIM)
+        (shim,) = containerd.host.find(SHIM)
         measured = []
         for number in range(52):
             container = cri.create(pod, "main", "localhost/exit:1", attempt=number)

@@ -57,7 +57,7 @@ def test_two_processors_in_one_pod_beside_an_ordinary_one(start, version, tmp_pa
 
             assert wait_until(ticked, 10), cri.logs(pod, name)
         assert wait_until(lambda: cri.logs(other, "main") == [("stdout", "waiting")], 5)
-        shims = containerd.enclosure.find(SHIM)
+        shims = containerd.host.find(SHIM)
         assert len(shims) == 1, "one shim serves the pod"
         for container in (*containers.values(), ordinary):
             stats = cri.stats(container)
@@ -114,7 +114,7 @@ def test_a_killed_shim_ends_the_pod(start, version, tmp_path):
     try:
         container = cri.create(pod, "main", "localhost/hello:1")
         cri.start(container)
-        (shim,) = containerd.enclosure.find(SHIM)
+        (shim,) = containerd.host.find(SHIM)
         os.kill(shim, 9)
         # containerd cannot wait any longer, and has a number for that.
         assert cri.wait_exited(container).exit_code in (137, 255)

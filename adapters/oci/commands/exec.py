@@ -50,9 +50,7 @@ def run(
 
 def _show(result: ExecResult) -> int:
     """Write the output of the built-in command; return its exit code."""
-    from domain.builtin_exec import UNKNOWN
-
-    stream = sys.stderr if result.code == UNKNOWN else sys.stdout
+    stream = sys.stderr if result.on_stderr else sys.stdout
     stream.buffer.write(result.data)
     stream.flush()
     return result.code

@@ -1,6 +1,6 @@
-"""Enclosures: where an engine and its clients run, apart from the machine.
+"""Isolated hosts: where an engine and its clients run, apart from the machine.
 
-An enclosure is a mount, network (loopback only) and control group namespace with a /run and a
+An isolated host is a mount, network (loopback only) and control group namespace with a /run and a
 /dev/shm of its own. A container engine run in it meets no daemon of the machine and leaves nothing
 on it. Its `/run` is the folder `base/run` seen from outside, so tests reach its sockets there.
 Needs root.
@@ -25,7 +25,7 @@ PROJECT = os.path.join(os.path.dirname(__file__), "../..")
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-class Enclosure:
+class IsolatedHost:
     """Namespaces, a scratch folder, and the processes in them.
 
     `path`: folders that go first in PATH. `etc`: texts of files to show below /etc, by their paths
@@ -48,7 +48,7 @@ class Enclosure:
             "TMPDIR": f"{self.base}/tmp",
             "LANG": "C.UTF-8",
         }
-        # What leftovers() looks for, below base, and what it need not tell (fnmatch patterns).
+        # What leftovers() looks for, below base, and what it does not list (fnmatch patterns).
         self.watched = ["run/netns/*"]
         self.expected: list[str] = []
         self._overlays = dict(overlays or {})
@@ -58,7 +58,7 @@ class Enclosure:
                 file.write(text)
             self._overlays["/etc"] = [f"{self.base}/etc", "/etc"]
 
-    def open(self) -> Enclosure:
+    def open(self) -> IsolatedHost:
         """Make the namespaces; raises RuntimeError with the reason if the kernel refuses."""
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         config = json.dumps({"base": self.base, "overlays": self._overlays})
@@ -73,7 +73,7 @@ class Enclosure:
             self._control.close()
             self._subreaper.wait(60)
             shutil.rmtree(self.base, ignore_errors=True)
-            raise RuntimeError(f"enclosure: {answer or 'its subreaper died'}")
+            raise RuntimeError(f"isolated host: {answer or 'its subreaper died'}")
         self._first_mounts = set(self._mountinfo())
         return self
 
@@ -137,11 +137,11 @@ class Enclosure:
             return [line.split()[4] for line in file]
 
     def mounts(self) -> list[str]:
-        """Mount points that were made in the enclosure since it was opened."""
+        """Mount points that were made in the isolated host since it was opened."""
         return [point for point in self._mountinfo() if point not in self._first_mounts]
 
     def processes(self) -> dict[int, str]:
-        """Command lines of the processes in the enclosure by pid, zombies left out."""
+        """Command lines of the processes in the isolated host by pid, zombies left out."""
         found: dict[int, str] = {}
         todo = children(self._subreaper.pid)
         while todo:
@@ -158,7 +158,7 @@ class Enclosure:
 
     @property
     def root(self) -> str:
-        """The root directory of the enclosure's processes, seen from outside."""
+        """The root directory of the isolated host's processes, seen from outside."""
         return f"/proc/{self._subreaper.pid}/root"
 
     def find(self, text: str) -> list[int]:
