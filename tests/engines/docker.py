@@ -1,4 +1,4 @@
-"""dockerd and a containerd of its own in an isolated host, with the docker client of its version."""
+"""dockerd and its own containerd in an isolated host, with the docker client of its version."""
 
 from __future__ import annotations
 

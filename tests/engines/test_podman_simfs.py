@@ -95,7 +95,7 @@ def test_a_crash_is_139_and_restarts_three_times(bench):
     bench.podman("rm", "one")
 
 
-def test_an_owner_is_told_and_a_kill_is_137(bench):
+def test_an_owner_is_named_and_a_kill_is_137(bench):
     bench.load("hello-traced")
     bench.start("hello-traced")
     twice = bench.run("hello-traced", "--name", "two", check=False)

@@ -66,8 +66,8 @@ def test_runs_kills_and_removes(start, version):
     containerd.ctr("c", "rm", "one")
     assert wait_until(lambda: "delete" in topics(events), 5)
     events.kill()
-    told = [topic for topic in topics(events) if topic != "checkpointed"]
-    assert told == ["create", "start", "exit", "delete"]
+    published = [topic for topic in topics(events) if topic != "checkpointed"]
+    assert published == ["create", "start", "exit", "delete"]
     assert "one" not in owners(containerd)
 
 
@@ -126,7 +126,7 @@ def test_firmware_outlives_a_restart(start, old, new, kill, tmp_path):
 
 
 @each_version
-def test_an_end_while_containerd_is_away_is_told_when_it_is_back(start, version):
+def test_an_exit_while_containerd_is_away_is_reported_when_it_is_back(start, version):
     containerd = start(version)
     run(containerd, "hello", "one", "-d")
     pid = int(status(containerd, "one")[0])
@@ -150,15 +150,15 @@ def test_killed_shim_takes_the_processor_down_with_it(start, version):
     os.kill(shim, 9)
     assert wait_until(lambda: "delete" in topics(events), 10)
     events.kill()
-    (told,) = re.findall(r"/tasks/exit.*", events.output())
-    assert f'"pid":{pid}' in told and '"exit_status":137' in told and "exited_at" in told
+    (event,) = re.findall(r"/tasks/exit.*", events.output())
+    assert f'"pid":{pid}' in event and '"exit_status":137' in event and "exited_at" in event
     assert "one" not in owners(containerd)
     assert not os.path.exists(f"/proc/{pid}")
     containerd.ctr("c", "rm", "one")
 
 
 @each_version
-def test_killed_supervisor_is_told_at_once(start, version):
+def test_killed_supervisor_is_reported_at_once(start, version):
     containerd = start(version)
     events = containerd.listen()
     run(containerd, "hello", "one", "-d")

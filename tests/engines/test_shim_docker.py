@@ -176,7 +176,7 @@ def test_a_killed_shim_is_an_ended_container(start, version):
 
 
 @each_version
-def test_why_it_did_not_start_is_told(start, version):
+def test_the_reason_of_a_failed_start_is_shown(start, version):
     docker = start(version)
     run(docker, "hello", "one", "-d")
     refused = run(docker, "hello", "two", "-d", check=False)

@@ -88,7 +88,7 @@ def test_two_processors_in_one_pod_beside_an_ordinary_one(start, version, tmp_pa
 
 
 @each_version
-def test_ends_are_told_to_the_kubelet(start, version, tmp_path):
+def test_exits_are_reported_to_the_kubelet(start, version, tmp_path):
     containerd = start(version)
     cri = containerd.cri
     names = {"remoteproc.name": "m3-2"}

@@ -44,7 +44,7 @@ def test_running_firmware_is_stopped(served):
     assert clean_up(served, "c").exit_status == 137, "again, as after a crash half-way"
 
 
-def test_an_end_on_record_is_told_as_it_was(served):
+def test_a_recorded_exit_is_reported_unchanged(served):
     served.bundle("c", "exit")
     pid = served.create("c").pid
     served.call("Start", id="c")

@@ -145,7 +145,7 @@ def test_fields_are_those_of_protobuf():
 
 
 class TestSockets:
-    def test_who_serves_is_left_alone(self, tmp_path):
+    def test_a_served_socket_stays(self, tmp_path):
         path = str(tmp_path / "s/x")
         first = sockets.listen(path)
         assert first is not None

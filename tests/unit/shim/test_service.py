@@ -58,7 +58,7 @@ def test_a_whole_life(served, version, until):
 
 
 @pytest.mark.parametrize("program, status", [("exit", 7), ("exit0", 0), ("crash", 139)])
-def test_an_end_at_once_is_told_after_the_start(served, program, status, until):
+def test_an_immediate_exit_is_published_after_the_start(served, program, status, until):
     served.bundle("c", program)
     served.create("c")
     waits = [threading.Thread(target=served.call, args=("Wait",), kwargs={"id": "c"})]
@@ -77,7 +77,7 @@ def test_unknown_tasks(served, method):
     assert error.code == Code.NOT_FOUND and "nobody" in error.message
 
 
-def test_connect_answers_whatever_the_id(served):
+def test_connect_answers_for_any_id(served):
     assert served.call("Connect", id="nobody").task_pid == 0
 
 
@@ -221,7 +221,7 @@ class TestRootfs:
         assert f"{path}/rootfs" not in mounts()
 
 
-def test_a_supervisor_killed_is_told(served, until):
+def test_a_killed_supervisor_is_reported(served, until):
     pid = served.create("first").pid
     served.call("Start", id="first")
     os.kill(pid, signal.SIGKILL)

@@ -165,7 +165,7 @@ def test_nobody_else_writes(log):
         fails(errno.EPERM, log.open, flags)
 
 
-def test_who_may_wait_gets_the_next_record(log):
+def test_a_blocking_reader_gets_the_next_record(log):
     reader = Reader(log, os.O_RDONLY)
     got = []
     thread = threading.Thread(target=lambda: got.append(reader.text()))

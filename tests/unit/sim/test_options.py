@@ -20,7 +20,7 @@ processors:
 
 
 @pytest.mark.parametrize("boot", ["detached", "attached"])
-def test_what_a_boot_loader_started_is_not_vacant(tmp_path, boot):
+def test_what_a_boot_loader_started_is_not_available(tmp_path, boot):
     spec = parse_board(BOARD.replace("BOOT", boot), str(tmp_path / "board.yaml"))
     board = SimBoard(spec, str(tmp_path / "boards"))
     (info,) = board.processors()

@@ -91,7 +91,7 @@ def test_at_every_instant_of_a_start(owner, tmp_path, delay):
 
 
 @pytest.mark.parametrize(("program", "asked"), [("setpriv", False), ("qemu-system-arm", True)])
-def test_before_and_after_the_child_has_asked_to_die_along(
+def test_before_and_after_the_child_has_set_its_parent_death_signal(
     owner, tmp_path, monkeypatch, program, asked
 ):
     """The child is held in front of setpriv, then in front of QEMU, while the owner dies."""

@@ -33,7 +33,7 @@ for turn in range(300):
 """
 
 
-def test_one_holder_until_it_lets_go(tmp_path):
+def test_one_process_has_the_lock_until_it_releases_it(tmp_path):
     path = str(tmp_path / "run" / "board" / "remoteproc0")
     first, second = ProcessorLock(path), ProcessorLock(path)
     assert read_record(path) == {}
@@ -48,7 +48,7 @@ def test_one_holder_until_it_lets_go(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
-def test_the_dead_hold_nothing(tmp_path):
+def test_a_dead_process_holds_no_lock(tmp_path):
     path = str(tmp_path / "run" / "board" / "remoteproc0")
     with subprocess.Popen(
         [sys.executable, "-c", LOCK_HOLDER, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE

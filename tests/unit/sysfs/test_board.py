@@ -22,7 +22,7 @@ def test_kernel_without_remoteproc_has_none(tree):
     assert board(tree).processors() == []
 
 
-def test_by_number_with_what_they_tell(tree):
+def test_listed_by_number_with_their_attributes(tree):
     tree.processor("remoteproc10", name="dsp", state="running", firmware="audio.elf")
     tree.processor("remoteproc2", name="m4", state="offline", firmware="rproc-m4-fw")
     (tree.root / "sys/class/remoteproc/other").mkdir()
@@ -67,7 +67,7 @@ def test_unknown_device(tree, device):
         board(tree).open(device, ProcessorOptions())
 
 
-def test_description_is_json_and_opens_the_same(tree):
+def test_open_args_are_json_and_open_the_same_processor(tree):
     tree.processor("remoteproc0", name="m4", state="offline")
     policy = Policy(consoles={"/dev/ttyS7": 115200}, poll_seconds=0.25)
     known = board(tree, policies={"m4": policy})

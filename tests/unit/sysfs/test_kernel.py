@@ -530,7 +530,7 @@ def test_unprivileged_listing_and_refusal(m4):
 
 
 @pytest.mark.skipif(not glob.glob("/dev/remoteproc*"), reason="CONFIG_REMOTEPROC_CDEV")
-def test_kernel_stops_it_when_the_holder_is_killed(m4):
+def test_kernel_stops_it_when_the_owner_is_killed(m4):
     child = os.fork()
     if child == 0:
         m4.running()
@@ -542,7 +542,7 @@ def test_kernel_stops_it_when_the_holder_is_killed(m4):
 
 
 @pytest.mark.skipif(not glob.glob("/dev/remoteproc*"), reason="CONFIG_REMOTEPROC_CDEV")
-def test_kernels_promise_is_given_up_after_release(m4):
+def test_shutdown_on_release_is_cleared_after_release(m4):
     processor, claim = m4.running()
     processor.stop()
     processor.release(claim)
@@ -558,7 +558,7 @@ def test_kernels_promise_is_given_up_after_release(m4):
 
 @pytest.mark.skipif(not glob.glob("/dev/remoteproc*"), reason="CONFIG_REMOTEPROC_CDEV")
 @pytest.mark.parametrize("tries", [False, True])
-def test_rival_does_not_take_the_kernels_promise_away(m4, tries):
+def test_rival_does_not_clear_shutdown_on_release(m4, tries):
     ours, theirs = os.pipe()
     child = os.fork()
     if child == 0:
@@ -578,7 +578,7 @@ def test_rival_does_not_take_the_kernels_promise_away(m4, tries):
 
 
 @pytest.mark.skipif(not glob.glob("/dev/remoteproc*"), reason="CONFIG_REMOTEPROC_CDEV")
-def test_release_of_another_claim_leaves_the_kernels_promise(m4):
+def test_release_of_another_claim_leaves_shutdown_on_release(m4):
     ours, theirs = os.pipe()
     child = os.fork()
     if child == 0:

@@ -171,7 +171,7 @@ def test_driver_removed(m4):
     processor.release(claim)
 
 
-def test_quick_ends(m4):
+def test_firmware_that_ends_at_once(m4):
     for pause in [0, 0.001, 0.003, 0.01, 0.03] * 4:
         processor, claim = m4.running(TALKS, console="rpmsg")
         processor.console.write_input(b"hello\n")

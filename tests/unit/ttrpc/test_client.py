@@ -77,7 +77,7 @@ def test_an_answer_sent_before_the_end_still_counts(pair):
     assert outcome(thread).value == "last words"
 
 
-def test_on_close_is_called_once_whoever_closes():
+def test_on_close_is_called_once_at_either_ends_close():
     for close_ours in (True, False):
         theirs, ours = socket.socketpair()
         calls: list[int] = []

@@ -21,7 +21,7 @@ def test_callbacks_are_called_once_in_their_order():
     assert heard == [(0, True), (1, True), (2, True)]
 
 
-def test_who_asks_too_late_is_called_at_once():
+def test_a_late_callback_is_called_at_once():
     call, heard = context(), []
     call.cancel()
     call.on_cancel(lambda: heard.append(1))

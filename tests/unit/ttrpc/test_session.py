@@ -64,7 +64,7 @@ def test_an_id_is_used_up_by_a_garbled_request_but_not_by_an_unknown_type():
 @given(
     st.lists(st.tuples(st.integers(0, 9), st.integers(0, 5), st.binary(max_size=12)), max_size=9)
 )
-def test_whatever_comes_accepted_calls_have_rising_odd_ids(sent):
+def test_accepted_calls_have_rising_odd_ids_after_any_bytes(sent):
     data = b"".join(frames.encode(*one) for one in sent)
     events = ServerSession().receive(data)
     ids = [e.stream_id for e in events if isinstance(e, Incoming)]
