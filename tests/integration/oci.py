@@ -1,4 +1,4 @@
-"""The command line on a simulated board of its own, for tests that care about config.json."""
+"""The command line on a simulated board, for tests of what config.json asks for."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SAMPLES = os.path.join(os.path.dirname(__file__), "../../firmware/build/cortex-m
 
 
 class Runtime:
-    """Runs the program below `place`."""
+    """Runs commands; keeps the bundle, the state and the configuration in `place`."""
 
     def __init__(self, place):
         self.place = str(place)
@@ -25,10 +25,10 @@ class Runtime:
         with open(f"{self.place}/config.yaml", "w") as file:
             file.write("backend: sim\nboard: quad\nrun-directory: run\n")
         self.command = [PROGRAM, "--config", f"{self.place}/config.yaml", "--root", self.root]
-        self.prefix = []  # of the command: setpriv and so on
+        self.prefix = []  # words before the command, as `setpriv` and its options
 
     def bundle(self, program="hello", **changes):
-        """Write a bundle; `changes` replace or add properties of config.json."""
+        """Write the bundle; `changes` replace or add properties of config.json."""
         path = f"{self.place}/bundle"
         shutil.copy(f"{SAMPLES}/{program}.elf", f"{path}/rootfs/firmware.elf")
         config = {
@@ -43,9 +43,9 @@ class Runtime:
         return path
 
     def run(self, *words, check=True, **settings):
-        """Run a command; its output is in `stdout` and `stderr`."""
+        """Run a command; return the process with its `stdout` and `stderr` as text."""
         with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
-            # Files, since a supervisor keeps open what it is given.
+            # Files and not pipes, since the supervisor that a command spawns keeps them open.
             given = {"stdin": subprocess.DEVNULL, "stdout": out, "stderr": err, **settings}
             ran = subprocess.run([*self.prefix, *self.command, *words], timeout=30, **given)
             out.seek(0)
@@ -69,7 +69,7 @@ class Runtime:
         self.run("delete", "--force", container)
 
     def until(self, text, container="c1", seconds=10):
-        """Wait until the firmware has printed this."""
+        """Wait until the log contains the text; return the log."""
 
         def log():
             text_so_far = self.run("logs", container).stdout
@@ -78,6 +78,6 @@ class Runtime:
         return wait_until(log, seconds)
 
     def left(self):
-        """What is left of containers and owners."""
+        """Return the names of the files that containers and owners have left."""
         folders = [self.root, f"{self.place}/run/owners"]
         return [name for each in folders if os.path.isdir(each) for name in os.listdir(each)]

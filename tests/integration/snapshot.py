@@ -1,4 +1,4 @@
-"""What files there are, to prove that a refused command has changed none."""
+"""Takes a snapshot of files, to prove that a refused command changes none."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ def snapshot(*tops):
         for above, directories, files in os.walk(top):
             for name in [*directories, *files]:
                 path = os.path.join(above, name)
-                found[path] = _describe(path)
+                found[path] = _content(path)
     return found
 
 
-def _describe(path):
+def _content(path):
     status = os.lstat(path)
     if stat.S_ISLNK(status.st_mode):
         return status.st_mode, os.readlink(path)
@@ -27,16 +27,18 @@ def _describe(path):
     return status.st_mode, status.st_size
 
 
-def refused(bench, *words, says=(), watch=(), **options):
-    """Run a command that has to fail, and prove that it does so well: in one line, without a
-    traceback, saying all of `says`, and changing nothing under the state root and `watch`.
+def refused(backend, *words, says=(), watch=(), **options):
+    """Run a command that must fail; return its error.
+
+    Fails unless the error is one line that contains all texts of `says`, and no file under the
+    state root and the directories `watch` has changed.
     """
-    before = snapshot(bench.root, *watch)
-    outcome = bench.command(*words, **options)
+    before = snapshot(backend.root, *watch)
+    outcome = backend.command(*words, **options)
     assert outcome.code == 1, outcome
     assert "Traceback" not in outcome.err, outcome.err
     missing = [text for text in says if text not in outcome.refusal]
     assert not missing, (missing, outcome.refusal)
     assert outcome.out == ""
-    assert snapshot(bench.root, *watch) == before
+    assert snapshot(backend.root, *watch) == before
     return outcome.refusal

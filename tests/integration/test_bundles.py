@@ -1,6 +1,6 @@
-"""Proves that a bundle that cannot be run is refused in one line that helps, and leaves nothing.
+"""Proves that a bundle that cannot run is refused in one line, and that no file is left.
 
-Each line says what is wrong, where, and what to do; no bundle gets a traceback out of us.
+The line says what is wrong, where, and what to do. No bundle causes a traceback.
 """
 
 import json
@@ -142,32 +142,34 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_bundle_that_cannot_run_is_refused_in_one_line(bench, bundle, case):
+def test_a_bundle_that_cannot_run_is_refused_in_one_line(backend, bundle, case):
     change, says = CASES[case]
     change(bundle)
     line = refused(
-        bench, "create", "--bundle", bundle, "pump", says=says, watch=[bundle], timeout=20
+        backend, "create", "--bundle", bundle, "pump", says=says, watch=[bundle], timeout=20
     )
     assert "/etc/shadow:" not in line and "root:" not in line
 
 
-def test_a_bundle_that_is_not_there(bench):
-    refused(bench, "create", "--bundle", "/nowhere", "pump", says=["/nowhere/config.json", "exist"])
+def test_a_bundle_that_is_not_there(backend):
+    refused(
+        backend, "create", "--bundle", "/nowhere", "pump", says=["/nowhere/config.json", "exist"]
+    )
 
 
-def test_a_bundle_that_is_a_file(bench, bundle):
+def test_a_bundle_that_is_a_file(backend, bundle):
     where = f"{bundle}/config.json"
-    refused(bench, "create", "--bundle", where, "pump", says=[where, "directory"], watch=[bundle])
+    refused(backend, "create", "--bundle", where, "pump", says=[where, "directory"], watch=[bundle])
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may make devices")
-def test_firmware_that_is_a_device(bench, bundle):
+def test_firmware_that_is_a_device(backend, bundle):
     firmware(lambda path: os.mknod(path, 0o600 | 0o020000, os.makedev(1, 5)))(bundle)
     says = ["is a character device, not a regular file"]
-    refused(bench, "create", "--bundle", bundle, "pump", says=says)
+    refused(backend, "create", "--bundle", bundle, "pump", says=says)
 
 
-def test_properties_without_meaning_for_firmware_are_ignored(bench, bundle):
+def test_properties_without_meaning_for_firmware_are_ignored(backend, bundle):
     """runtime-spec config.md#extensibility: unknown properties must be ignored."""
     config(hostname="x", mounts=[{"destination": "/proc"}], wind={"speed": 7})(bundle)
-    assert bench.command("create", "--bundle", bundle, "pump").code == 0
+    assert backend.command("create", "--bundle", bundle, "pump").code == 0

@@ -9,45 +9,45 @@ from features.backends.command_line import PROGRAMS
 from tests.integration.snapshot import refused, snapshot
 
 
-def run(bench, bundle, container):
+def run(backend, bundle, container):
     for words in (("create", "--bundle", bundle, container), ("start", container)):
-        outcome = bench.command(*words)
+        outcome = backend.command(*words)
         assert outcome.code == 0, outcome
 
 
 @pytest.mark.parametrize("container", ["a", "A.b_c+d-9", "x" * 200, "-", "...", "0"])
-def test_ids_that_are_allowed(bench, bundle, container):
-    assert bench.command("create", "--bundle", bundle, "--", container).code == 0
-    assert bench.command("start", "--", container).code == 0
-    assert bench.processor("m3-0")["owner"] == container
-    assert bench.command("delete", "--force", "--", container).code == 0
+def test_ids_that_are_allowed(backend, bundle, container):
+    assert backend.command("create", "--bundle", bundle, "--", container).code == 0
+    assert backend.command("start", "--", container).code == 0
+    assert backend.processor("m3-0")["owner"] == container
+    assert backend.command("delete", "--force", "--", container).code == 0
 
 
 @pytest.mark.parametrize(
     "container", [".", "..", "a/b", "/a", "a b", "a\nb", "a\x1b[2J", "ä", "@new-a-1", "x" * 201, ""]
 )
-def test_ids_that_are_not(bench, bundle, container):
+def test_ids_that_are_not(backend, bundle, container):
     for words in (("create", "--bundle", bundle), ("delete", "--force")):
-        refused(bench, *words, "--", container, says=["container id"], watch=[bundle])
+        refused(backend, *words, "--", container, says=["container id"], watch=[bundle])
 
 
 @pytest.mark.parametrize(
     "words", [("state",), ("start",), ("kill",), ("delete",), ("logs",)], ids=lambda words: words[0]
 )
-def test_an_unknown_container(bench, words):
-    refused(bench, *words, "pump", says=["container pump does not exist", "list"])
+def test_an_unknown_container(backend, words):
+    refused(backend, *words, "pump", says=["container pump does not exist", "list"])
 
 
 @pytest.mark.parametrize("signal", ["NOPE", "0", "65", "-1", "", "9" * 400, "SIGSIGTERM", "TERM\n"])
-def test_an_unknown_signal(bench, bundle, signal):
-    assert bench.command("create", "--bundle", bundle, "pump").code == 0
-    refused(bench, "kill", "--", "pump", signal, says=["unknown signal", "TERM"])
+def test_an_unknown_signal(backend, bundle, signal):
+    assert backend.command("create", "--bundle", bundle, "pump").code == 0
+    refused(backend, "kill", "--", "pump", signal, says=["unknown signal", "TERM"])
 
 
-def test_what_a_running_container_forbids(bench, bundle):
-    run(bench, bundle, "pump")
-    other = bench.bundle(bench.sample("prints and runs on"), "m3-0")
-    assert bench.command("create", "--bundle", other, "fan").code == 0
+def test_operations_that_a_running_container_does_not_allow(backend, bundle):
+    run(backend, bundle, "pump")
+    other = backend.bundle(backend.sample("prints and runs on"), "m3-0")
+    assert backend.command("create", "--bundle", other, "fan").code == 0
     refusals = {
         ("start", "pump"): "cannot start container pump: it is running",
         ("delete", "pump"): "cannot delete container pump: it is running; kill it first",
@@ -55,15 +55,15 @@ def test_what_a_running_container_forbids(bench, bundle):
         ("start", "fan"): "belongs to container pump; stop and delete that container first",
     }
     for words, says in refusals.items():
-        before = everything(bench, bundle, other)
-        assert says in bench.command(*words).refusal
-        assert everything(bench, bundle, other) == before
-    assert bench.processor("m3-0")["owner"] == "pump"
+        before = everything(backend, bundle, other)
+        assert says in backend.command(*words).refusal
+        assert everything(backend, bundle, other) == before
+    assert backend.processor("m3-0")["owner"] == "pump"
 
 
-def everything(bench, *bundles):
-    """All but what grows while firmware runs."""
-    found = snapshot(bench.root, bench.run_directory, *bundles)
+def everything(backend, *bundles):
+    """Return a snapshot of all files but the logs, which grow while firmware runs."""
+    found = snapshot(backend.root, backend.run_directory, *bundles)
     return {path: what for path, what in found.items() if not path.endswith("/log")}
 
 
@@ -78,57 +78,57 @@ MISUSE = {
 
 
 @pytest.mark.parametrize("case", MISUSE)
-def test_a_wrong_command_line_ends_with_2(bench, case):
+def test_a_wrong_command_line_ends_with_2(backend, case):
     words, says = MISUSE[case]
-    before = snapshot(bench.place)
-    outcome = bench.command(*words)
-    new = snapshot(bench.place).keys() - before.keys()
+    before = snapshot(backend.place)
+    outcome = backend.command(*words)
+    new = snapshot(backend.place).keys() - before.keys()
     assert outcome.code == 2, outcome
     assert says.lower() in outcome.err.lower()
     assert len(outcome.err.splitlines()) == 1 and "Traceback" not in outcome.err
-    assert all(path.startswith(f"{bench.place}/commands/") for path in new)
+    assert all(path.startswith(f"{backend.place}/commands/") for path in new)
 
 
-def test_a_wrong_global_option_ends_with_2(bench):
-    outcome = bench.command("--log-format", "xml", "list")
+def test_a_wrong_global_option_ends_with_2(backend):
+    outcome = backend.command("--log-format", "xml", "list")
     assert outcome.code == 2 and len(outcome.err.splitlines()) == 1
 
 
-def test_errors_are_written_to_the_log_for_engines(bench):
+def test_errors_are_written_to_the_log_for_engines(backend):
     import json
 
-    log = f"{bench.place}/log.json"
-    outcome = bench.command("--log", log, "--log-format", "json", "state", "pump")
+    log = f"{backend.place}/log.json"
+    outcome = backend.command("--log", log, "--log-format", "json", "state", "pump")
     with open(log) as file:
         (entry,) = map(json.loads, file)
     assert outcome.code == 1
     assert entry["level"] == "error" and entry["msg"] in outcome.err
 
 
-def test_a_log_that_cannot_be_written_hides_no_error(bench):
-    outcome = bench.command("--log", f"{bench.place}/nowhere/log", "state", "pump")
+def test_a_log_that_cannot_be_written_hides_no_error(backend):
+    outcome = backend.command("--log", f"{backend.place}/nowhere/log", "state", "pump")
     assert outcome.code == 1
     assert "container pump does not exist" in outcome.err and "Traceback" not in outcome.err
 
 
-def test_a_pid_file_that_cannot_be_written_undoes_the_creation(bench, bundle):
-    path = f"{bench.place}/nowhere/pid"
+def test_a_pid_file_that_cannot_be_written_undoes_the_creation(backend, bundle):
+    path = f"{backend.place}/nowhere/pid"
     words = ("create", "--bundle", bundle, "--pid-file", path, "pump")
-    refused(bench, *words, says=[path, "(ENOENT)"], watch=[bundle])
+    refused(backend, *words, says=[path, "(ENOENT)"], watch=[bundle])
 
 
-def test_the_pid_file_names_the_supervisor(bench, bundle):
-    path = f"{bench.place}/pid"
-    assert bench.command("create", "--bundle", bundle, "--pid-file", path, "pump").code == 0
+def test_the_pid_file_names_the_supervisor(backend, bundle):
+    path = f"{backend.place}/pid"
+    assert backend.command("create", "--bundle", bundle, "--pid-file", path, "pump").code == 0
     with open(path) as file:
-        assert file.read() == str(bench.state("pump")["pid"])
+        assert file.read() == str(backend.state("pump")["pid"])
 
 
-def test_a_reader_that_has_gone_is_no_trouble(bench):
+def test_a_closed_stdout_prints_no_error(backend):
     reader, writer = os.pipe()
     os.close(reader)
     try:
-        outcome = bench.command("processors", stdout=writer)
+        outcome = backend.command("processors", stdout=writer)
     finally:
         os.close(writer)
     assert outcome.code == 1 and outcome.err == ""
@@ -139,13 +139,13 @@ def called(*words):
     return subprocess.run(command, capture_output=True, text=True, timeout=30)
 
 
-def test_no_command_shows_what_there_is():
+def test_no_command_shows_the_commands():
     done = called()
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("Usage: remoteproc-runtime") and "\n  create " in done.stderr
 
 
-def test_no_processors_are_told_with_what_to_do(tmp_path):
+def test_without_processors_the_command_says_what_to_do(tmp_path):
     config = tmp_path / "config.yaml"
     config.write_text(f"tree: {tmp_path}\nrun-directory: run\n")
     done = called("--config", str(config), "processors")

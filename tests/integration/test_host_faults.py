@@ -1,6 +1,6 @@
-"""Proves that a host that refuses something is told of in one line, and that nothing is left.
+"""Proves that an error of the host is reported in one line, and that nothing is left.
 
-Read-only and full disks are real ones, mounted where only the command under test sees them.
+Read-only and full file systems are real: they are mounted in a mount namespace of the command.
 """
 
 import os
@@ -23,85 +23,89 @@ def read_only(path):
 
 
 def tmpfs(path, size, listing):
-    """A disk of that many KiB; afterwards `listing` names what is on it."""
+    """Return such a command with a file system of `size` KiB, whose files it lists in `listing`."""
     script = 'mount -t tmpfs -o size="$2"k,mode=700 none "$1"; where=$1; listing=$3'
     after = 'code=0; "$@" || code=$?; find "$where" -mindepth 1 >"$listing"; exit $code'
     words = ["sh", "-ec", f"{script}\nshift 3\n{after}", "sh", path, str(size), listing]
     return [*UNSHARE, *words]
 
 
-def test_a_state_root_on_a_read_only_disk(bench, bundle):
-    says = [bench.root, "Read-only file system (EROFS)", "writable"]
-    refused(bench, "create", "--bundle", bundle, "pump", says=says, within=read_only(bench.root))
+def test_a_state_root_on_a_read_only_disk(backend, bundle):
+    says = [backend.root, "Read-only file system (EROFS)", "writable"]
+    refused(
+        backend, "create", "--bundle", bundle, "pump", says=says, within=read_only(backend.root)
+    )
 
 
-def test_a_bundle_on_a_read_only_disk_is_enough(bench, bundle):
-    outcome = bench.command("create", "--bundle", bundle, "pump", within=read_only(bundle))
+def test_a_bundle_on_a_read_only_disk_is_enough(backend, bundle):
+    outcome = backend.command("create", "--bundle", bundle, "pump", within=read_only(bundle))
     assert outcome.code == 0, outcome
 
 
-def test_spec_says_why_it_cannot_write(bench):
-    bundle = f"{bench.place}/empty"
+def test_spec_says_why_it_cannot_write(backend):
+    bundle = f"{backend.place}/empty"
     os.mkdir(bundle)
     says = [f"{bundle}/config.json", "(EROFS)"]
-    refused(bench, "spec", "--bundle", bundle, says=says, within=read_only(bundle), watch=[bundle])
+    refused(
+        backend, "spec", "--bundle", bundle, says=says, within=read_only(bundle), watch=[bundle]
+    )
 
 
 @pytest.mark.parametrize("size", [4, 8, 12, 16])
-def test_a_full_disk_leaves_no_half_container(bench, bundle, size):
-    """4 KiB are too few for the firmware, 16 for all but the last file."""
-    listing = f"{bench.place}/listing"
-    outcome = bench.command(
-        "create", "--bundle", bundle, "pump", within=tmpfs(bench.root, size, listing)
+def test_a_full_disk_leaves_no_half_container(backend, bundle, size):
+    """4 KiB are too small for the firmware, and 16 KiB for the last file only."""
+    listing = f"{backend.place}/listing"
+    outcome = backend.command(
+        "create", "--bundle", bundle, "pump", within=tmpfs(backend.root, size, listing)
     )
     with open(listing) as file:
         left = file.read()
     if outcome.code == 0:
-        assert size > 8 and f"{bench.root}/pump/container.json" in left.split()
-        for pid in bench.processes():  # its state root is out of our sight
+        assert size > 8 and f"{backend.root}/pump/container.json" in left.split()
+        for pid in backend.processes():  # the state root has gone with the mount namespace
             os.kill(pid, signal.SIGTERM)
         return
     assert "No space left on device (ENOSPC)" in outcome.refusal
     assert left == ""
 
 
-def test_a_state_root_that_is_a_file(bench, bundle):
-    os.rmdir(bench.root)
-    open(bench.root, "w").close()
+def test_a_state_root_that_is_a_file(backend, bundle):
+    os.rmdir(backend.root)
+    open(backend.root, "w").close()
     for words in (("create", "--bundle", bundle, "pump"), ("list",)):
-        outcome = bench.command(*words)
-        assert bench.root in outcome.refusal and "Traceback" not in outcome.err
-    os.unlink(bench.root)
+        outcome = backend.command(*words)
+        assert backend.root in outcome.refusal and "Traceback" not in outcome.err
+    os.unlink(backend.root)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
-def test_a_state_root_of_somebody_else(bench, bundle):
-    os.chown(bench.root, 12345, 12345)
-    says = [bench.root, "belongs to user 12345", "--root"]
-    refused(bench, "create", "--bundle", bundle, "pump", says=says)
+def test_a_state_root_of_another_user(backend, bundle):
+    os.chown(backend.root, 12345, 12345)
+    says = [backend.root, "belongs to user 12345", "--root"]
+    refused(backend, "create", "--bundle", bundle, "pump", says=says)
 
 
-def test_a_run_directory_that_is_a_file(bench, bundle):
-    with open(bench.run_directory, "w"):
+def test_a_run_directory_that_is_a_file(backend, bundle):
+    with open(backend.run_directory, "w"):
         pass
-    says = [bench.run_directory]
-    refused(bench, "create", "--bundle", bundle, "pump", says=says)
-    os.unlink(bench.run_directory)
+    says = [backend.run_directory]
+    refused(backend, "create", "--bundle", bundle, "pump", says=says)
+    os.unlink(backend.run_directory)
 
 
-def test_without_qemu_the_start_says_what_to_install(bench, bundle):
-    path = {**bench.environment, "PATH": f"{bench.place}/bin"}
-    assert bench.command("create", "--bundle", bundle, "pump", env=path).code == 0
-    outcome = bench.command("start", "pump", env=path)
+def test_without_qemu_the_start_says_what_to_install(backend, bundle):
+    path = {**backend.environment, "PATH": f"{backend.place}/bin"}
+    assert backend.command("create", "--bundle", bundle, "pump", env=path).code == 0
+    outcome = backend.command("start", "pump", env=path)
     assert "cannot simulate m3-0: qemu-system-arm is not installed" in outcome.refusal
     assert "install QEMU (Debian: qemu-system-arm)" in outcome.refusal
-    assert bench.state("pump")["status"] == "created"
-    assert bench.processor("m3-0")["state"] == "offline"
+    assert backend.state("pump")["status"] == "created"
+    assert backend.processor("m3-0")["state"] == "offline"
 
 
 def board(old, new):
-    def change(bench):
-        path = f"{bench.place}/board.yaml"
+    def change(backend):
+        path = f"{backend.place}/board.yaml"
         with open(path) as file:
             text = file.read()
         with open(path, "w") as file:
@@ -111,15 +115,15 @@ def board(old, new):
 
 
 def config(text):
-    def change(bench):
-        with open(bench.config, "w") as file:
+    def change(backend):
+        with open(backend.config, "w") as file:
             file.write(text)
 
     return change
 
 
-def not_text(bench):
-    with open(bench.config, "wb") as file:
+def not_text(backend):
+    with open(backend.config, "wb") as file:
         file.write(b"backend: \xff\n")
 
 
@@ -142,7 +146,9 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("case", MISTAKES)
-def test_a_mistake_in_a_file_of_ours_is_told_with_its_line(bench, bundle, case):
+def test_a_mistake_in_a_configuration_or_board_file_is_reported_with_its_line(
+    backend, bundle, case
+):
     change, says = MISTAKES[case]
-    change(bench)
-    refused(bench, "create", "--bundle", bundle, "pump", says=says, watch=[bundle])
+    change(backend)
+    refused(backend, "create", "--bundle", bundle, "pump", says=says, watch=[bundle])

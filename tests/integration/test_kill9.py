@@ -1,7 +1,7 @@
-"""Proves that kill -9 of anybody at any moment leaves nothing that the next command cannot clear.
+"""Proves that after signal 9 to any process at any moment the next command cleans up all of it.
 
-Commands are killed after times spread over all they take; whatever was under way, the same
-command again, or a delete, comes to its end.
+The tests kill commands after times that are spread over a command's whole duration. The same
+command again, or a delete, must then succeed.
 """
 
 import contextlib
@@ -13,6 +13,7 @@ import subprocess
 import pytest
 
 from features.backends.processes import WatchedProcess, children
+from features.steps.world import succeed
 from tests.waiting import wait_until
 
 RANDOM = random.Random(9)  # the seed makes a failure repeatable
@@ -25,23 +26,18 @@ many_moments = pytest.mark.parametrize(
 all_moments = pytest.mark.parametrize("count", [pytest.param(24, marks=pytest.mark.slow)])
 
 
-def fine(outcome):
-    assert outcome.code == 0, outcome
-    return outcome
+def run(backend, bundle, container):
+    succeed(backend.command("create", "--bundle", bundle, container))
+    succeed(backend.command("start", container))
+    return backend.state(container)["pid"]
 
 
-def run(bench, bundle, container):
-    fine(bench.command("create", "--bundle", bundle, container))
-    fine(bench.command("start", container))
-    return bench.state(container)["pid"]
-
-
-def killed_after(bench, seconds, *words):
-    """Run a command and kill it outright after that time; tell whether it was still there."""
-    with open(f"{bench.place}/killed.out", "ab") as out:
+def killed_after(backend, seconds, *words):
+    """Run a command, send signal 9 after that time; return whether the command still ran."""
+    with open(f"{backend.place}/killed.out", "ab") as out:
         process = subprocess.Popen(
-            bench.words(*words),
-            env=bench.environment,
+            backend.words(*words),
+            env=backend.environment,
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=out,
@@ -53,135 +49,131 @@ def killed_after(bench, seconds, *words):
 
 
 def moments(longest, count):
-    """Times from 0 to that one, one in each of equal parts, in no order."""
+    """Return `count` random times up to the longest, spread evenly, in random order."""
     part = longest / count
     times = [(number + RANDOM.random()) * part for number in range(count)]
     RANDOM.shuffle(times)
     return times
 
 
-def supervisors(bench):
-    return bench.processes()
-
-
-def test_a_killed_supervisor_takes_its_processor_along(bench, bundle):
-    pid = run(bench, bundle, "pump")
+def test_a_processor_stops_with_its_killed_supervisor(backend, bundle):
+    pid = run(backend, bundle, "pump")
     (simulator,) = children(pid)
     with WatchedProcess(pid) as supervisor, WatchedProcess(simulator) as qemu:
         supervisor.kill()
         assert supervisor.wait(5) and qemu.wait(5)
-    state = bench.state("pump")
+    state = backend.state("pump")
     assert state["status"] == "stopped"
     assert state["annotations"]["remoteproc.exit-status"] == "137"
-    assert bench.processor("m3-0")["state"] == "offline"
-    fine(bench.command("delete", "pump"))
-    assert bench.remains() == []
+    assert backend.processor("m3-0")["state"] == "offline"
+    succeed(backend.command("delete", "pump"))
+    assert backend.remains() == []
 
 
-def test_any_command_clears_up_after_a_killed_supervisor(bench, bundle):
-    """The very next command of anybody on this machine, under another state root, even."""
-    with WatchedProcess(run(bench, bundle, "pump")) as supervisor:
+def test_any_command_cleans_up_after_a_killed_supervisor(backend, bundle):
+    """The next command does so on this machine, even if it has another state root."""
+    with WatchedProcess(run(backend, bundle, "pump")) as supervisor:
         supervisor.kill()
         assert supervisor.wait(5)
-    owners = f"{bench.run_directory}/owners"
+    owners = f"{backend.run_directory}/owners"
     assert os.listdir(owners)
-    root, bench.root = bench.root, f"{bench.place}/other-state"
-    fine(bench.command("processors"))
-    bench.root = root
+    root, backend.root = backend.root, f"{backend.place}/other-state"
+    succeed(backend.command("processors"))
+    backend.root = root
     assert not os.path.exists(owners) or os.listdir(owners) == []
 
 
-def test_a_killed_supervisor_of_a_created_container(bench, bundle):
-    fine(bench.command("create", "--bundle", bundle, "pump"))
-    with WatchedProcess(bench.state("pump")["pid"]) as supervisor:
+def test_a_killed_supervisor_of_a_created_container(backend, bundle):
+    succeed(backend.command("create", "--bundle", bundle, "pump"))
+    with WatchedProcess(backend.state("pump")["pid"]) as supervisor:
         supervisor.kill()
         assert supervisor.wait(5)
-    outcome = bench.command("start", "pump")
+    outcome = backend.command("start", "pump")
     assert "cannot start container pump: it is stopped" in outcome.refusal
-    fine(bench.command("delete", "pump"))
+    succeed(backend.command("delete", "pump"))
 
 
-def test_a_killed_simulator_is_a_crash_and_said_to_be_the_simulators(bench, bundle):
-    pid = run(bench, bundle, "pump")
+def test_a_killed_simulator_is_a_crash_whose_reason_names_the_simulator(backend, bundle):
+    pid = run(backend, bundle, "pump")
     with WatchedProcess(pid) as supervisor:
         os.kill(children(pid)[0], signal.SIGKILL)
         assert supervisor.wait(5)
-    facts = bench.state("pump")["annotations"]
+    facts = backend.state("pump")["annotations"]
     assert facts["remoteproc.exit-status"] == "139"
     reason = "m3-0: crashed: the simulator (QEMU) was killed by signal 9"
     assert facts["remoteproc.exit-reason"] == reason
-    assert reason in bench.output("pump")[1]
+    assert reason in backend.output("pump")[1]
 
 
 @many_moments
-def test_create_killed_at_any_moment_can_be_repeated(bench, bundle, count):
-    longest = fine(bench.command("create", "--bundle", bundle, "pump")).seconds
-    fine(bench.command("delete", "--force", "pump"))
+def test_create_killed_at_any_moment_can_be_repeated(backend, bundle, count):
+    longest = succeed(backend.command("create", "--bundle", bundle, "pump")).seconds
+    succeed(backend.command("delete", "--force", "pump"))
     killed = 0
     for seconds in moments(longest, count):
-        killed += killed_after(bench, seconds, "create", "--bundle", bundle, "pump")
-        # No supervisor lives on without a container that can be seen.
-        wait_until(lambda: not supervisors(bench) or os.path.exists(f"{bench.root}/pump"))
-        outcome = bench.command("create", "--bundle", bundle, "pump")
-        if outcome.code:  # it was complete already: engines delete then, and try again
+        killed += killed_after(backend, seconds, "create", "--bundle", bundle, "pump")
+        # No supervisor continues without a container that `list` shows.
+        wait_until(lambda: not backend.processes() or os.path.exists(f"{backend.root}/pump"))
+        outcome = backend.command("create", "--bundle", bundle, "pump")
+        if outcome.code:  # the container was complete; engines delete it then, and try again
             assert "container pump exists" in outcome.refusal
-            fine(bench.command("delete", "--force", "pump"))
-            fine(bench.command("create", "--bundle", bundle, "pump"))
-        assert bench.state("pump")["status"] == "created"
-        fine(bench.command("delete", "--force", "pump"))
-        wait_until(lambda: not supervisors(bench))
-        assert os.listdir(bench.root) == []
+            succeed(backend.command("delete", "--force", "pump"))
+            succeed(backend.command("create", "--bundle", bundle, "pump"))
+        assert backend.state("pump")["status"] == "created"
+        succeed(backend.command("delete", "--force", "pump"))
+        wait_until(lambda: not backend.processes())
+        assert os.listdir(backend.root) == []
     assert killed >= count // 4
 
 
 @many_moments
-def test_start_killed_at_any_moment_has_happened_or_has_not(bench, bundle, count):
-    fine(bench.command("create", "--bundle", bundle, "pump"))
-    longest = fine(bench.command("start", "pump")).seconds
-    fine(bench.command("delete", "--force", "pump"))
+def test_start_killed_at_any_moment_has_happened_or_has_not(backend, bundle, count):
+    succeed(backend.command("create", "--bundle", bundle, "pump"))
+    longest = succeed(backend.command("start", "pump")).seconds
+    succeed(backend.command("delete", "--force", "pump"))
     killed = 0
     for seconds in moments(longest, count):
-        fine(bench.command("create", "--bundle", bundle, "pump"))
-        killed += killed_after(bench, seconds, "start", "pump")
-        outcome = bench.command("start", "pump")
+        succeed(backend.command("create", "--bundle", bundle, "pump"))
+        killed += killed_after(backend, seconds, "start", "pump")
+        outcome = backend.command("start", "pump")
         assert outcome.code == 0 or "it is running" in outcome.refusal
-        assert bench.state("pump")["status"] == "running"
-        assert bench.processor("m3-0")["owner"] == "pump"
-        fine(bench.command("delete", "--force", "pump"))
+        assert backend.state("pump")["status"] == "running"
+        assert backend.processor("m3-0")["owner"] == "pump"
+        succeed(backend.command("delete", "--force", "pump"))
     assert killed >= count // 4
 
 
 @all_moments
 @pytest.mark.parametrize("force", [False, True], ids=["stopped", "running"])
-def test_delete_killed_at_any_moment_converges(bench, bundle, force, count):
+def test_delete_killed_at_any_moment_can_be_repeated(backend, bundle, force, count):
     words = ("delete", "--force", "pump") if force else ("delete", "pump")
 
     def ready():
-        run(bench, bundle, "pump")
+        run(backend, bundle, "pump")
         if not force:
-            fine(bench.command("kill", "pump"))
+            succeed(backend.command("kill", "pump"))
 
     ready()
-    longest = fine(bench.command(*words)).seconds
+    longest = succeed(backend.command(*words)).seconds
     killed = 0
     for seconds in moments(longest, count):
         ready()
-        killed += killed_after(bench, seconds, *words)
-        outcome = bench.command(*words)
+        killed += killed_after(backend, seconds, *words)
+        outcome = backend.command(*words)
         assert outcome.code == 0 or "container pump does not exist" in outcome.refusal
-        assert bench.remains() == []
+        assert backend.remains() == []
     assert killed >= count // 4
 
 
 @all_moments
-def test_kill_killed_at_any_moment_can_be_repeated(bench, bundle, count):
-    run(bench, bundle, "pump")
-    longest = fine(bench.command("kill", "pump")).seconds
-    fine(bench.command("delete", "pump"))
+def test_kill_killed_at_any_moment_can_be_repeated(backend, bundle, count):
+    run(backend, bundle, "pump")
+    longest = succeed(backend.command("kill", "pump")).seconds
+    succeed(backend.command("delete", "pump"))
     for seconds in moments(longest, count):
-        run(bench, bundle, "pump")
-        killed_after(bench, seconds, "kill", "pump")
-        outcome = bench.command("kill", "pump")
+        run(backend, bundle, "pump")
+        killed_after(backend, seconds, "kill", "pump")
+        outcome = backend.command("kill", "pump")
         assert outcome.code == 0 or "it is stopped" in outcome.refusal
-        assert bench.wait_for_end("pump")["annotations"]["remoteproc.exit-status"] == "0"
-        fine(bench.command("delete", "pump"))
+        assert backend.wait_for_end("pump")["annotations"]["remoteproc.exit-status"] == "0"
+        succeed(backend.command("delete", "pump"))

@@ -9,21 +9,17 @@ import time
 from features.backends.backend import Sample
 from features.backends.processes import WatchedProcess
 from features.backends.sample_firmware import BUILD
+from features.steps.world import succeed
 from tests.waiting import wait_until
 
 
-def fine(outcome):
-    assert outcome.code == 0, outcome
-    return outcome
-
-
-def talkative(bench):
+def bundle_with_much_output(backend):
     """Make a bundle with firmware that logs a line every 2 ms."""
-    return bench.bundle(Sample(f"{BUILD}/cortex-m3/trace_wrap.elf"), "m3-0")
+    return backend.bundle(Sample(f"{BUILD}/cortex-m3/trace_wrap.elf"), "m3-0")
 
 
-def log(bench):
-    return fine(bench.command("logs", "pump")).out
+def log(backend):
+    return succeed(backend.command("logs", "pump")).out
 
 
 def read_slowly(descriptor, until, seconds=15.0):
@@ -48,111 +44,115 @@ def read_to_the_end(descriptor, seconds=10.0):
         data += part
 
 
-def test_a_slow_reader_loses_nothing(bench, bundle):
+def test_a_slow_reader_loses_nothing(backend, bundle):
     """Every line arrives, in order, to the very last."""
     reader, writer = os.pipe()
-    fine(bench.command("create", "--bundle", bundle, "pump", stdout=writer))
+    succeed(backend.command("create", "--bundle", bundle, "pump", stdout=writer))
     os.close(writer)
-    fine(bench.command("start", "pump"))
+    succeed(backend.command("start", "pump"))
     data = read_slowly(reader, until=b"tick 8\n")
-    fine(bench.command("kill", "pump"))
+    succeed(backend.command("kill", "pump"))
     data += read_to_the_end(reader)
     os.close(reader)
     lines = data.decode().splitlines()
     assert lines[0] == "hello from cortex-m3"
     assert len(lines) > 8
     assert lines[1:-1] == [f"tick {number}" for number in range(1, len(lines) - 1)]
-    assert data == log(bench).encode()
+    assert data == log(backend).encode()
 
 
-def test_firmware_goes_on_when_nobody_reads(bench):
-    """The pipe is full: commands are answered, the log grows, the stop works."""
+def test_firmware_goes_on_when_nobody_reads(backend):
+    """The pipe is full: the supervisor answers commands, its log grows, and a stop works."""
     reader, writer = os.pipe()
     fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
-    fine(bench.command("create", "--bundle", talkative(bench), "pump", stdout=writer))
+    succeed(
+        backend.command(
+            "create", "--bundle", bundle_with_much_output(backend), "pump", stdout=writer
+        )
+    )
     os.close(writer)
-    fine(bench.command("start", "pump"))
-    wait_until(lambda: len(log(bench)) > 8192)  # more than the pipe holds
-    before = log(bench)
-    wait_until(lambda: len(log(bench)) > len(before))
-    outcome = fine(bench.command("kill", "pump"))
+    succeed(backend.command("start", "pump"))
+    wait_until(lambda: len(log(backend)) > 8192)  # more than the pipe holds
+    before = log(backend)
+    wait_until(lambda: len(log(backend)) > len(before))
+    outcome = succeed(backend.command("kill", "pump"))
     assert outcome.seconds < 5
     os.close(reader)
 
 
-def test_firmware_goes_on_when_the_reader_has_gone(bench, bundle):
-    """EPIPE is no reason to end: docker and podman may be restarted under a container."""
+def test_firmware_goes_on_when_the_reader_has_gone(backend, bundle):
+    """The supervisor survives EPIPE: Docker and Podman may be restarted while a container runs."""
     reader, writer = os.pipe()
-    fine(bench.command("create", "--bundle", bundle, "pump", stdout=writer, stderr=writer))
+    succeed(backend.command("create", "--bundle", bundle, "pump", stdout=writer, stderr=writer))
     os.close(writer)
     os.close(reader)
-    fine(bench.command("start", "pump"))
-    before = wait_until(lambda: log(bench))
-    wait_until(lambda: len(log(bench)) > len(before))
-    assert bench.state("pump")["status"] == "running"
+    succeed(backend.command("start", "pump"))
+    before = wait_until(lambda: log(backend))
+    wait_until(lambda: len(log(backend)) > len(before))
+    assert backend.state("pump")["status"] == "running"
 
 
-def test_firmware_runs_when_stdio_was_closed(bench, bundle):
+def test_firmware_runs_when_stdio_was_closed(backend, bundle):
     within = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh"]
-    fine(bench.command("create", "--bundle", bundle, "pump", within=within))
-    fine(bench.command("start", "pump"))
-    wait_until(lambda: "hello from cortex-m3" in log(bench))
+    succeed(backend.command("create", "--bundle", bundle, "pump", within=within))
+    succeed(backend.command("start", "pump"))
+    wait_until(lambda: "hello from cortex-m3" in log(backend))
 
 
-def test_output_to_a_full_disk_does_not_stop_firmware(bench, bundle):
+def test_output_to_a_full_disk_does_not_stop_firmware(backend, bundle):
     with open("/dev/full", "wb") as full:
-        fine(bench.command("create", "--bundle", bundle, "pump", stdout=full))
-    fine(bench.command("start", "pump"))
-    wait_until(lambda: "tick 1" in log(bench))
-    assert bench.state("pump")["status"] == "running"
+        succeed(backend.command("create", "--bundle", bundle, "pump", stdout=full))
+    succeed(backend.command("start", "pump"))
+    wait_until(lambda: "tick 1" in log(backend))
+    assert backend.state("pump")["status"] == "running"
 
 
-def test_the_last_words_come_before_the_end(bench):
+def test_all_output_comes_before_the_end(backend):
     """All output is there when the supervisor has ended, and before the end of the pipe."""
     reader, writer = os.pipe()
-    bundle = bench.bundle(bench.sample("ends with exit code 7"), "m3-0")
-    fine(bench.command("create", "--bundle", bundle, "pump", stdout=writer))
+    bundle = backend.bundle(backend.sample("ends with exit code 7"), "m3-0")
+    succeed(backend.command("create", "--bundle", bundle, "pump", stdout=writer))
     os.close(writer)
-    with WatchedProcess(bench.state("pump")["pid"]) as supervisor:
-        fine(bench.command("start", "pump"))
+    with WatchedProcess(backend.state("pump")["pid"]) as supervisor:
+        succeed(backend.command("start", "pump"))
         assert supervisor.wait(10)
     with open(reader, "rb") as pipe:
         text = pipe.read().decode()
-    assert text == log(bench)[: len(text)]
+    assert text == log(backend)[: len(text)]
     assert text.endswith("\n") and "7" in text
 
 
-def test_a_log_is_followed_to_its_end(bench, bundle):
-    fine(bench.command("create", "--bundle", bundle, "pump"))
-    fine(bench.command("start", "pump"))
-    with open(f"{bench.place}/followed", "wb") as out:
+def test_a_log_is_followed_to_its_end(backend, bundle):
+    succeed(backend.command("create", "--bundle", bundle, "pump"))
+    succeed(backend.command("start", "pump"))
+    with open(f"{backend.place}/followed", "wb") as out:
         follower = subprocess.Popen(
-            bench.words("logs", "--follow", "pump"), env=bench.environment, stdout=out
+            backend.words("logs", "--follow", "pump"), env=backend.environment, stdout=out
         )
     try:
-        wait_until(lambda: os.path.getsize(f"{bench.place}/followed"))
+        wait_until(lambda: os.path.getsize(f"{backend.place}/followed"))
         assert follower.poll() is None
-        fine(bench.command("kill", "pump"))
+        succeed(backend.command("kill", "pump"))
         assert follower.wait(5) == 0
     finally:
         follower.kill()
         follower.wait()
-    with open(f"{bench.place}/followed") as file:
-        assert file.read() == log(bench)
+    with open(f"{backend.place}/followed") as file:
+        assert file.read() == log(backend)
 
 
-def test_the_log_stays_within_its_bounds(bench):
+def test_the_log_stays_within_its_bounds(backend):
     """There are two files of 1 MiB; the older is deleted when the newer is full."""
     from adapters.supervisor.output import LOG_MAX, LogFiles
 
-    where = f"{bench.place}/log"
+    where = f"{backend.place}/log"
     os.mkdir(where)
     directory = os.open(where, os.O_RDONLY | os.O_DIRECTORY)
     problems: list[str] = []
-    kept = LogFiles(directory, problems.append)
+    files = LogFiles(directory, problems.append)
     line = b"0123456789abcdef" * 256
     for _ in range(5 * LOG_MAX // len(line)):
-        kept.put(line)
+        files.put(line)
         sizes = {name: os.path.getsize(f"{where}/{name}") for name in os.listdir(where)}
         assert set(sizes) <= {"log", "log.1"}
         assert max(sizes.values()) <= LOG_MAX + len(line)

@@ -5,69 +5,66 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-
-def fine(outcome):
-    assert outcome.code == 0, outcome
-    return outcome
+from features.steps.world import succeed
 
 
-def lifecycle(bench, bundle, container):
+def lifecycle(backend, bundle, container):
     """Create and start at once, as engines do; then kill and delete."""
-    fine(bench.command("create", "--bundle", bundle, container))
-    fine(bench.command("start", container))
-    assert bench.processor(f"m3-{container[-1]}")["owner"] == container
-    fine(bench.command("kill", container, "KILL"))
-    fine(bench.command("delete", container))
+    succeed(backend.command("create", "--bundle", bundle, container))
+    succeed(backend.command("start", container))
+    assert backend.processor(f"m3-{container[-1]}")["owner"] == container
+    succeed(backend.command("kill", container, "KILL"))
+    succeed(backend.command("delete", container))
 
 
-def many(bench, bundle, worker, count):
+def many(backend, bundle, worker, count):
     for number in range(count):
-        lifecycle(bench, bundle, f"c{number}-{worker}")
+        lifecycle(backend, bundle, f"c{number}-{worker}")
 
 
 @pytest.mark.parametrize(
     "count", [2, pytest.param(200, marks=[pytest.mark.slow, pytest.mark.timeout(600)])]
 )
-def test_each_of_many_lifecycles_runs_and_leaves_nothing(bench, bundle, count):
-    many(bench, bundle, 0, count)
-    assert bench.remains() == []
+def test_each_of_many_lifecycles_runs_and_leaves_nothing(backend, bundle, count):
+    many(backend, bundle, 0, count)
+    assert backend.remains() == []
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_lifecycles_side_by_side_do_not_disturb_each_other(bench):
+def test_lifecycles_side_by_side_do_not_disturb_each_other(backend):
     names = [f"m3-{number}" for number in range(4)]
-    bench.board(names)
-    bundles = [bench.bundle(bench.sample("prints and runs on"), name) for name in names]
+    backend.board(names)
+    bundles = [backend.bundle(backend.sample("prints and runs on"), name) for name in names]
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda number: many(bench, bundles[number], number, 12), range(4)))
-    assert bench.remains() == []
+        list(pool.map(lambda number: many(backend, bundles[number], number, 12), range(4)))
+    assert backend.remains() == []
 
 
-def test_a_supervisor_holds_few_descriptors_and_none_of_its_callers(bench, bundle):
-    """What the caller left open is not ours to keep: a lock or pipe of its might never end."""
+def test_a_supervisor_holds_few_descriptors_and_none_of_its_callers(backend, bundle):
+    """A supervisor that held a caller's descriptor would keep a lock or pipe of the caller open."""
     reader, writer = os.pipe()
     os.set_inheritable(writer, True)
     try:
-        fine(bench.command("create", "--bundle", bundle, "pump", pass_fds=(writer,)))
-        fine(bench.command("start", "pump"))
+        succeed(backend.command("create", "--bundle", bundle, "pump", pass_fds=(writer,)))
+        succeed(backend.command("start", "pump"))
     finally:
         os.close(writer)
     with open(reader, "rb") as pipe:
         assert pipe.read() == b""  # nobody else holds the other end
-    pid = bench.state("pump")["pid"]
+    pid = backend.state("pump")["pid"]
     held = [os.readlink(f"/proc/{pid}/fd/{name}") for name in os.listdir(f"/proc/{pid}/fd")]
     assert len(held) < 24, held
-    assert set(bench.processes()) > {pid}
+    assert set(backend.processes()) > {pid}
 
 
-def test_starts_and_stops_leave_no_descriptors_in_a_supervisor(bench, bundle):
-    """A start that is refused again and again: the supervisor lives on, and must not grow."""
-    bench.board(["m3-0"], {"m3-0": {"start-error": "EIO"}})
-    fine(bench.command("create", "--bundle", bundle, "pump"))
-    pid = bench.state("pump")["pid"]
+def test_starts_and_stops_leave_no_descriptors_in_a_supervisor(backend, bundle):
+    """The supervisor survives each refused start, and must not keep a descriptor of it."""
+    backend.board(["m3-0"], {"m3-0": {"start-error": "EIO"}})
+    succeed(backend.command("create", "--bundle", bundle, "pump"))
+    pid = backend.state("pump")["pid"]
     counts = []
     for _ in range(6):
-        assert "EIO" in bench.command("start", "pump").refusal
+        assert "EIO" in backend.command("start", "pump").refusal
         counts.append(len(os.listdir(f"/proc/{pid}/fd")))
     assert counts[-1] == counts[0], counts

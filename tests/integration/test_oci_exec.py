@@ -1,4 +1,4 @@
-"""Proves what can be asked from inside a container, as people, conmon and health checks ask."""
+"""Proves what `exec`, `ps`, `events` and `features` answer to people, conmon and health checks."""
 
 import json
 import os
@@ -55,7 +55,7 @@ def test_the_health_follows_the_status(runtime):
     assert ended.returncode != 0 and "cannot exec in container c1: it is stopped" in ended.stderr
 
 
-def test_as_conmon_asks(runtime, tmp_path):
+def test_exec_as_conmon_calls_it(runtime, tmp_path):
     runtime.bundle()
     runtime.start()
     (tmp_path / "process").write_text(json.dumps({"args": ["status"], "cwd": "/", "env": []}))

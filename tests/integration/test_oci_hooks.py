@@ -1,4 +1,4 @@
-"""Proves that hooks run when, where and with what runtime-spec says, and what failures undo."""
+"""Proves when, where and with which input each hook runs, and what the failure of one undoes."""
 
 import json
 import os
@@ -13,7 +13,7 @@ KINDS = ["prestart", "createRuntime", "createContainer", "startContainer", "post
 
 @pytest.fixture
 def hook(tmp_path):
-    """Make the hook of a kind: it notes itself, its environment and its stdin, then does more."""
+    """A function that makes a hook. It notes its args, environment and stdin, then runs `more`."""
 
     def make(kind, more="", **fields):
         path = tmp_path / f"{kind}.sh"
@@ -38,7 +38,7 @@ def note(tmp_path, kind):
     return args, env.split(), json.loads(state), uts
 
 
-def test_each_runs_with_the_state_of_its_moment(runtime, hook, tmp_path):
+def test_each_hook_runs_with_the_state_at_that_time(runtime, hook, tmp_path):
     runtime.bundle(
         hooks={kind: [hook(kind)] for kind in KINDS},
         linux={"namespaces": [{"type": "uts"}]} if os.geteuid() == 0 else {},
@@ -66,7 +66,7 @@ def test_each_runs_with_the_state_of_its_moment(runtime, hook, tmp_path):
 
 
 @pytest.mark.parametrize("kind", KINDS[:3])
-def test_one_that_fails_in_create_undoes_all(runtime, hook, tmp_path, kind):
+def test_a_hook_that_fails_in_create_undoes_the_creation(runtime, hook, tmp_path, kind):
     hooks = {each: [hook(each)] for each in KINDS}
     hooks[kind] = [hook(kind, "echo out of luck; exit 3"), hook("second")]
     runtime.bundle(hooks=hooks)
@@ -81,7 +81,7 @@ def test_one_that_fails_in_create_undoes_all(runtime, hook, tmp_path, kind):
     runtime.create()  # the id is free
 
 
-def test_one_that_fails_in_start_destroys_the_container(runtime, hook, tmp_path):
+def test_a_hook_that_fails_in_start_destroys_the_container(runtime, hook, tmp_path):
     hooks = {each: [hook(each)] for each in ("poststart", "poststop")}
     runtime.bundle(hooks={**hooks, "startContainer": [hook("startContainer", "exit 1")]})
     runtime.create()
@@ -105,7 +105,7 @@ def test_failures_after_the_start_and_the_end_are_warnings(runtime, hook, tmp_pa
     assert order(tmp_path) == ["poststart", "poststart-2", "poststop", "poststop-2"]
 
 
-def test_one_that_hangs_is_killed_with_all_it_started(runtime, hook, tmp_path):
+def test_a_hook_that_hangs_is_killed_with_its_children(runtime, hook, tmp_path):
     slow = hook("prestart", f"sleep 60 & echo $! >{tmp_path}/child; sleep 60", timeout=1)
     runtime.bundle(hooks={"prestart": [slow]})
     began = time.monotonic()
@@ -120,7 +120,7 @@ def test_one_that_hangs_is_killed_with_all_it_started(runtime, hook, tmp_path):
     ("path", "says"),
     [("/no/such/hook", "No such file"), ("/etc/passwd", "Permission denied"), ("/", "denied")],
 )
-def test_one_that_cannot_run(runtime, path, says):
+def test_a_hook_that_cannot_run(runtime, path, says):
     runtime.bundle(hooks={"createRuntime": [{"path": path}]})
     failed = runtime.create(check=False)
     assert failed.returncode == 1 and says in failed.stderr
@@ -128,7 +128,7 @@ def test_one_that_cannot_run(runtime, path, says):
     assert len(failed.stderr.splitlines()) == 1
 
 
-def test_a_daemon_that_a_hook_leaves_holds_up_nobody(runtime, hook, tmp_path):
+def test_create_does_not_wait_for_a_daemon_that_a_hook_leaves(runtime, hook, tmp_path):
     left = hook("prestart", f"sleep 30 & echo $! >{tmp_path}/child")
     runtime.bundle(hooks={"prestart": [left]})
     began = time.monotonic()

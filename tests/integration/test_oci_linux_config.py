@@ -62,7 +62,7 @@ def test_a_host_name_of_any_length_is_refused_in_one_line(runtime):
 
 
 @needs_root
-def test_kill_9_of_the_supervisor_takes_the_simulator_along(runtime):
+def test_the_simulator_ends_with_its_killed_supervisor(runtime):
     runtime.bundle(linux=of("pid"))
     pid = runtime.start()
     listed = runtime.run("ps", "--format", "json", "c1").stdout
@@ -74,11 +74,11 @@ def test_kill_9_of_the_supervisor_takes_the_simulator_along(runtime):
 
 @needs_root
 def test_joins_the_namespaces_that_are_given_by_path(runtime):
-    holder = subprocess.Popen(
+    process = subprocess.Popen(
         ["unshare", "--pid", "--fork", "--net", "--ipc", "--uts", "sleep", "60"]
     )
     try:
-        end = f"/proc/{holder.pid}/ns"
+        end = f"/proc/{process.pid}/ns"
         own = os.readlink("/proc/self/ns/uts")
         while os.readlink(f"{end}/uts") == own:
             pass
@@ -91,8 +91,8 @@ def test_joins_the_namespaces_that_are_given_by_path(runtime):
         runtime.until("tick 1")
         runtime.run("kill", "c1", "KILL")
     finally:
-        holder.kill()
-        holder.wait()
+        process.kill()
+        process.wait()
 
 
 @needs_root
@@ -155,7 +155,7 @@ def test_a_control_group_is_made_limited_and_removed(runtime, path, folder):
 
 @needs_root
 @pytest.mark.skipif(not V1, reason="needs control groups of version 1")
-def test_a_control_group_of_somebody_else_stays(runtime):
+def test_a_control_group_that_existed_before_stays(runtime):
     path = f"/rproc-theirs-{os.getpid()}"
     os.mkdir(f"{GROUPS}/pids{path}")
     try:
@@ -228,7 +228,7 @@ def test_limits_that_cannot_be(runtime, rlimits, says):
 
 @pytest.fixture
 def users_runtime():
-    """A runtime of a user who is not root, run by a Python that any user may run."""
+    """The command line as a user who is not root runs it, by a Python that any user may run."""
     python = "/usr/bin/python3"
     paths = [SOURCES, sysconfig.get_path("purelib")]
     code = f"import sys; sys.path[:0] = {paths}; import bootstrap.oci as o; o.main()"
@@ -237,7 +237,7 @@ def users_runtime():
         os.mkdir(f"{place}/run")
         runtime.command = [python, "-c", code, *runtime.command[1:]]
         runtime.prefix = ["setpriv", "--reuid=65533", "--regid=65533", "--clear-groups"]
-        give_away(runtime)
+        chown_all(runtime)
         if runtime.run("state", "x", check=False).stderr.count("does not exist") != 1:
             pytest.skip("other users cannot run this Python")
         yield runtime
@@ -245,16 +245,16 @@ def users_runtime():
         assert runtime.left() == []
 
 
-def give_away(runtime):
+def chown_all(runtime):
     for folder, _, files in os.walk(runtime.place):
         for each in (folder, *(f"{folder}/{name}" for name in files)):
             os.chown(each, 65533, 65533)
 
 
 @needs_root
-def test_what_a_user_may_not_do_is_left_out_and_said(users_runtime):
+def test_what_a_user_may_not_do_is_skipped_and_reported(users_runtime):
     users_runtime.bundle(linux={**of("uts", "network"), "cgroupsPath": "/rproc-test/user"})
-    give_away(users_runtime)
+    chown_all(users_runtime)
     users_runtime.start()
     logs = users_runtime.until("tick 1")
     assert "cannot make a new uts namespace: Operation not permitted" in logs
@@ -262,11 +262,11 @@ def test_what_a_user_may_not_do_is_left_out_and_said(users_runtime):
 
 
 @needs_root
-def test_a_user_gets_namespaces_in_one_of_users(users_runtime):
+def test_a_user_gets_namespaces_inside_a_user_namespace(users_runtime):
     mapped = [{"containerID": 0, "hostID": 65533, "size": 1}]
     linux = {**of("user", "uts", "pid", "mount"), "uidMappings": mapped, "gidMappings": mapped}
     users_runtime.bundle(linux=linux)
-    give_away(users_runtime)
+    chown_all(users_runtime)
     pid = users_runtime.start()
     users_runtime.until("tick 1")
     host = namespaces("self")
@@ -274,8 +274,8 @@ def test_a_user_gets_namespaces_in_one_of_users(users_runtime):
 
 
 @needs_root
-def test_root_of_a_user_namespace_only_is_a_user(runtime, tmp_path):
-    """So rootless Podman runs us: as root, of its own user namespace."""
+def test_root_of_a_user_namespace_is_treated_as_a_user(runtime, tmp_path):
+    """Rootless Podman runs the runtime this way: as root of Podman's own user namespace."""
     with open(f"{runtime.place}/config.yaml", "w") as file:
         file.write("backend: sim\nboard: quad\n")
     own = tmp_path / "xdg"

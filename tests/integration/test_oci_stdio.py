@@ -19,7 +19,7 @@ TERMINAL = {"args": ["firmware.elf"], "cwd": "/", "terminal": True}
 
 
 def receive(console):
-    """Take the terminal that is sent, as conmon does."""
+    """Receive the terminal from the socket, as conmon does; return its name and descriptors."""
     peer, _ = console.accept()
     with peer:
         name, fds, _, _ = socket.recv_fds(peer, 4096, 4)
@@ -37,7 +37,7 @@ def read_until(descriptor, wanted, seconds=10):
 
 @pytest.fixture
 def console(tmp_path):
-    folder = tmp_path / ("long" * 40)  # beyond what a socket's address holds
+    folder = tmp_path / ("long" * 40)  # longer than the address of a socket may be
     folder.mkdir()
     here = os.open(folder, os.O_PATH)
     with socket.socket(socket.AF_UNIX) as listening:
@@ -112,7 +112,7 @@ def test_stdin_reaches_the_firmware(runtime):
 
 
 @pytest.mark.parametrize("closed", ["0<&-", "1>&-", "2>&-", "0<&- 1>&- 2>&-"])
-def test_closed_descriptors_are_no_trouble(runtime, closed):
+def test_firmware_runs_although_descriptors_were_closed(runtime, closed):
     runtime.bundle()
     line = f'"$@" {closed}'
     words = [*runtime.command, "create", "--bundle", f"{runtime.place}/bundle", "c1"]

@@ -1,4 +1,4 @@
-"""A simulated board that is mounted lives, refuses and ends as users of the kernel expect."""
+"""Proves that a mounted board behaves, and ends, as programs for the kernel's sysfs expect."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def refused(*arguments):
     return line
 
 
-def test_a_whole_life_by_cat_and_echo(simulator, trace_elf):
+def test_a_whole_lifecycle_by_cat_and_echo(simulator, trace_elf):
     shutil.copy(trace_elf, f"{simulator.root}/lib/firmware/hello.elf")
     done = subprocess.run(
         ["bash", "-c", SHELL, "life", simulator.root], capture_output=True, text=True, timeout=60
@@ -155,7 +155,7 @@ def test_an_unmount_from_outside_ends_it(simulator):
     assert not os.path.exists(simulator.root)
 
 
-def test_a_killed_one_takes_qemu_along_and_the_next_clears_up(simulator, trace_elf):
+def test_qemu_ends_with_a_killed_remoteproc_sim_and_the_next_one_cleans_up(simulator, trace_elf):
     pid = started(simulator, trace_elf)
     simulator.end(signal.SIGKILL)
     assert gone(pid)
@@ -175,7 +175,7 @@ def test_users_files_stay(simulator, trace_elf):
         assert again.end()[0] == 0
 
 
-def test_two_on_one_root(simulator):
+def test_a_second_one_on_the_same_root_is_refused(simulator):
     line = refused("--board", "quad", "--root", simulator.root)
     assert f"in use by process {simulator.process.pid}" in line
     assert get(simulator, "class/remoteproc/remoteproc0/state") == "offline"

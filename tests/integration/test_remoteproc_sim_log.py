@@ -1,4 +1,4 @@
-"""A mounted board's dev/kmsg is to readers what /dev/kmsg is, and goes with the board."""
+"""Proves that the dev/kmsg of a mounted board reads as the kernel's, and ends with the board."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def root():
 
 @pytest.fixture
 def opened(root):
-    """Open the log; closed at the end."""
+    """A function that opens the log; the fixture closes it."""
     descriptors = []
 
     def opened(flags=os.O_NONBLOCK):
@@ -47,13 +47,13 @@ def opened(root):
 
 
 def crash(root, kind=1):
-    """Have the kernel log one line: there is nothing that could crash."""
+    """Make the simulated kernel log one line. No firmware runs that could crash."""
     with open(f"{root}/{CRASH}", "w") as file:
         file.write(str(kind))
 
 
-def settled(descriptor):
-    """Return all records up to a pause."""
+def read_all_records(descriptor):
+    """Read records until none has come for 0.3 s after the start of the reading."""
     found, quiet = [], time.monotonic() + 0.3
     while time.monotonic() < quiet:
         try:
@@ -77,7 +77,7 @@ def test_a_read_gives_one_record(opened):
         assert record.startswith(f"6,{number},") and record.count(";") == 1
 
 
-def test_readers_at_the_end_hear_what_comes(root, opened):
+def test_readers_at_the_end_get_new_records(root, opened):
     readers = [opened(), opened()]
     for log in readers:
         assert os.lseek(log, 0, os.SEEK_END) > 0
@@ -85,13 +85,13 @@ def test_readers_at_the_end_hear_what_comes(root, opened):
             os.read(log, 8192)
     crash(root)
     for log in readers:
-        (record,) = settled(log)
+        (record,) = read_all_records(log)
         assert b"crash detected in m4: type watchdog\n" in record
         os.lseek(log, 0, os.SEEK_SET)
         assert b"m4 is available" in os.read(log, 8192)
 
 
-def test_the_sysfs_adapter_learns_from_it_what_a_crash_was(root):
+def test_the_sysfs_adapter_reads_from_it_the_kind_of_a_crash(root):
     logs = [KmsgReader(f"{root}/dev/kmsg", f"remoteproc{number}") for number in (0, 1)]
     for log in logs:
         log.open()
@@ -140,7 +140,7 @@ def test_a_reader_that_waits_can_be_killed(root, number):
     assert time.monotonic() - before < 3
 
 
-def test_so_many_wait_that_others_are_turned_away_and_the_board_still_answers(root):
+def test_at_most_four_readers_wait_and_the_board_still_answers(root):
     cats = [
         subprocess.Popen(["cat", "dev/kmsg"], cwd=root, stdout=DEVNULL, stderr=DEVNULL)
         for _ in range(12)
@@ -172,7 +172,7 @@ def test_odd_offsets_give_whole_records(opened):
 
 
 @pytest.mark.parametrize("command", ["echo x >dev/kmsg", "echo x >>dev/kmsg", "exec 3<>dev/kmsg"])
-def test_nobody_writes(root, command):
+def test_the_log_cannot_be_written(root, command):
     done = shell(root, command)
     assert done.returncode and "Operation not permitted" in done.stderr
     assert shell(root, "rm sys/kernel/debug/remoteproc-sim/kmsg").returncode
@@ -184,12 +184,12 @@ def test_other_users_read_it_no_more_than_a_restricted_log(root):
     assert "Permission denied" in done.stderr
 
 
-def test_poll_says_try(opened):
+def test_poll_always_reports_the_log_as_readable(opened):
     assert select.select([opened()], [], [], 5)[0]
 
 
 def test_a_thousand_records_later(root, opened):
-    """The ring is overwritten: whoever did not read is told so, once."""
+    """New records replace old ones. A reader that missed records gets EPIPE once."""
     slow, follower = opened(), opened()
     os.lseek(follower, 0, os.SEEK_END)
     seen = []
@@ -208,11 +208,11 @@ def test_a_thousand_records_later(root, opened):
     assert len(seen) == 1500
     with pytest.raises(BrokenPipeError):
         os.read(slow, 8192)
-    rest = settled(slow)
+    rest = read_all_records(slow)
     assert 900 < len(rest) < 1500 and rest == seen[-len(rest) :]
 
 
-def test_it_is_there_after_a_successor_cleared_up_and_gone_after_that():
+def test_the_log_is_there_after_a_successor_cleaned_up_and_is_gone_after_the_successor():
     with Simulator() as first:
         link = f"{first.root}/dev/kmsg"
         log = KmsgReader(link, "remoteproc0")
