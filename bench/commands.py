@@ -1,4 +1,4 @@
-"""Times each command against a bare interpreter start, both in turns in the same run."""
+"""Measures each command and the bare start of Python, in alternation in the same run."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ BUDGETS = {"create + start": 12.0, "state": 4.0, "kill": 4.0, "delete": 4.0, "li
 
 
 def timed(work: Callable[[], object]) -> float:
-    """Return how long it took, in milliseconds."""
+    """Return the milliseconds that the work takes."""
     began = time.perf_counter()
     work()
     return (time.perf_counter() - began) * 1000
 
 
 def command(*words: str) -> Callable[[], object]:
-    """Return a function that runs a program without output."""
+    """Return a function that runs a program and drops its output."""
     return lambda: subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
 
 
@@ -36,7 +36,7 @@ def measure(rounds: int, place: str, configured: bool) -> dict[str, list[float]]
         file.write("backend: sim\nboard: cortex-m3\nrun-directory: run\n")
     config = ["--config", f"{place}/config.yaml"]
     runtime = [f"{BIN}/remoteproc-runtime", *config, "--root", f"{place}/state"]
-    # A board without a configuration file, as most are: what engines call needs no YAML there.
+    # Most boards have no configuration file. Only the creation needs one here, for the simulation.
     plain = runtime if configured else [runtime[0], "--root", f"{place}/state"]
     os.makedirs(f"{place}/bundle/rootfs")
     shutil.copy(FIRMWARE, f"{place}/bundle/rootfs/hello.elf")
@@ -60,7 +60,7 @@ def measure(rounds: int, place: str, configured: bool) -> dict[str, list[float]]
 
 
 def _boot_qemu() -> None:
-    """Start the simulator on the same firmware, up to its first word, and end it."""
+    """Start QEMU with the same firmware, and kill QEMU after the first byte of output."""
     words = ["qemu-system-arm", "-M", "mps2-an385", "-nodefaults", "-display", "none"]
     words += ["-serial", "stdio", "-kernel", FIRMWARE]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
@@ -79,7 +79,7 @@ def report(times: dict[str, list[float]]) -> None:
     for name, value in rows.items():
         budget = f"{BUDGETS[name]:8.1f}" if name in BUDGETS else ""
         print(f"{name:24}{value:10.1f}{value / bare:8.1f}{budget}")
-    print("create + start: the simulator's own boot taken off")
+    print("create + start: without QEMU's own boot")
 
 
 def main() -> None:

@@ -1,7 +1,6 @@
-"""Times containers under Docker, containerd and Podman: firmware by us, a program by runc or crun.
+"""Measures containers of firmware, and of a program by runc or crun, under the same engines.
 
-Both run in alternating rounds under the same engine. What a simulated processor's own start takes
-is part of `run` and `start`.
+Both run in alternation. The times of `run` and `start` include the start of QEMU.
 """
 
 from __future__ import annotations
@@ -113,13 +112,13 @@ def podman_lives(podman: Podman, rounds: int, budgets: Budgets) -> None:
 
 
 def docker_usage(docker: Docker, seconds: float, budgets: Budgets) -> None:
-    """Measure memory and idle CPU of running containers, all but the engine's and QEMU's own."""
+    """Measure memory and idle CPU of running containers, without the engine and QEMU."""
     before = set(docker.host.processes())
     for number in range(COUNT):
         run = ["run", "-d", "--network", "none", "--name", f"m{number}", "--runtime", RUNTIME]
         docker.docker(*run, *on(number), HELLO)
         if number + 1 in (1, 4, 8):
-            time.sleep(1)  # what starting has allocated for a moment is free again
+            time.sleep(1)  # the memory that only the start needs is free again
             used = memory(others(docker.host, before))
             most = {1: 18, 4: 26, 8: 36}[number + 1]
             budgets.most(f"memory of {number + 1} containers, MiB", used, most)
@@ -130,7 +129,7 @@ def docker_usage(docker: Docker, seconds: float, budgets: Budgets) -> None:
 
 
 def docker_crash(docker: Docker, rounds: int, budgets: Budgets) -> None:
-    """Time from the death of a processor's simulator to Docker's word of the container's end."""
+    """Time from the end of a processor's QEMU until `docker wait` returns."""
     times = Times(lambda: 0.0)
     for _ in range(rounds):
         run = ["run", "-d", "--network", "none", "--name", "crash", "--runtime", RUNTIME]

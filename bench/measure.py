@@ -1,4 +1,4 @@
-"""What the benchmarks share: times in alternating rounds, and tables of them."""
+"""Keeps and prints the figures of the benchmarks: times, and figures with a budget."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ HEAD = ("min", "median", "p90", "CPU")
 
 
 class Times:
-    """Wall-clock and CPU milliseconds of steps, by who ran them and the step's name."""
+    """Wall-clock and CPU milliseconds of steps, by the runtime and the step's name."""
 
     def __init__(self, cpu: Callable[[], float]) -> None:
         """`cpu` returns the CPU seconds that all processes concerned have used so far."""

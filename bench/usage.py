@@ -1,4 +1,4 @@
-"""What the processes of an isolated host use: CPU time and memory."""
+"""Measures the CPU time and memory of the processes of an isolated host."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def cpu_seconds(host: IsolatedHost) -> float:
-    """Return the CPU seconds of all that has run in the isolated host, the engine included."""
+    """Return the CPU seconds of the isolated host's processes, with the engine and ended ones."""
     groups = f"{host.root}/sys/fs/cgroup"
     for path in (f"{groups}/cpuacct/cpuacct.usage", f"{groups}/cpu,cpuacct/cpuacct.usage"):
         with suppress(FileNotFoundError), open(path) as file:
@@ -23,14 +23,14 @@ def cpu_seconds(host: IsolatedHost) -> float:
 
 
 def others(host: IsolatedHost, before: Iterable[int]) -> list[int]:
-    """Return the processes that have come since, less those of QEMU."""
+    """Return the pids of processes that were not there before, without those of QEMU."""
     known = set(before)
     found = host.processes().items()
     return [pid for pid, line in found if pid not in known and "qemu-system" not in line]
 
 
 def memory(pids: Iterable[int]) -> float:
-    """Return the MiB of the processes; what several share counts once (PSS, proc(5))."""
+    """Return the MiB of the processes; memory that they share counts once (PSS, proc(5))."""
     total = 0
     for pid in pids:
         with suppress(FileNotFoundError), open(f"/proc/{pid}/smaps_rollup") as file:
@@ -39,7 +39,7 @@ def memory(pids: Iterable[int]) -> float:
 
 
 def idle_cpu(pids: Iterable[int], seconds: float) -> float:
-    """Return the CPU milliseconds a second that the processes use meanwhile."""
+    """Return the CPU milliseconds per second that the processes use in the coming seconds."""
     pids = list(pids)
     before = _run_time(pids)
     time.sleep(seconds)

@@ -1,5 +1,5 @@
-"""Proves the arrows between the packages, that the proof can fail, and what is loaded by programs
-on the hot path."""
+"""Proves which packages import which, that a wrong import fails the proof, and which modules the
+programs on the hot path load."""
 
 from __future__ import annotations
 
@@ -61,23 +61,35 @@ BREACHES = [
     ("adapters/oci/render.py", "import bootstrap.settings", "Arrows point inwards"),
     ("adapters/linux/files.py", "import dependency_injector", "dependency-injector"),
     ("bootstrap/programs.py", "from dependency_injector import providers", "dependency-injector"),
-    ("adapters/oci/render.py", "import adapters.sim.board_file", "which processors there are"),
-    ("adapters/containerd/__init__.py", "import adapters.sysfs", "which processors there are"),
-    ("adapters/sysfs/__init__.py", "import adapters.sim.spec", "know of each other"),
-    ("adapters/sim/spec.py", "import adapters.oci.render", "do not know who asks"),
-    ("adapters/linux/files.py", "import adapters.sim.spec", "The rooms of this host"),
-    ("adapters/containerd/ttrpc/frames.py", "import domain.errors", "ttrpc can be lifted out"),
+    (
+        "adapters/oci/render.py",
+        "import adapters.sim.board_file",
+        "Input adapters import no backend",
+    ),
+    (
+        "adapters/containerd/__init__.py",
+        "import adapters.sysfs",
+        "Input adapters import no backend",
+    ),
+    ("adapters/sysfs/__init__.py", "import adapters.sim.spec", "Backends do not import each other"),
+    ("adapters/sim/spec.py", "import adapters.oci.render", "Backends import no input adapter"),
+    ("adapters/linux/files.py", "import adapters.sim.spec", "The host's packages"),
+    (
+        "adapters/containerd/ttrpc/frames.py",
+        "import domain.errors",
+        "ttrpc depends on nothing else",
+    ),
     (
         "adapters/containerd/ttrpc/frames.py",
         "import adapters.containerd.api.anys",
-        "ttrpc can be lifted out",
+        "ttrpc depends on nothing else",
     ),
 ]
 
 
 @pytest.mark.parametrize(("module", "statement", "contract"), BREACHES)
 def test_a_breach_is_found(copy, module, statement, contract):
-    """It is found in a function, too: a late import is an arrow like any other."""
+    """The import is in a function: a late import counts as any other."""
     path = copy / module
     kept = path.read_text()
     try:
@@ -94,7 +106,7 @@ def test_the_copy_is_sound_without_a_breach(copy):
     assert lint(copy)[0] == 0
 
 
-def test_every_contract_is_seen_broken():
+def test_each_contract_has_a_breach_that_is_found():
     names = [contract["name"] for contract in CONTRACTS]
     unseen = [n for n in names if not any(contract in n for _, _, contract in BREACHES)]
     assert unseen == []
@@ -104,7 +116,7 @@ def test_every_contract_is_seen_broken():
 
 
 def nodes(path):
-    """Return what a module consists of, but for what only type checkers see."""
+    """Return the nodes of a module, without those that only type checkers see."""
     waiting = [ast.parse((ROOT / path).read_text())]
     while waiting:
         node = waiting.pop()
@@ -117,7 +129,7 @@ def nodes(path):
 
 
 def imports(path):
-    """Return the absolute names that a module imports, wherever in it."""
+    """Return the absolute names that a module imports, also in functions."""
     for node in nodes(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -127,7 +139,7 @@ def imports(path):
             yield ".".join((*above, *([node.module] if node.module else [])))
 
 
-def test_there_is_something_to_look_at():
+def test_the_modules_are_found():
     assert len(MODULES) > 50
 
 
@@ -141,7 +153,7 @@ PURE = {
 
 @pytest.mark.parametrize("path", [m for m in MODULES if m.parts[0] == "domain"], ids=str)
 def test_the_domain_is_pure(path):
-    """It imports itself and what of the standard library does no I/O."""
+    """It imports itself, and those modules of the standard library that do no I/O."""
     for name in imports(path):
         top = name.partition(".")[0]
         assert top == "domain" or top in PURE, f"{path} imports {name}"
@@ -189,7 +201,7 @@ HEAVY = {
     "importlib.metadata",
     "concurrent.futures",
 }
-TELL = "import sys; sys.stderr.write(chr(10).join(sorted(sys.modules)))"
+PRINT_MODULES = "import sys; sys.stderr.write(chr(10).join(sorted(sys.modules)))"
 
 
 def modules_of(statement, *arguments, isolated="-I"):
@@ -210,22 +222,22 @@ def heavy(modules, *more):
     return {name for name in (*HEAVY, *more) if name in modules}
 
 
-# The program ends by os._exit, so what was loaded is told right before.
+# The program ends by os._exit, so its modules are printed right before.
 RUN = """
 import os
 end = os._exit
-def tell(code):
+def print_modules(code):
     sys.stdout.flush()
     sys.stderr.write("\\n--\\n" + "\\n".join(sorted(sys.modules)) + "\\n")
     sys.stderr.flush()
     end(code)
-os._exit = tell
+os._exit = print_modules
 sys.argv[0] = "remoteproc-runtime"
 from bootstrap.oci import main
 try:
     main()
-except SystemExit as ending:
-    tell(ending.code or 0)
+except SystemExit as error:
+    print_modules(error.code or 0)
 """
 
 
@@ -255,7 +267,7 @@ def test_commands_load_little(root_with_a_container, arguments):
 
 def supervisor_modules():
     statement = "import bootstrap.supervise, adapters.sim.sim_board\n"
-    return modules_of(f"{statement}sys.stderr.write('\\n--\\n'); {TELL}")[0]
+    return modules_of(f"{statement}sys.stderr.write('\\n--\\n'); {PRINT_MODULES}")[0]
 
 
 def test_the_supervisor_loads_little():
@@ -264,8 +276,8 @@ def test_the_supervisor_loads_little():
     assert heavy(modules, "dataclasses", "inspect", "click", "pathlib", "tempfile") == set()
 
 
-def test_what_is_heavy_would_be_noticed():
+def test_a_heavy_import_would_be_found():
     statement = "import dataclasses, asyncio, bootstrap.supervise\n"
-    modules, _ = modules_of(f"{statement}sys.stderr.write('\\n--\\n'); {TELL}")
+    modules, _ = modules_of(f"{statement}sys.stderr.write('\\n--\\n'); {PRINT_MODULES}")
     found = heavy(modules, "dataclasses", "inspect")
     assert found >= {"dataclasses", "asyncio", "inspect"}

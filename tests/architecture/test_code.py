@@ -1,4 +1,4 @@
-"""Proves what is asked of the code itself: docstrings, names, lengths, and where modules are."""
+"""Proves the rules of the code itself: docstrings, names, lengths, and the places of modules."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_modules_are_short(path):
     assert lines <= 300, f"{path} has {lines} lines"
 
 
-def test_adapters_are_in_rooms():
+def test_adapters_are_in_packages():
     assert [path.name for path in (ROOT / "adapters").glob("*.py")] == ["__init__.py"]
 
 
@@ -98,7 +98,7 @@ def lineage(node: ast.ClassDef, classes: Mapping[str, ast.ClassDef]) -> list[ast
 
 
 def undocumented(classes: Mapping[str, ast.ClassDef]) -> list[str]:
-    """Return the methods of public classes of which nothing says what they do.
+    """Return the methods of public classes without documentation.
 
     A method is documented by its docstring, by the same method of a class from which it inherits,
     or by that of a protocol which its class implements, as all do that have all its methods.

@@ -1,5 +1,5 @@
-"""Proves that no two modules of the domain import each other, be it by way of others, in a function
-or for type checkers only; and that a circle would be found."""
+"""Proves that no modules of the domain import each other in a circle, not even in functions or for
+type checkers only; and that a circle would be found."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def arrows():
+def imports():
     """Return for each module of the domain the modules of the domain that it imports."""
     paths = {
         ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
@@ -29,7 +29,7 @@ def arrows():
 
 
 def circles(graph):
-    """Return the modules that are on a circle: what is left without those that have no arrow."""
+    """Return the modules that are on a circle or import one; others are removed one by one."""
     left = {name: set(targets) for name, targets in graph.items()}
     while done := [name for name, targets in left.items() if not targets & left.keys()]:
         for name in done:
@@ -38,7 +38,7 @@ def circles(graph):
 
 
 def test_the_domain_has_no_import_circle():
-    graph = arrows()
+    graph = imports()
     assert len(graph) > 20 and any(graph.values())
     assert circles(graph) == []
 

@@ -1,4 +1,4 @@
-"""Proves that the documents' links lead somewhere, and that each decision is on record whole."""
+"""Proves that files and tests that the documents name exist, and that each decision is complete."""
 
 from __future__ import annotations
 
@@ -19,6 +19,10 @@ DOCUMENTS = sorted(
     ).stdout.splitlines()
 )
 LINK = re.compile(r"\]\(([^)\s#]+)[^)]*\)")
+PATH = re.compile(r"`((?:domain|adapters|bootstrap|tests|features|script|bench|docs)/[\w./-]+)`")
+PROOF = re.compile(r"`((?:integration|unit|contract)/\w+|podman|docker)::(\w+)`")
+ENGINES = {"podman": "engines/test_podman_remoteproc", "docker": "engines/test_docker_path"}
+COMPLIANCE = ROOT / "docs/oci-compliance.md"
 DECISIONS = ROOT / "docs/decisions"
 RECORDS = sorted(DECISIONS.glob("0*.md"))
 
@@ -29,9 +33,29 @@ def test_links_lead_somewhere(document):
     assert [link for link in links if not (ROOT / document).parent.joinpath(link).exists()] == []
 
 
-def test_links_are_found():
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_files_that_are_named_exist(document):
+    """A feature may be named by its code alone, as in `features/HOS001`."""
+    paths = PATH.findall((ROOT / document).read_text())
+    assert [path for path in paths if not any(ROOT.glob(f"{path.rstrip('/')}*"))] == []
+
+
+def test_the_proofs_of_compliance_exist():
+    named = PROOF.findall(COMPLIANCE.read_text())
+    sources = {
+        file: (ROOT / f"tests/{ENGINES.get(file, file)}.py").read_text() for file, _ in named
+    }
+    assert [pair for pair in named if f"def {pair[1]}(" not in sources[pair[0]]] == []
+
+
+def test_links_paths_and_proofs_are_found():
     assert LINK.findall("see [a](b.md), [c](d/e.md#f)") == ["b.md", "d/e.md"]
-    assert "README.md" in DOCUMENTS
+    assert PATH.findall("`script/check` and `domain/ports/`") == ["script/check", "domain/ports/"]
+    assert PROOF.findall("`unit/test_a::test_b`, `podman::test_c`") == [
+        ("unit/test_a", "test_b"),
+        ("podman", "test_c"),
+    ]
+    assert "README.md" in DOCUMENTS and len(PROOF.findall(COMPLIANCE.read_text())) > 10
 
 
 def test_records_are_numbered_without_gaps_and_listed_in_their_order():
