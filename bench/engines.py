@@ -112,7 +112,7 @@ def podman_lives(podman: Podman, rounds: int, budgets: Budgets) -> None:
 
 
 def docker_usage(docker: Docker, seconds: float, budgets: Budgets) -> None:
-    """Measure memory and idle CPU of running containers, without the engine and QEMU."""
+    """Measure memory and idle CPU of running containers, all but the engine's and QEMU's own."""
     before = set(docker.host.processes())
     for number in range(COUNT):
         run = ["run", "-d", "--network", "none", "--name", f"m{number}", "--runtime", RUNTIME]
