@@ -118,7 +118,7 @@ def docker_usage(docker: Docker, seconds: float, budgets: Budgets) -> None:
         run = ["run", "-d", "--network", "none", "--name", f"m{number}", "--runtime", RUNTIME]
         docker.docker(*run, *on(number), HELLO)
         if number + 1 in (1, 4, 8):
-            time.sleep(1)  # the memory that only the start needs is free again
+            time.sleep(1)  # what starting has allocated for a moment is free again
             used = memory(others(docker.host, before))
             most = {1: 18, 4: 26, 8: 36}[number + 1]
             budgets.most(f"memory of {number + 1} containers, MiB", used, most)
