@@ -21,7 +21,7 @@ void trace_putc(char c);
 #define CONSOLE uart_putc
 #endif
 
-/* How long a program lives that ends by itself: who looks at its trace buffer may need some time. */
+/* How long a program runs that ends by itself: a reader of its trace buffer needs some time. */
 #ifndef LIFE_MS
 #define LIFE_MS 0
 #endif

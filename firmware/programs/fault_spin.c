@@ -1,4 +1,4 @@
-/* Faults into a handler that spins: dead, but nobody outside can tell. Much real firmware does this. */
+/* Faults into a handler that spins. Linux cannot see the fault. Much real firmware does this. */
 #include "firmware.h"
 
 void fault_handler(void)

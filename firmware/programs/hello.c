@@ -1,4 +1,4 @@
-/* Says hello, then counts, until somebody stops the processor. */
+/* Prints hello, then counts until the processor is stopped. */
 #include "firmware.h"
 
 #ifndef TICK_MS

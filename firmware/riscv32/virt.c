@@ -62,8 +62,9 @@ __attribute__((naked, aligned(4), used)) void trap(void)
                      "j fault_handler");
 }
 
-/* A hart has no lockup: a fault in its trap handler traps again for ever and nobody sees it. So tell
- * the test device that it failed; 139 is what a shell says of a program that died of a bad access. */
+/* A hart has no lockup: a fault in its trap handler traps again for ever, which QEMU does not report.
+ * So the handler reports failure to the test device, with the exit status of a program that a
+ * SIGSEGV ended: 139. */
 __attribute__((weak)) void fault_handler(void)
 {
     TEST_DEVICE = TEST_FAIL(139u);

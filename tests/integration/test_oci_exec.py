@@ -116,11 +116,11 @@ def test_update_is_refused_in_one_line(runtime):
 
 
 def test_features(runtime):
-    told = json.loads(runtime.run("features").stdout)
-    assert told["ociVersionMin"] == "1.0.0" and "poststop" in told["hooks"]
-    assert "pid" in told["linux"]["namespaces"] and told["linux"]["seccomp"] == {"enabled": False}
-    assert "remoteproc.name" in told["annotations"]["org.remoteproc.runtime.annotations"]
-    assert told["potentiallyUnsafeConfigAnnotations"] == ["remoteproc."]
+    shown = json.loads(runtime.run("features").stdout)
+    assert shown["ociVersionMin"] == "1.0.0" and "poststop" in shown["hooks"]
+    assert "pid" in shown["linux"]["namespaces"] and shown["linux"]["seccomp"] == {"enabled": False}
+    assert "remoteproc.name" in shown["annotations"]["org.remoteproc.runtime.annotations"]
+    assert shown["potentiallyUnsafeConfigAnnotations"] == ["remoteproc."]
 
 
 def test_completion(runtime):

@@ -1,4 +1,4 @@
-"""Proves that supervisors live in the namespaces, groups and limits that config.json asks for."""
+"""Proves that a supervisor has the namespaces, groups and limits that config.json asks for."""
 
 import os
 import subprocess
@@ -156,7 +156,7 @@ def test_a_control_group_is_made_limited_and_removed(runtime, path, folder):
 @needs_root
 @pytest.mark.skipif(not V1, reason="needs control groups of version 1")
 def test_a_control_group_that_existed_before_stays(runtime):
-    path = f"/rproc-theirs-{os.getpid()}"
+    path = f"/rproc-other-{os.getpid()}"
     os.mkdir(f"{GROUPS}/pids{path}")
     try:
         runtime.bundle(linux={"cgroupsPath": path})
