@@ -4,16 +4,16 @@ type checkers only; and that a circle would be found."""
 from __future__ import annotations
 
 import ast
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.architecture.sources import MODULES, ROOT
 
 
 def imports():
     """Return for each module of the domain the modules of the domain that it imports."""
     paths = {
-        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
-        for path in (ROOT / "domain").rglob("*.py")
+        ".".join(path.with_suffix("").parts).removesuffix(".__init__"): ROOT / path
+        for path in MODULES
+        if path.parts[0] == "domain"
     }
     found = {}
     for name, path in paths.items():
