@@ -112,13 +112,13 @@ def podman_lives(podman: Podman, rounds: int, budgets: Budgets) -> None:
 
 
 def docker_usage(docker: Docker, seconds: float, budgets: Budgets) -> None:
-    """Measure memory and idle CPU of running containers, all but the engine's and QEMU's own."""
+    """Measure memory and idle CPU of running containers, without the engine and QEMU."""
     before = set(docker.host.processes())
     for number in range(COUNT):
         run = ["run", "-d", "--network", "none", "--name", f"m{number}", "--runtime", RUNTIME]
         docker.docker(*run, *on(number), HELLO)
         if number + 1 in (1, 4, 8):
-            time.sleep(1)  # what starting has allocated for a moment is free again
+            time.sleep(1)  # the memory that only the start needs is free again
             used = memory(others(docker.host, before))
             most = {1: 18, 4: 26, 8: 36}[number + 1]
             budgets.most(f"memory of {number + 1} containers, MiB", used, most)

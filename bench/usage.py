@@ -1,4 +1,4 @@
-"""What the processes of an isolated host use: CPU time and memory."""
+"""Measures the CPU time and memory of the processes of an isolated host."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def cpu_seconds(host: IsolatedHost) -> float:
-    """Return the CPU seconds of all that has run in the isolated host, the engine included."""
+    """Return the CPU seconds of all processes of the isolated host, also ended ones."""
     groups = f"{host.root}/sys/fs/cgroup"
     for path in (f"{groups}/cpuacct/cpuacct.usage", f"{groups}/cpu,cpuacct/cpuacct.usage"):
         with suppress(FileNotFoundError), open(path) as file:
@@ -23,7 +23,7 @@ def cpu_seconds(host: IsolatedHost) -> float:
 
 
 def others(host: IsolatedHost, before: Iterable[int]) -> list[int]:
-    """Return the processes that have come since, less those of QEMU."""
+    """Return the pids of processes that were not there before, without those of QEMU."""
     known = set(before)
     found = host.processes().items()
     return [pid for pid, line in found if pid not in known and "qemu-system" not in line]
