@@ -83,7 +83,7 @@ def test_death_while_creating(store, torn):
 
 @torn
 def test_death_while_creating_without_a_sweep(store, torn):
-    """Whoever does not sweep sees the same: drafts are invisible."""
+    """A process that does not sweep sees the same: drafts are invisible."""
     for _ in every_death(lambda: create(store), torn=torn):
         assert store.ids() in ([], ["c1"])
         try:
