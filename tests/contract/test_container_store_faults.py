@@ -192,7 +192,7 @@ def test_death_while_resuming(store):
 
 
 def test_a_full_disk_leaves_the_exit_unrecorded_but_readable(store, monkeypatch):
-    """A write that fails, rather than a process that dies."""
+    """The write fails; the process lives."""
     create(store)
     real = os.write
 

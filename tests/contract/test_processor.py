@@ -35,7 +35,7 @@ def backend(request, tmp_path):
 
 @pytest.fixture
 def run(backend):
-    """Start a program on a processor; it is released at the end, whatever happens."""
+    """Return a function that starts a program; its processor is released after the test."""
     with contextlib.ExitStack() as stack:
 
         def start(program, up_to="start", number=0):
@@ -49,9 +49,9 @@ def run(backend):
 
 
 def until(processor, condition):
-    """Look at a processor as a supervisor does until output or state is as wanted.
+    """Read output and state as a supervisor does, until `condition` is true; return the output.
 
-    Sleeps only as `watch` and `poll_seconds` allow: news that they do not tell of are missed.
+    Sleeps as `watch` and `poll_seconds` allow: a change that neither announces is missed.
     """
     deadline = time.monotonic() + PATIENCE
     output = b""
@@ -379,7 +379,7 @@ def test_a_start_that_fails_tells_the_errno_and_leaves_it_off(backend, tmp_path)
 
 
 def test_a_stop_that_fails_tells_the_errno_and_leaves_it_running(backend):
-    """In a process that dies: some processors cannot be stopped otherwise, with such a fault."""
+    """In a process that dies: some processors with this fault can be stopped in no other way."""
 
     def life():
         board = backend.plant("stop", "EBUSY")

@@ -1,4 +1,4 @@
-"""Proves what becomes of firmware on a board that recovers it, or on one that is no more."""
+"""Proves how firmware ends on a board that recovers crashes, and on a board that disappears."""
 
 from __future__ import annotations
 

@@ -32,9 +32,9 @@ from tests.fakes.supervisors import MemorySupervisors
 
 
 class Place:
-    """Where containers are made, with the firmware named. `spawned`: what a test must not leave.
+    """A store, a board and supervisors; `spawned` are the containers that a test has made.
 
-    `no_status`: why no exit code of firmware is known. `no_pause`: why none is frozen.
+    `no_status` and `no_pause` are those of BackendFixture.
     """
 
     no_status = ""
@@ -371,7 +371,7 @@ def test_a_signal_of_a_failing_instruction_ends_it_and_the_processor_is_released
 
 
 def test_an_order_and_an_answer_may_have_any_length(host):
-    """And so does its answer, which quotes the path of a namespace that is in the order."""
+    """The answer is an error that quotes the path of a namespace of the order."""
     namespaces = (Namespace("uts", "/" + "y" * 300_000),)
     with pytest.raises(HostFault, match=r"cannot open uts namespace /y+: .*ENAMETOOLONG"):
         host.spawn(linux_config=LinuxConfig(namespaces, hostname="z" * 70_000))

@@ -50,7 +50,7 @@ NOW = 1700000000.0
 
 
 class World:
-    """A runtime in memory, and a hand in each of its parts."""
+    """A runtime in memory, and its parts, so that a test can look at them and change them."""
 
     request: CreateRequest
 
@@ -187,7 +187,7 @@ def test_no_two_containers_of_one_id(world):
 
 
 def test_an_id_taken_while_creating(world):
-    """Another process commits the same id between our draft and our commit."""
+    """Another process commits the same id between this process's draft and its commit."""
     rival = world.store.draft("c1")
     theirs = World().create()._replace(pid=77)
     staged = world.source.stage
@@ -448,7 +448,7 @@ def test_killing_one_whose_supervisor_dies_at_this_moment(world):
 
 
 def test_a_supervisor_that_does_not_answer(world):
-    """The kernel holds it up: TERM says so, KILL kills it and cleans up what it leaves."""
+    """The kernel does not return: TERM fails and says so, KILL ends all of it."""
     container = world.running()
     world.supervisors.stuck.add(container.pid)
     with pytest.raises(Busy):
@@ -500,7 +500,7 @@ def test_a_stopped_container_whose_supervisor_lingers_is_not_deleted(world):
 
 
 def test_force_on_one_that_ends_at_this_moment(world):
-    """It runs when it is looked at first, and has ended when it is to be killed."""
+    """The container runs when `delete` reads its state, and has ended when `delete` kills it."""
     container = world.running(firmware="exit.elf")
     alive = world.supervisors.alive
 
@@ -604,7 +604,7 @@ def test_an_exit_on_record_is_not_overwritten(world):
 
 
 def test_an_exit_recorded_between_our_look_and_our_record(world):
-    """It ends by itself after we read the state and before we see that nobody is alive."""
+    """The supervisor ends after `state` loaded the record, before it looks for the process."""
     container = world.running(firmware="exit.elf")
     alive = world.supervisors.alive
 
@@ -666,7 +666,7 @@ def test_a_dead_owner_of_a_processor_that_is_gone(world):
 
 
 def test_an_owner_that_died_before_it_had_done_anything(world):
-    """Its claim is empty: nothing is to be undone, and no board is needed for that."""
+    """The claim is empty: nothing is to be undone, so no board is made."""
     stale(world, {})
     world.lifecycle.reap_stale()
     assert world.leases.left == {} and world.warnings == []
