@@ -8,9 +8,9 @@ A container becomes a class, each of its providers a method:
 
     Dependency                 an argument of the constructor
     ThreadSafeSingleton        makes the object at the first call, under a lock
-    Factory, Callable          makes or computes a new one at each call
-    Selector                   the provider that the selecting value names
-    Object                     a constant
+    Callable                   calls the function or the class, at each call
+    Selector                   calls the provider that the selecting value names
+    Object                     a class or a function, which is not called
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from collections.abc import Iterator
 
 from dependency_injector import containers, providers
 
-from bootstrap import container as described
+from bootstrap import container
 
 if typing.TYPE_CHECKING:
     Provider = providers.Provider[typing.Any]
@@ -151,10 +151,10 @@ def generate() -> str:
     types = _Imports()
     classes = [
         "\n".join(_class(kind, types))
-        for kind in vars(described).values()
+        for kind in vars(container).values()
         if inspect.isclass(kind)
         and issubclass(kind, containers.DeclarativeContainer)
-        and kind.__module__ == described.__name__
+        and kind.__module__ == container.__name__
     ]
     imports = "\n".join(f"    {line}" for line in types.lines())
     text = f"{_HEAD}{imports}\n\n\n" + "\n\n\n".join(classes) + "\n"

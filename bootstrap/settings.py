@@ -33,17 +33,17 @@ class Settings(NamedTuple):
 
     @property
     def leases_directory(self) -> str:
-        """Where it is on record who has which processor, for all state roots."""
+        """Where the leases of all state roots are: who has which processor."""
         return f"{self.run_directory}/owners"
 
     @property
     def boards_directory(self) -> str:
-        """Where it is on record which processors of simulated boards run."""
+        """Where is recorded which processors of simulated boards run."""
         return f"{self.run_directory}/boards"
 
     @property
     def board_key(self) -> str:
-        """A short word, fit for a file name, which is the same for all who mean the same board."""
+        """A short word, fit for a file name: the same for all settings that name the same board."""
         from binascii import crc32
 
         file = self.board if self.backend == "sim" else self.tree

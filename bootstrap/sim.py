@@ -1,4 +1,4 @@
-"""The program `remoteproc-sim`: a simulated board for any program that speaks to the kernel's."""
+"""The program `remoteproc-sim`: shows a simulated board as the kernel's files."""
 
 from __future__ import annotations
 
@@ -59,5 +59,6 @@ def main() -> None:
         code = 1
     sys.stdout.flush()
     sys.stderr.flush()
-    # Whoever still waits in a write gets an error now: the kernel aborts what nobody serves.
+    # A program that still waits in a write gets an error now: the kernel aborts the requests to a
+    # file system whose process has ended.
     os._exit(code)

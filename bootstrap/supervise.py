@@ -8,7 +8,7 @@ import socket
 import sys
 
 from adapters.linux.channel import Channel
-from adapters.linux.files import open_stdio
+from adapters.linux.files import open_directory, open_stdio
 from adapters.linux.process import set_name
 from adapters.supervisor import control_protocol
 from adapters.supervisor.order import CREATOR, SupervisorOrder
@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def _enter_namespaces(order: SupervisorOrder, creator: Channel) -> SupervisorOrder:
-    """Enter the namespaces, continuing as a child process where Linux wants that."""
+    """Enter the namespaces; for a pid or time namespace a child process continues here."""
     from adapters.isolation.namespaces import NamespaceSetup
 
     setup = NamespaceSetup(order.namespaces, (order.directory, sys.prefix, sys.path[-1]))
@@ -49,7 +49,7 @@ def _enter_namespaces(order: SupervisorOrder, creator: Channel) -> SupervisorOrd
 
 def _make(order: SupervisorOrder, creator: Channel) -> Supervisor:
     set_name(f"rproc:{order.id}")
-    directory = os.open(order.directory, os.O_RDONLY | os.O_DIRECTORY)
+    directory = open_directory(order.directory)
     os.umask(0o077)
     os.chdir("/")
     process = SupervisorProcess(order, creator, directory)

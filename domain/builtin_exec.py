@@ -10,10 +10,9 @@ from typing import NamedTuple
 
 from domain.container import FirmwareContainer, Status
 from domain.errors import FirmwareUnfit
-from domain.firmware import STAGED_NAME
+from domain.firmware import LOG_FILES, REMARK, STAGED_NAME
 
 UNKNOWN = 127
-REMARK = b"remoteproc-runtime: "  # begins each line of the runtime itself in a log
 
 COMMANDS = {
     "status": "the container's status; fails unless the firmware runs",
@@ -50,9 +49,9 @@ def answer(
         text = f"{container.status} on {_place(container)}\n"
         return ExecResult(0 if container.status is Status.RUNNING else 1, text.encode())
     if name == "logs":
-        return ExecResult(0, read("log.1") + read("log"))
+        return ExecResult(0, b"".join(map(read, LOG_FILES)))
     if name == "trace":
-        lines = (read("log.1") + read("log")).splitlines(keepends=True)
+        lines = b"".join(map(read, LOG_FILES)).splitlines(keepends=True)
         data = b"".join(line for line in lines if not line.startswith(REMARK))
         return ExecResult(0 if data else 1, data)
     if name in ("resource-table", "firmware"):
@@ -76,6 +75,7 @@ def _place(container: FirmwareContainer) -> str:
 
 
 def _of_file(name: str, container: FirmwareContainer, read: Callable[[str], bytes]) -> ExecResult:
+    """Answer `firmware` or `resource-table` from the private copy of the firmware."""
     firmware = container.firmware
     if firmware is None:
         return ExecResult(1, b"a sandbox runs no firmware\n")

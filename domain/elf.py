@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from mmap import mmap
 
 EM_ARM = 40
-EM_AARCH64 = 183
 EM_RISCV = 243
 
 SEGMENT_LIMIT = 1 << 31

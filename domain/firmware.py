@@ -1,4 +1,4 @@
-"""A firmware file that the runtime has copied out of an image."""
+"""A firmware file that the runtime has copied out of an image, and what is kept of its output."""
 
 from __future__ import annotations
 
@@ -9,6 +9,12 @@ SIZE_LIMIT = 64 << 20
 
 STAGED_NAME = "firmware"
 """The name of the private copy in the container's directory."""
+
+LOG_FILES = ("log.1", "log")
+"""The files of the container's directory that keep the latest output, the older one first."""
+
+REMARK = b"remoteproc-runtime: "
+"""The start of each line of these files that the runtime wrote, and not the firmware."""
 
 
 class FirmwareImage(NamedTuple):

@@ -40,7 +40,8 @@ class ProcessorRow(NamedTuple):
 class Lifecycle:
     """All operations on containers. `board` is a function, since few operations need hardware.
 
-    Every operation first cleans up after processes that died, see domain.recovery.
+    All but `pause`, `resume` and `directory` first clean up after processes that died, see
+    domain.recovery.
     """
 
     def __init__(
@@ -79,14 +80,14 @@ class Lifecycle:
         """Run the firmware; return when the processor runs it. Raises the kernel's error."""
         self.reap_stale()
         with self._store.locked(container_id) as recorded:
-            container = self._recovery.settle(recorded)
+            container = self._recovery.refresh(recorded)
             container.check(Operation.START)
             try:
                 self._hooks.demand(container, Status.CREATED, "startContainer")
             except BaseException:
                 # runtime.md#lifecycle, step 7: the runtime stops the container and destroys it.
                 self._kill(container)
-                self._destroy(self._recovery.settle(self._store.load(container_id)))
+                self._destroy(self._recovery.refresh(self._store.load(container_id)))
                 raise
             self._supervisors.ask(container, Operation.START)
             self._hooks.attempt(container, Status.RUNNING, "poststart")
@@ -94,7 +95,7 @@ class Lifecycle:
     def state(self, container_id: str) -> FirmwareContainer:
         """Return the container as it is now."""
         self.reap_stale()
-        return self._recovery.settle(self._store.load(container_id))
+        return self._recovery.refresh(self._store.load(container_id))
 
     def all(self) -> list[FirmwareContainer]:
         """Return all containers of this state root as they are now."""
@@ -102,7 +103,7 @@ class Lifecycle:
         found = []
         for container_id in self._store.ids():
             try:
-                found.append(self._recovery.settle(self._store.load(container_id)))
+                found.append(self._recovery.refresh(self._store.load(container_id)))
             except NotFound:
                 continue  # another process has deleted it meanwhile
             except HostFault as error:
@@ -138,11 +139,11 @@ class Lifecycle:
         try:
             self.reap_stale()
             with self._store.locked(container_id) as recorded:
-                container = self._recovery.settle(recorded)
+                container = self._recovery.refresh(recorded)
                 if force and container.status is not Status.STOPPED:
                     with contextlib.suppress(WrongState):  # the container has ended meanwhile
                         self.kill(container_id, SIGKILL)
-                    container = self._recovery.settle(self._store.load(container_id))
+                    container = self._recovery.refresh(self._store.load(container_id))
                 container.check(Operation.DELETE)
                 self._destroy(container)
         except NotFound:
@@ -168,7 +169,7 @@ class Lifecycle:
 
     def _ask(self, container_id: str, operation: Operation) -> None:
         with self._store.locked(container_id) as recorded:
-            container = self._recovery.settle(recorded)
+            container = self._recovery.refresh(recorded)
             container.check(operation)
             self._supervisors.ask(container, operation)
 
@@ -203,5 +204,5 @@ class Lifecycle:
         return rows
 
     def reap_stale(self) -> None:
-        """Remove incomplete containers, and give back the processors of dead owners."""
+        """Remove incomplete containers, and undo the claims of dead owners."""
         self._recovery.reap_stale()

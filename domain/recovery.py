@@ -1,4 +1,4 @@
-"""What any command does for processes that died: processors stopped, exits recorded."""
+"""What commands clean up after processes that died: processors are stopped, exits recorded."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Recovery:
         self._clock = clock
 
     def reap_stale(self) -> None:
-        """Remove incomplete containers, and give back the processors of dead owners."""
+        """Remove incomplete containers, and undo the claims of dead owners."""
         self._store.sweep()
         for lease in self._leases.stale():
             try:
@@ -46,7 +46,7 @@ class Recovery:
             else:
                 lease.release()
 
-    def settle(self, container: FirmwareContainer) -> FirmwareContainer:
+    def refresh(self, container: FirmwareContainer) -> FirmwareContainer:
         """Return the container as it is now: if its supervisor has died, record the exit."""
         if container.exit is not None or self._supervisors.alive(container):
             return container

@@ -1,4 +1,4 @@
-"""Who may have a processor, and how it is given back: a container's time on its processor."""
+"""Which container may have a processor, when a start is refused, how the processor is released."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from domain.container import Operation
 from domain.errors import Busy, NotFound, RemoteprocError, Unsupported
 from domain.processor import DELETED
+from domain.supervision import ActionDone
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class ProcessorSession:
-    """Performs the actions of one supervisor: holds the lease from start to `release`.
+    """Performs the actions of one supervisor, and holds the lease from start to `release`.
 
     `firmware` is None for a pod's sandbox, which has no processor to lease.
     """
@@ -40,8 +41,15 @@ class ProcessorSession:
         self._clock = clock
         self._lease: Lease | None = None
 
-    def perform(self, operation: Operation) -> None:
-        """Start, stop, pause or resume the firmware. Raises the reason where that fails."""
+    def perform(self, operation: Operation) -> ActionDone:
+        """Start, stop, pause or resume the firmware; return the outcome, with the error if any."""
+        try:
+            self._perform(operation)
+        except RemoteprocError as error:
+            return ActionDone(operation, error)
+        return ActionDone(operation)
+
+    def _perform(self, operation: Operation) -> None:
         match operation:
             case Operation.START:
                 self._start()
@@ -71,7 +79,7 @@ class ProcessorSession:
 
     def _run(self, lease: Lease, firmware: FirmwareImage) -> None:
         processor = self._processor
-        if lease.claim:  # of an owner that died
+        if lease.claim:  # the claim of an owner that died
             processor.release(lease.claim)
             lease.record_claim({})
         if not processor.available():
@@ -100,9 +108,9 @@ class ProcessorSession:
         return freezer
 
     def release(self) -> None:
-        """Give the processor back; further calls do nothing.
+        """Undo the start, and end the lease; further calls do nothing.
 
-        If that fails, the claim stays on record, and the next command tries again.
+        On an error the claim stays on record, and the next command tries again.
         """
         lease, self._lease = self._lease, None
         if lease is None:

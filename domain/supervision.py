@@ -68,7 +68,7 @@ class Log(NamedTuple):
 
 
 class Terminate(NamedTuple):
-    """Give the processor back, record the exit, reply to a waiting process, and exit."""
+    """Release the processor, record the exit, reply to a waiting process, and exit."""
 
     status: int
     reason: str

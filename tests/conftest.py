@@ -26,9 +26,11 @@ def pytest_terminal_summary(terminalreporter):
     lines = [f"{len(here)} scenarios on sim"] if here else []
     for report in passed:
         lines += [text for name, text in report.user_properties if name == "scenarios"]
-    benches = [
-        text for report in passed for name, text in report.user_properties if name == "bench"
+    backends = [
+        text for report in passed for name, text in report.user_properties if name == "backend"
     ]
-    lines += [f"{benches.count(name)} contract tests on {name}" for name in dict.fromkeys(benches)]
+    lines += [
+        f"{backends.count(name)} contract tests on {name}" for name in dict.fromkeys(backends)
+    ]
     for line in lines:
         terminalreporter.write_line(line)

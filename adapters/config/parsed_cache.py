@@ -21,6 +21,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from adapters import __version__
+from adapters.linux.files import open_directory
 from domain.errors import InvalidRequest
 
 SLOTS = 64
@@ -66,7 +67,7 @@ def read_parsed(
 
 def _load(directory: str, slot: str, text: str) -> Any:
     """Return the cached value for a text. Raises OSError, LookupError, ValueError, TypeError."""
-    place = _open_directory(directory)
+    place = _open_cache(directory)
     try:
         descriptor = os.open(slot, os.O_RDONLY | os.O_NONBLOCK | _OPEN, dir_fd=place)
     finally:
@@ -91,7 +92,7 @@ def _store(directory: str, slot: str, text: str, value: Any) -> None:
     if len(data) > LARGEST:
         return
     os.makedirs(directory, 0o700, exist_ok=True)
-    place = _open_directory(directory)
+    place = _open_cache(directory)
     try:
         fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
         # The lock lets all processes use one name, so those killed here leave one file at most.
@@ -108,8 +109,8 @@ def _head(body: bytes) -> bytes:
     return b"[%d," % crc32(body)
 
 
-def _open_directory(path: str) -> int:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | _OPEN)
+def _open_cache(directory: str) -> int:
+    descriptor = open_directory(directory)
     try:
         _check_owner(descriptor)
     except BaseException:

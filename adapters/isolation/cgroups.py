@@ -6,6 +6,7 @@ them: so a process that removes the directory can also remove the groups.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import time
@@ -13,14 +14,13 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from adapters.isolation.cgroup_limits import V1_FILES, v2_settings
+from adapters.isolation.refusals import Refusals
 from adapters.linux.files import read_all, write_existing, write_whole
 from adapters.linux.mountinfo import mounts
-from adapters.linux.process import privileged
-from domain.errors import InvalidRequest, host_fault, reason
+from domain.errors import InvalidRequest, host_fault
 from domain.linux_config import LinuxConfig
 
 RECORD = "cgroups"
-_ENOENT = 2
 
 
 class Hierarchy(NamedTuple):
@@ -32,7 +32,7 @@ class Hierarchy(NamedTuple):
 
 
 def hierarchies() -> list[Hierarchy]:
-    """Return the mounted hierarchies, each once, though it be mounted twice."""
+    """Return the mounted hierarchies; one that is mounted twice is listed once."""
     found: dict[str, Hierarchy] = {}
     for mount in mounts():
         if mount.kind in ("cgroup", "cgroup2"):
@@ -67,17 +67,20 @@ def directory_of(cgroup: str) -> str:
 class Group:
     """The control groups of one container, one in each hierarchy.
 
-    What the kernel refuses is an error for root, else one of the `warnings`. `directory` is the
-    container's, by descriptor.
+    `directory` is the container's, by descriptor. What the kernel refuses: see Refusals.
     """
 
     def __init__(self, linux_config: LinuxConfig, directory: int) -> None:
         self._path = directory_of(linux_config.cgroup)
         self._limits = linux_config.limits
         self._directory = directory
-        self._strict = privileged()
+        self._refusals = Refusals()
         self._usable: list[Hierarchy] = []
-        self.warnings: list[str] = []
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the kernel refused, if the caller is not the machine's root."""
+        return self._refusals.warnings
 
     def make(self) -> None:
         """Make the groups and set their limits. Raises HostFault."""
@@ -85,7 +88,7 @@ class Group:
             return
         mounted = hierarchies()
         if not mounted:
-            self._refused("find a cgroup file system", OSError(_ENOENT, ""))
+            self._refusals.add("find a cgroup file system", OSError(errno.ENOENT, ""))
         paths = [path for hierarchy in mounted for path in self._missing(hierarchy)]
         write_whole(RECORD, json.dumps(paths).encode(), self._directory)
         for hierarchy in mounted:
@@ -93,12 +96,12 @@ class Group:
                 self._make(hierarchy)
                 self._usable.append(hierarchy)
             except OSError as error:
-                self._refused(f"make control group {hierarchy.point}{self._path}", error)
+                self._refusals.add(f"make control group {hierarchy.point}{self._path}", error)
         for name, file, value in self._settings():
             try:
                 write_existing(file, value.encode())
             except OSError as error:
-                self._refused(f"set {name} to {value} in {file}", error)
+                self._refusals.add(f"set {name} to {value} in {file}", error)
 
     def _levels(self, hierarchy: Hierarchy) -> Iterator[tuple[str, str]]:
         """Yield each group's parent and path, from the top down to the container's group."""
@@ -138,7 +141,7 @@ class Group:
             point = next((each.point for each in split if controller in each.controllers), "")
             if not point:
                 what = f"set {name}: no {controller} controller is mounted"
-                self._refused(what, OSError(_ENOENT, ""))
+                self._refusals.add(what, OSError(errno.ENOENT, ""))
                 continue
             yield name, f"{point}{self._path}/{file}", str(number)
 
@@ -149,12 +152,7 @@ class Group:
             try:
                 write_existing(f"{group}/cgroup.procs", b"%d" % pid)
             except OSError as error:
-                self._refused(f"enter control group {group}", error)
-
-    def _refused(self, what: str, error: OSError) -> None:
-        if self._strict:
-            raise host_fault(f"cannot {what}", error) from error
-        self.warnings.append(f"cannot {what}: {reason(error)}")
+                self._refusals.add(f"enter control group {group}", error)
 
 
 def _enable_controllers(path: str) -> None:

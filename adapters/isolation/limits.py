@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
+from adapters.isolation.refusals import Refusals
 from adapters.linux.files import write_existing
-from adapters.linux.process import privileged
-from domain.errors import InvalidRequest, host_fault, reason
+from domain.errors import InvalidRequest
 from domain.linux_config import LinuxConfig
 
 _HINT = "root needs CAP_SYS_RESOURCE to raise limits and to lower scores"
 
 
 def apply_limits(pid: int, linux_config: LinuxConfig) -> list[str]:
-    """Set the limits of a process; return warnings.
+    """Set the limits of a process; return warnings (see Refusals).
 
-    What the kernel refuses is an error for root, else a warning. Raises InvalidRequest, HostFault.
+    Raises InvalidRequest, HostFault.
     """
-    warnings: list[str] = []
-
-    def refused(what: str, error: OSError) -> None:
-        if privileged():
-            raise host_fault(f"cannot {what}", error, hint=_HINT) from error
-        warnings.append(f"cannot {what}: {reason(error)}")
-
+    refusals = Refusals(_HINT)
     if linux_config.rlimits:
         import resource
 
@@ -35,14 +29,14 @@ def apply_limits(pid: int, linux_config: LinuxConfig) -> list[str]:
             except ValueError as error:
                 raise InvalidRequest(f"process.rlimits: {limit.kind}: {error}") from error
             except OSError as error:
-                refused(f"set {limit.kind} to {limit.soft} of {limit.hard}", error)
+                refusals.add(f"set {limit.kind} to {limit.soft} of {limit.hard}", error)
     score = linux_config.oom_score_adj
     if score is not None:
         try:
             write_existing(f"/proc/{pid}/oom_score_adj", b"%d" % score)
         except OSError as error:
-            refused(f"set process.oomScoreAdj to {score}", error)
-    return warnings
+            refusals.add(f"set process.oomScoreAdj to {score}", error)
+    return refusals.warnings
 
 
 def _signed(value: int) -> int:

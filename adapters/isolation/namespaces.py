@@ -10,18 +10,20 @@ could not be removed as long as a mount of them is left. With a new pid namespac
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 from collections.abc import Callable, Sequence
 
+from adapters.isolation.refusals import Refusals
 from adapters.linux import libc
 from adapters.linux.channel import Channel
 from adapters.linux.mountinfo import mounts
-from adapters.linux.process import privileged
-from domain.errors import InvalidRequest, host_fault, reason
+from domain.errors import InvalidRequest, host_fault
 from domain.linux_config import Namespace
 
-# In this order they are entered: only a new user namespace gives a user the right to the others.
+# The supervisor enters them in this order: a user without privileges may make the others only
+# inside a new user namespace.
 FLAGS = {
     "user": libc.CLONE_NEWUSER,
     "cgroup": libc.CLONE_NEWCGROUP,
@@ -33,25 +35,28 @@ FLAGS = {
     "mount": libc.CLONE_NEWNS,
 }
 _CHILDREN_ONLY = ("pid", "time")  # the calling process stays outside (unshare(2))
-_OVERFLOW_UID = 65534  # what an id is that a user namespace does not map
-_EINVAL = 22
+_OVERFLOW_UID = 65534  # what the kernel shows for a user id that a user namespace does not map
 _SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/sbin", "/etc", "/opt", "/proc", "/sys", "/dev")
 
 
 class NamespaceSetup:
     """Moves the calling process into namespaces.
 
-    What the kernel refuses is an error for root, else one of the `warnings`. `needed` lists the
-    directories that must stay visible in a new mount namespace.
+    `needed` lists the directories that must stay visible in a new mount namespace. What the kernel
+    refuses: see Refusals.
     """
 
     def __init__(self, namespaces: Sequence[Namespace], needed: Sequence[str]) -> None:
         order = list(FLAGS)
         self._namespaces = sorted(namespaces, key=lambda namespace: order.index(namespace.kind))
         self._needed = needed
-        self._strict = privileged()
+        self._refusals = Refusals("root needs CAP_SYS_ADMIN")
         self._new: set[str] = set()
-        self.warnings: list[str] = []
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the kernel refused, if the caller is not the machine's root."""
+        return self._refusals.warnings
 
     def apply(self, creator: Channel, hostname: str) -> None:
         """Enter all namespaces, and set the host name of a new uts namespace.
@@ -110,22 +115,17 @@ class NamespaceSetup:
         what = f"make a new {namespace.kind} namespace"
         if namespace.path:
             what = f"join {namespace.kind} namespace {namespace.path}"
-            if error.errno == _EINVAL:
+            if error.errno == errno.EINVAL:
                 raise InvalidRequest(
-                    f"cannot {what}: it is none of that kind, or the one we are in"
+                    f"cannot {what}: it is none of that kind, or the runtime is in it already"
                 ) from error
-        self._refused(what, error)
+        self._refusals.add(what, error)
 
     def _attempt(self, what: str, action: Callable[[], None]) -> None:
         try:
             action()
         except OSError as error:
-            self._refused(what, error)
-
-    def _refused(self, what: str, error: OSError) -> None:
-        if self._strict:
-            raise host_fault(f"cannot {what}", error, hint="root needs CAP_SYS_ADMIN") from error
-        self.warnings.append(f"cannot {what}: {reason(error)}")
+            self._refusals.add(what, error)
 
     def _separate_mounts(self) -> None:
         # As slaves the mounts follow the host's, and the host's do not follow them.
@@ -134,7 +134,7 @@ class NamespaceSetup:
             try:
                 libc.unmount(point, libc.MNT_DETACH)
             except OSError:
-                pass  # it was mounted below one that is detached by now
+                pass  # the mount was below another one, and was detached with that
 
 
 def _continue_as_child(creator: Channel) -> None:

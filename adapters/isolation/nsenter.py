@@ -1,8 +1,8 @@
 """A program that runs another one, such as a hook, in the namespaces of a process.
 
 Arguments: PID STARTED KINDS PATH ARGS... (STARTED is the process's start time, KINDS are the kinds
-of namespaces with commas between them, and ARGS begin with the program's name.) It ends as the
-other program ends.
+of namespaces with commas between them, and ARGS begin with the program's name.) This program ends
+as the other program ends.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Files that are whole whenever a reader sees them, also after kill -9 of the writer."""
+"""Files and directories: written so that a reader sees whole content, also after kill -9."""
 
 from __future__ import annotations
 

@@ -53,7 +53,10 @@ def open_process(pid: int, started: int) -> int | None:
 
 
 def wait(pid: int, started: int, seconds: float | None) -> bool:
-    """Wait until that process has ended, its parent aware or not; False if it still lives."""
+    """Wait until that process has ended; return False if it still runs after so many seconds.
+
+    The process counts as ended even if its parent has not waited for it.
+    """
     descriptor = open_process(pid, started)
     if descriptor is None:
         return True

@@ -106,8 +106,7 @@ def write_exit(exit_: Exit, directory: int) -> Exit:
     """Record how the container ended, unless that is recorded; return what is recorded."""
     if write_once("exit.json", json.dumps(exit_._asdict()).encode(), directory):
         return exit_
-    recorded = read_exit(directory)
-    return recorded or exit_
+    return read_exit(directory) or exit_
 
 
 def read_exit(directory: int) -> Exit | None:

@@ -21,7 +21,7 @@ from domain.errors import AlreadyExists, HostFault, NotFound, host_fault
 _GROUP_GONE_WITHIN = 1.0  # seconds from a process's end until its control group is free
 
 
-def _exists(container_id: str) -> AlreadyExists:
+def _already_exists(container_id: str) -> AlreadyExists:
     return AlreadyExists(
         f"container {container_id} exists", hint="choose another id, or delete it first"
     )
@@ -60,18 +60,18 @@ class DirectoryDraft:
                 continue
 
     def commit(self, container: FirmwareContainer) -> None:
-        """Record the container, and rename the finished directory into place."""
+        """Record the container, and rename the finished directory to the container's id."""
         write_container(container, self._descriptor)
         try:
             os.rename(self.path, self._final)
         except OSError as error:
             if error.errno in (errno.EEXIST, errno.ENOTEMPTY):
-                raise _exists(self._id) from error
+                raise _already_exists(self._id) from error
             raise host_fault(f"cannot rename {self.path} to {self._final}", error) from error
         self.path = self._final
 
     def discard(self) -> None:
-        """Remove the directory: first from the containers' names, then its files."""
+        """Rename the directory first, so that no process finds a container without its files."""
         if self._descriptor < 0:
             return
         with contextlib.suppress(OSError, HostFault):  # the next sweep tries again
@@ -94,13 +94,12 @@ class DirectoryStore:
         self.root = os.path.abspath(root)
 
     def directory(self, container_id: str) -> str:
-        """Return where the container's files are."""
         return f"{self.root}/{container_id}"
 
     def draft(self, container_id: str) -> DirectoryDraft:
         private_directory(self.root)
         if os.path.lexists(self.directory(container_id)):
-            raise _exists(container_id)
+            raise _already_exists(container_id)
         return DirectoryDraft(self.root, container_id)
 
     def ids(self) -> list[str]:
@@ -183,7 +182,7 @@ class DirectoryStore:
     def sweep(self) -> None:
         for name in self._names():
             if name.startswith("@"):
-                # Locked by a living process, or already gone: then it is left alone.
+                # A living process has locked the directory, or another sweep has removed it.
                 with contextlib.suppress(OSError, HostFault):
                     _remove_unlocked(f"{self.root}/{name}")
 

@@ -2,7 +2,7 @@
 
 The file has the owner's id and the claim: what must be undone if the owner dies. The kernel
 drops the lock when the owner dies, so a file with content and without a lock is stale. An owner
-that gives its processor back removes the file.
+that releases its processor removes the file.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from domain.ports import Claim
 
 _RECORD_MAX = 1 << 16
-# A command that cleans up after a dead owner locks the file for a moment; it is no owner.
+# A command that cleans up after a dead owner also locks the file, but for a moment only.
 _ATTEMPTS, _PAUSE = 20, 0.01
 
 
@@ -61,10 +61,13 @@ class FileLease:
         if self._descriptor >= 0:
             with contextlib.suppress(OSError):
                 os.unlink(self._path)
-            self.keep_claim()
+            self._unlock()
 
     def keep_claim(self) -> None:
         """Release the lock and keep the file, whose claim is still to be undone."""
+        self._unlock()
+
+    def _unlock(self) -> None:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1

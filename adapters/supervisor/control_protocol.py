@@ -8,6 +8,9 @@ from typing import Any
 from domain import errors
 from domain.errors import HostFault, RemoteprocError
 
+SOCKET = "control"
+"""The name of the supervisor's socket in the container's directory."""
+
 
 def encode(error: RemoteprocError | None) -> bytes:
     """Return the message that carries the error, or success."""
@@ -20,9 +23,10 @@ def encode(error: RemoteprocError | None) -> bytes:
 
 
 def _kind(error: RemoteprocError) -> str:
-    """Return the name of the nearest class that every process knows: one of domain.errors.
+    """Return the name of the error's class, or of its nearest base class in domain.errors.
 
-    Another module may derive an error of its own, which the receiver need not have imported.
+    The receiver knows the classes of domain.errors; it need not have imported other modules that
+    derive errors.
     """
     kinds = type(error).__mro__
     return next(kind.__name__ for kind in kinds if kind.__module__ == errors.__name__)

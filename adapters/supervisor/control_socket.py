@@ -21,7 +21,7 @@ class ControlSocket:
     def __init__(self, directory: int) -> None:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            self._socket.bind(address_in(directory, "control"))
+            self._socket.bind(address_in(directory, control_protocol.SOCKET))
         except OSError as error:
             raise host_fault("cannot make the control socket", error) from error
         self._socket.listen(16)

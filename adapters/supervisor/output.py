@@ -12,9 +12,12 @@ import select
 import time
 from collections.abc import Callable
 
+from domain.firmware import LOG_FILES, REMARK
+
 PIECE = 4096  # PIPE_BUF: a pipe that polls writable takes this much without blocking
-WAITING_MAX = 1 << 20
-LOG_MAX = 1 << 20
+WAITING_MAX = 1 << 20  # bytes that wait for a reader of one stream
+LOG_MAX = 1 << 20  # bytes of one log file
+_OLDER, _CURRENT = LOG_FILES
 
 
 class Stream:
@@ -89,9 +92,9 @@ class LogFiles:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
-            os.rename("log", "log.1", src_dir_fd=where, dst_dir_fd=where)
+            os.rename(_CURRENT, _OLDER, src_dir_fd=where, dst_dir_fd=where)
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
-        self._descriptor = os.open("log", flags, 0o600, dir_fd=where)
+        self._descriptor = os.open(_CURRENT, flags, 0o600, dir_fd=where)
         self._size = 0
 
 
@@ -104,7 +107,7 @@ class Output:
         self._log = LogFiles(directory, self._warn)
 
     def _warn(self, text: str) -> None:
-        self.err.put(f"remoteproc-runtime: {text}\n".encode())
+        self.err.put(_line(text))
 
     def firmware(self, data: bytes) -> None:
         """Take what the firmware printed."""
@@ -113,7 +116,7 @@ class Output:
 
     def remark(self, text: str) -> None:
         """Take a remark of the runtime, one line."""
-        line = f"remoteproc-runtime: {text}\n".encode()
+        line = _line(text)
         self._log.put(line)
         self.err.put(line)
 
@@ -122,7 +125,7 @@ class Output:
         return [stream for stream in (self.out, self.err) if stream.waiting]
 
     def flush(self, seconds: float) -> None:
-        """Write what waits; give readers so many seconds to take it."""
+        """Write what waits to be written; stop waiting for the readers after so many seconds."""
         deadline = time.monotonic() + seconds
         while streams := self.streams():
             left = deadline - time.monotonic()
@@ -135,3 +138,7 @@ class Output:
             for stream in streams:
                 if ready.get(stream.descriptor, 0):
                     stream.write()
+
+
+def _line(text: str) -> bytes:
+    return b"%s%s\n" % (REMARK, text.encode())

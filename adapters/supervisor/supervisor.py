@@ -67,7 +67,7 @@ class Supervisor:
         try:
             while self._exit is None:
                 self._turn()
-        except Exception as error:  # a mistake in this program; the processor is given back
+        except Exception as error:  # a mistake in this program
             problem = RemoteprocError(f"internal error: {type(error).__name__}: {error}")
             self._output.remark(str(problem))
             self._terminate(EXIT_KILLED, str(problem), problem)
@@ -163,20 +163,16 @@ class Supervisor:
     def _perform(self, operation: Operation) -> sv.ActionDone:
         if operation is Operation.STOP:
             self._read_rest()
-        try:
-            self._session.perform(operation)
-        except RemoteprocError as error:
-            return sv.ActionDone(operation, error)
-        return sv.ActionDone(operation)
+        return self._session.perform(operation)
 
     def _terminate(self, status: int, reason: str, error: RemoteprocError | None = None) -> None:
-        """Give the processor back, record the exit; reply with the error to a waiting command."""
+        """Release the processor, record the exit; reply with the error to a waiting command."""
         with contextlib.suppress(Exception):  # reading may be the very thing that failed
             self._read_rest()
         try:
             self._session.release()
         except Exception as failure:  # the claim stays on record
-            self._output.remark(f"cannot give {self._processor.name} back: {failure}")
+            self._output.remark(f"cannot release processor {self._processor.name}: {failure}")
         # Readers of the output get all of it before any process learns of the end.
         self._output.flush(_LINGER)
         try:

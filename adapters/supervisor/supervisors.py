@@ -120,7 +120,7 @@ class ProcessSupervisors:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             control = Channel(connection)
             try:
-                connect(connection, f"{self._root}/{container.id}/control")
+                connect(connection, f"{self._root}/{container.id}/{control_protocol.SOCKET}")
                 # The kernel may take any time to start; the caller can kill the container.
                 control.settimeout(None if operation is Operation.START else _ANSWER_WITHIN)
                 control.send(operation.encode())

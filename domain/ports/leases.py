@@ -10,7 +10,7 @@ from domain.ports.processors import Claim
 
 
 class Lease(Protocol):
-    """The right to use a processor. Its process holds it until it gives it back, or dies.
+    """The right to use a processor. One process holds the lease until it ends it, or dies.
 
     A supervisor holds the lease of its processor from start to exit; a command holds the lease
     of a dead owner while it cleans up. The lease ends with `release` or with `keep_claim`; later
@@ -29,13 +29,13 @@ class Lease(Protocol):
         """
 
     def release(self) -> None:
-        """Give the lease back and remove its record.
+        """End the lease and remove its record.
 
         The holder calls this when nothing is left to undo.
         """
 
     def keep_claim(self) -> None:
-        """Give the lease back and keep its record, as the death of the holder would.
+        """End the lease and keep its record, as the death of the holder would.
 
         The holder calls this when it failed to undo what the claim says: the lease is then
         stale, and the next command tries again.
@@ -46,7 +46,7 @@ class Leases(Protocol):
     """The leases of all processors of this machine, whatever the state root or the engine."""
 
     def acquire(self, device: str, owner: Owner) -> Lease:
-        """Return a lease on the processor. Raises Busy with the owner's id if it has one.
+        """Return a lease on the processor. Raises Busy with the id of the living owner.
 
         The lease may carry the claim of a dead owner: the caller must undo that first.
         """
@@ -57,5 +57,5 @@ class Leases(Protocol):
     def stale(self) -> Iterator[Lease]:
         """Acquire, one by one, the leases whose owners died or kept their claims.
 
-        A lease that the caller does not release is stale again after its turn.
+        A lease that the caller does not release is stale again once the caller asks for the next.
         """

@@ -10,13 +10,13 @@ from domain.firmware import FirmwareImage
 from domain.processor import FirmwareExit, ProcessorInfo, ProcessorState
 
 Claim = Mapping[str, str]
-"""How to undo what an owner changes of a processor. The keys are the adapter's; JSON can hold it.
+"""How to undo what an owner changes of a processor; the adapter chooses the keys.
 
-The owner records the claim in its lease before it changes anything.
+The owner records the claim in its lease before the owner changes anything.
 """
 
 OpenArgs = Mapping[str, Any]
-"""What another process needs to open a processor. The keys are the adapter's; JSON can hold it."""
+"""What another process needs to open a processor, in JSON's types; the adapter chooses the keys."""
 
 
 class Console(Protocol):
@@ -26,8 +26,8 @@ class Console(Protocol):
         """Return what the firmware printed since the last call, b"" for nothing; never wait.
 
         Nothing is returned twice. After a crash the output before the crash can still be read.
-        If firmware ends otherwise, its last output may be lost together with its memory, as in
-        a kernel's trace buffer.
+        If firmware ends otherwise, its last output may be lost with the firmware's memory, as
+        that in a kernel's trace buffer is.
         """
 
     def write_input(self, data: bytes) -> int:
@@ -119,7 +119,7 @@ class Processor(Protocol):
 
     @property
     def poll_seconds(self) -> float | None:
-        """How often to look for what `watch` does not announce; None if it announces all."""
+        """How often to look for what `watch` does not announce; None if `watch` announces all."""
 
     def watch(self) -> Sequence[int]:
         """Return descriptors that become readable when state or output may have changed.
@@ -129,7 +129,7 @@ class Processor(Protocol):
         """
 
     def remarks(self) -> Sequence[str]:
-        """Return what the operator should know and no error and no exit says; each text once."""
+        """Return what the operator should know beyond errors and the exit; each text once."""
 
 
 class Board(Protocol):

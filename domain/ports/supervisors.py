@@ -11,7 +11,7 @@ from domain.ports.containers import Draft
 from domain.stdio import Stdio
 
 
-@runtime_checkable
+@runtime_checkable  # the container of bootstrap checks what it is given
 class Warn(Protocol):
     """Tells the operator of a problem that does not stop the operation."""
 

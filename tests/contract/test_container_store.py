@@ -152,7 +152,7 @@ def test_of_two_drafts_the_first_commit_wins(place):
 
 
 def test_many_creators_of_one_id(place):
-    """Eight threads, of which one gets it; nothing of the others is left."""
+    """Eight threads: one creates the container, and nothing of the others is left."""
     won, lost = [], []
     gate = threading.Barrier(8)
 

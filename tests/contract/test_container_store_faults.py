@@ -83,7 +83,7 @@ def test_death_while_creating(store, torn):
 
 @torn
 def test_death_while_creating_without_a_sweep(store, torn):
-    """Whoever does not sweep sees the same: drafts are invisible."""
+    """A process that does not sweep sees the same: drafts are invisible."""
     for _ in every_death(lambda: create(store), torn=torn):
         assert store.ids() in ([], ["c1"])
         try:
@@ -192,7 +192,7 @@ def test_death_while_resuming(store):
 
 
 def test_a_full_disk_leaves_the_exit_unrecorded_but_readable(store, monkeypatch):
-    """A write that fails, rather than a process that dies."""
+    """The write fails; the process lives."""
     create(store)
     real = os.write
 

@@ -1,5 +1,5 @@
 """Proves that owners in different processes never share a processor nor get into each other's way,
-and that an owner killed between any two system calls leaves something that is settled at once."""
+and that the next command cleans up after an owner killed between any two system calls."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_of_eight_processes_exactly_one_wins(directory, tmp_path):
 
 
 def test_looking_never_makes_a_take_fail(directory):
-    """Four processes look as fast as they can while a fifth takes and gives up the right."""
+    """Four processes look as fast as they can while a fifth acquires and releases the lease."""
     until = time.monotonic() + 3
 
     def look():

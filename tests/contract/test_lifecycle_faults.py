@@ -1,5 +1,7 @@
-"""Proves that whoever is killed by SIGKILL, a command or a supervisor, right before any of its
-changes: the container is told truthfully afterwards, and deleting it leaves nothing at all."""
+"""Proves that a command or a supervisor may be killed by SIGKILL before any of its changes.
+
+The container's state is then reported truthfully, and deleting the container leaves nothing at all.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +21,8 @@ from domain.container import Status
 from domain.creation import CreateRequest
 from domain.errors import RemoteprocError
 from domain.stdio import Stdio
+from tests.contract.backends import BACKENDS, available
 from tests.contract.children import every_death
-from tests.contract.trees import BENCHES, available
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -48,16 +50,16 @@ bootstrap.supervise.main()
 
 
 class Host:
-    """A runtime on a bench's board; its supervisors die before change number `mortal`."""
+    """A runtime on a backend's board; its supervisors die before change number `mortal`."""
 
-    def __init__(self, directory, bench):
-        self.bench, self.board = bench, bench.board
-        self.settings = bench.settings(Settings(f"{directory}/containers", f"{directory}/run"))
+    def __init__(self, directory, backend):
+        self.backend, self.board = backend, backend.board
+        self.settings = backend.settings(Settings(f"{directory}/containers", f"{directory}/run"))
         self.root, self.run = self.settings.root, self.settings.run_directory
-        self.before = bench.snapshot()
+        self.before = backend.snapshot()
         self.rootfs = f"{directory}/rootfs"
         os.mkdir(self.rootfs)
-        shutil.copy(bench.image("hello").path, f"{self.rootfs}/hello.elf")
+        shutil.copy(backend.image("hello").path, f"{self.rootfs}/hello.elf")
         null = os.open(os.devnull, os.O_RDWR)
         self.stdio = Stdio(null, null, null)
         self.warnings = []
@@ -98,7 +100,7 @@ class Host:
                 break
             time.sleep(0.02)
         assert self.files() == []
-        assert self.bench.snapshot() == self.before
+        assert self.backend.snapshot() == self.before
         assert self.warnings == []
 
     def reap(self):
@@ -112,15 +114,15 @@ class Host:
 
 @pytest.fixture(params=available("fake"))
 def host(request, tmp_path):
-    request.node.user_properties.append(("bench", request.param))  # counted in the summary
-    bench = BENCHES[request.param](tmp_path)
+    request.node.user_properties.append(("backend", request.param))  # counted in the summary
+    backend = BACKENDS[request.param](tmp_path)
     try:
-        made = Host(tmp_path, bench)
+        made = Host(tmp_path, backend)
         yield made
         os.close(made.stdio.stdin)
         made.reap()
     finally:
-        bench.close()
+        backend.close()
 
 
 def whole_life(host, lifecycle):
@@ -150,7 +152,7 @@ def test_a_supervisor_that_dies_anywhere(host):
         for container in rows:
             assert container.status is Status.STOPPED, f"death {number}"
             assert container.exit[::2] == (137, "its supervisor was killed")
-        assert host.bench.snapshot() == host.before
+        assert host.backend.snapshot() == host.before
         host.nothing_left()
         number += 1
         assert number < 200

@@ -14,17 +14,17 @@ import pytest
 from domain.annotations import ProcessorOptions
 from domain.errors import FirmwareUnfit, NotFound, ProcessorFault
 from domain.firmware import FirmwareImage
-from tests.contract.benches import die, walk
-from tests.contract.trees import BENCHES, available
+from tests.contract.backend_fixture import die, walk
+from tests.contract.backends import BACKENDS, available
 
 STEPS = ["plan_claim", "load", "start", "stop"]
 PATIENCE = 10.0
 
 
 @pytest.fixture(params=available())
-def bench(request, tmp_path):
-    request.node.user_properties.append(("bench", request.param))  # counted in the summary
-    made = BENCHES[request.param](tmp_path)
+def backend(request, tmp_path):
+    request.node.user_properties.append(("backend", request.param))  # counted in the summary
+    made = BACKENDS[request.param](tmp_path)
     try:
         before = made.snapshot()
         yield made
@@ -34,24 +34,24 @@ def bench(request, tmp_path):
 
 
 @pytest.fixture
-def run(bench):
-    """Start a program on a processor; it is released at the end, whatever happens."""
+def run(backend):
+    """Return a function that starts a program; its processor is released after the test."""
     with contextlib.ExitStack() as stack:
 
         def start(program, up_to="start", number=0):
-            processor = bench.open(number)
+            processor = backend.open(number)
             claim: dict[str, str] = {}
             stack.callback(lambda: claim and processor.release(claim))
-            claim.update(walk(processor, bench.image(program), up_to))
+            claim.update(walk(processor, backend.image(program), up_to))
             return processor, claim
 
         yield start
 
 
 def until(processor, condition):
-    """Look at a processor as a supervisor does until output or state is as wanted.
+    """Read output and state as a supervisor does, until `condition` is true; return the output.
 
-    Sleeps only as `watch` and `poll_seconds` allow: news that they do not tell of are missed.
+    Sleeps as `watch` and `poll_seconds` allow: a change that neither announces is missed.
     """
     deadline = time.monotonic() + PATIENCE
     output = b""
@@ -76,8 +76,8 @@ def ended(_, state):
 # --- the board ------------------------------------------------------------------------------
 
 
-def test_what_there_is(bench):
-    infos = bench.board.processors()
+def test_what_there_is(backend):
+    infos = backend.board.processors()
     assert len(infos) >= 2
     assert len({info.device for info in infos}) == len(infos)
     for info in infos:
@@ -86,92 +86,92 @@ def test_what_there_is(bench):
         assert info.state.startable
 
 
-def test_opening_what_there_is(bench):
-    for info in bench.board.processors():
-        processor = bench.board.open(info.device, ProcessorOptions())
+def test_opening_what_there_is(backend):
+    for info in backend.board.processors():
+        processor = backend.board.open(info.device, ProcessorOptions())
         assert (processor.name, processor.device) == (info.name, info.device)
         assert processor.state() == info.state
 
 
-def test_a_description_in_json_opens_the_same(bench):
-    for number, info in enumerate(bench.board.processors()):
-        processor = bench.open(number)
+def test_open_args_in_json_open_the_same(backend):
+    for number, info in enumerate(backend.board.processors()):
+        processor = backend.open(number)
         assert (processor.name, processor.device) == (info.name, info.device)
 
 
 @pytest.mark.parametrize("device", ["remoteproc99", "", "m4", "../remoteproc0"])
-def test_what_there_is_not(bench, device):
+def test_what_there_is_not(backend, device):
     with pytest.raises(NotFound):
-        bench.board.open(device, ProcessorOptions())
+        backend.board.open(device, ProcessorOptions())
     with pytest.raises(NotFound):
-        bench.board.open_args(device, ProcessorOptions())
+        backend.board.open_args(device, ProcessorOptions())
 
 
 # --- one life -------------------------------------------------------------------------------
 
 
-def test_checking_and_planning_change_nothing(bench):
-    before = bench.snapshot()
-    processor, image = bench.open(), bench.image("hello")
+def test_checking_and_planning_change_nothing(backend):
+    before = backend.snapshot()
+    processor, image = backend.open(), backend.image("hello")
     processor.check(image)
     claim = processor.plan_claim("c1", image)
-    assert bench.snapshot() == before
+    assert backend.snapshot() == before
     assert claim
     assert json.loads(json.dumps(dict(claim))) == dict(claim)
     assert all(isinstance(value, str) for value in claim.values())
 
 
-def test_firmware_that_is_none_is_refused_before_anything_is_done(bench, tmp_path):
+def test_firmware_that_is_none_is_refused_before_anything_is_done(backend, tmp_path):
     path = tmp_path / "text.elf"
     path.write_text("this is no firmware\n")
     image = FirmwareImage("text.elf", 20, "sha256:0", str(path))
     with pytest.raises(FirmwareUnfit, match=r"text\.elf"):
-        bench.open().check(image)
+        backend.open().check(image)
 
 
-def test_a_life(bench, run):
+def test_a_life(backend, run):
     processor, claim = run("hello")
     assert processor.state().executing, "start returns when it runs"
-    assert bench.board.processors()[0].state.executing
-    assert bench.open().state().executing, "others see it, too"
+    assert backend.board.processors()[0].state.executing
+    assert backend.open().state().executing, "others see it, too"
     until(processor, printed(b"hello"))
     processor.stop()
     assert processor.state().startable, "stop returns when it is off"
     processor.release(claim)
-    assert bench.open().state().startable
+    assert backend.open().state().startable
 
 
-def test_what_is_vacant(bench, run):
-    """Off, whether loaded or not: so say all who open it."""
-    processor = bench.open()
+def test_which_processors_are_available(backend, run):
+    """One that is off, loaded or not, for each process that opens it."""
+    processor = backend.open()
     assert processor.available()
-    image = bench.image("hello")
+    image = backend.image("hello")
     claim = processor.plan_claim("c1", image)
     processor.load(claim, image)
     assert processor.available()
     processor.release(claim)
     running, claim = run("hello")
-    assert not running.available() and not bench.open().available()
+    assert not running.available() and not backend.open().available()
     running.stop()
     assert running.available()
     running.release(claim)
-    assert running.available() and bench.open().available()
+    assert running.available() and backend.open().available()
 
 
-def test_start_and_stop_again_and_again(bench, run):
+def test_start_and_stop_again_and_again(backend, run):
     for _ in range(2):
         processor, claim = run("hello")
         until(processor, printed(b"hello"))
         processor.release(claim)
         assert processor.state().startable
     for _ in range(2):
-        walk(processor, bench.image("hello"), "start")
+        walk(processor, backend.image("hello"), "start")
         until(processor, printed(b"hello"))
         processor.stop()
     processor.release(claim)
 
 
-def test_processors_are_independent(bench, run):
+def test_processors_are_independent(backend, run):
     first, _ = run("hello")
     second, claim = run("hello", number=1)
     second.release(claim)
@@ -180,51 +180,51 @@ def test_processors_are_independent(bench, run):
     until(first, printed(b"hello"))
 
 
-def test_a_processor_that_is_off_cannot_be_stopped(bench):
+def test_a_processor_that_is_off_cannot_be_stopped(backend):
     with pytest.raises(ProcessorFault):
-        bench.open().stop()
+        backend.open().stop()
 
 
-# --- giving back ----------------------------------------------------------------------------
+# --- release --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_release_is_right_at_any_point_and_any_number_of_times(bench, run, step):
-    before = bench.snapshot()
+def test_release_is_right_at_any_point_and_any_number_of_times(backend, run, step):
+    before = backend.snapshot()
     processor, claim = run("hello", up_to=step)
     for _ in range(3):
         processor.release(claim)
-        assert bench.snapshot() == before
+        assert backend.snapshot() == before
 
 
 @pytest.mark.parametrize("program", ["exit", "crash"])
-def test_release_after_an_end(bench, run, program):
+def test_release_after_an_end(backend, run, program):
     processor, claim = run(program)
     until(processor, ended)
-    assert processor.available() == (program == "exit"), "a crash is somebody's to look into"
+    assert processor.available() == (program == "exit"), "a crash may still be looked into"
     processor.release(claim)
     processor.release(claim)
-    assert bench.open().state().startable, "a crashed processor is given back off"
+    assert backend.open().state().startable, "a crashed processor is off after its release"
 
 
-def test_release_of_a_claim_that_does_not_run_leaves_the_other_alone(bench, run):
-    other = bench.open().plan_claim("c2", bench.image("echo"))
+def test_release_of_a_claim_that_does_not_run_leaves_the_other_alone(backend, run):
+    other = backend.open().plan_claim("c2", backend.image("echo"))
     processor, _ = run("hello")
-    for releaser in (processor, bench.open()):
+    for releaser in (processor, backend.open()):
         releaser.release(other)
         assert processor.state().executing
     until(processor, printed(b"hello"))
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_release_on_behalf_of_a_dead_owner(bench, run, step):
-    before = bench.snapshot()
-    claim = bench.dead_owner("hello", step)
-    processor = bench.open()
+def test_release_on_behalf_of_a_dead_owner(backend, run, step):
+    before = backend.snapshot()
+    claim = backend.dead_owner("hello", step)
+    processor = backend.open()
     for _ in range(2):
         processor.release(claim)
-        assert bench.open().state().startable
-        assert bench.snapshot() == before
+        assert backend.open().state().startable
+        assert backend.snapshot() == before
     successor, _ = run("hello")
     until(successor, printed(b"hello"))
 
@@ -232,10 +232,10 @@ def test_release_on_behalf_of_a_dead_owner(bench, run, step):
 # --- others ---------------------------------------------------------------------------------
 
 
-def test_what_runs_is_not_loaded_over(bench, run):
+def test_what_runs_is_not_loaded_over(backend, run):
     processor, _ = run("hello")
-    rival = bench.open()
-    image = bench.image("echo")
+    rival = backend.open()
+    image = backend.image("echo")
     claim = rival.plan_claim("c2", image)
     with pytest.raises(ProcessorFault) as refused:
         rival.load(claim, image)
@@ -247,36 +247,36 @@ def test_what_runs_is_not_loaded_over(bench, run):
     until(processor, printed(b"hello"))
 
 
-# --- endings --------------------------------------------------------------------------------
+# --- exits ----------------------------------------------------------------------------------
 
 
-def test_firmware_that_ends(bench, run):
+def test_firmware_that_ends(backend, run):
     processor, _ = run("exit")
     until(processor, ended)
-    ending = processor.firmware_exit()
-    assert not ending.crashed
-    if bench.no_status:
-        assert ending.status is None
+    exit_ = processor.firmware_exit()
+    assert not exit_.crashed
+    if backend.no_status:
+        assert exit_.status is None
     else:
-        assert (ending.status, ending.reason) == (7, "exit code 7")
+        assert (exit_.status, exit_.reason) == (7, "exit code 7")
 
 
-def test_firmware_that_crashes(bench, run):
+def test_firmware_that_crashes(backend, run):
     processor, _ = run("crash")
     until(processor, ended)
-    ending = processor.firmware_exit()
-    assert ending.crashed
-    assert ending.status is None
+    exit_ = processor.firmware_exit()
+    assert exit_.crashed
+    assert exit_.status is None
 
 
 @pytest.mark.parametrize("program", ["exit", "crash"])
-def test_the_last_words_are_heard(bench, run, program):
+def test_the_last_words_are_heard(backend, run, program):
     processor, claim = run(program)
     output = until(processor, ended)
     while data := processor.console.read_output():
         output += data
     words = b"crash" if program == "crash" else b"exit"
-    if program == "crash" or not bench.no_last_words:
+    if program == "crash" or not backend.no_last_words:
         assert words in output
     assert output.count(words) <= 1
     processor.release(claim)
@@ -286,8 +286,8 @@ def test_the_last_words_are_heard(bench, run, program):
 
 
 @pytest.mark.parametrize("program", ["hello", "spin"])
-def test_reading_never_waits(bench, run, program):
-    assert bench.open().console.read_output() == b""
+def test_reading_never_waits(backend, run, program):
+    assert backend.open().console.read_output() == b""
     processor, _ = run(program)
     began = time.monotonic()
     for _ in range(20):
@@ -295,7 +295,7 @@ def test_reading_never_waits(bench, run, program):
     assert time.monotonic() - began < 1
 
 
-def test_nothing_is_read_twice(bench, run):
+def test_nothing_is_read_twice(backend, run):
     processor, _ = run("hello")
     output = until(processor, printed(b"hello"))
     deadline = time.monotonic() + 0.5
@@ -318,8 +318,8 @@ def give(processor, data):
     return output
 
 
-def test_input(bench, run):
-    if bench.no_input:
+def test_input(backend, run):
+    if backend.no_input:
         processor, _ = run("hello")
         output = give(processor, b"nobody reads this\n" * 10_000)
         until(processor, lambda more, _: b"hello" in output + more)
@@ -333,10 +333,10 @@ def test_input(bench, run):
 # --- pausing --------------------------------------------------------------------------------
 
 
-def test_pause_and_resume(bench, run):
+def test_pause_and_resume(backend, run):
     processor, _ = run("hello")
     until(processor, printed(b"hello"))
-    if bench.no_pause:
+    if backend.no_pause:
         assert processor.freezer is None
         assert processor.state().executing
         return
@@ -349,9 +349,9 @@ def test_pause_and_resume(bench, run):
     assert processor.state().executing
 
 
-def test_what_is_paused_can_be_stopped(bench, run):
+def test_what_is_paused_can_be_stopped(backend, run):
     processor, claim = run("hello")
-    if not bench.no_pause:
+    if not backend.no_pause:
         processor.freezer.pause()
     processor.stop()
     assert processor.state().startable
@@ -361,11 +361,11 @@ def test_what_is_paused_can_be_stopped(bench, run):
 # --- faults of the driver -------------------------------------------------------------------
 
 
-def test_a_start_that_fails_tells_the_errno_and_leaves_it_off(bench, tmp_path):
-    board = bench.plant("start", "ETIMEDOUT")
+def test_a_start_that_fails_tells_the_errno_and_leaves_it_off(backend, tmp_path):
+    board = backend.plant("start", "ETIMEDOUT")
     device = board.processors()[0].device
     processor = board.open(device, ProcessorOptions())
-    image = bench.image("hello")
+    image = backend.image("hello")
     claim = processor.plan_claim("c1", image)
     processor.load(claim, image)
     for _ in range(2):
@@ -375,16 +375,16 @@ def test_a_start_that_fails_tells_the_errno_and_leaves_it_off(bench, tmp_path):
         assert processor.state().startable
     processor.release(claim)
     assert board.open(device, ProcessorOptions()).state().startable
-    bench.mend()
+    backend.mend()
 
 
-def test_a_stop_that_fails_tells_the_errno_and_leaves_it_running(bench):
-    """In a process that dies: some processors cannot be stopped otherwise, with such a fault."""
+def test_a_stop_that_fails_tells_the_errno_and_leaves_it_running(backend):
+    """In a process that dies: some processors with this fault can be stopped in no other way."""
 
     def life():
-        board = bench.plant("stop", "EBUSY")
+        board = backend.plant("stop", "EBUSY")
         processor = board.open(board.processors()[0].device, ProcessorOptions())
-        claim = walk(processor, bench.image("hello"), "start")
+        claim = walk(processor, backend.image("hello"), "start")
         for _ in range(2):
             with pytest.raises(ProcessorFault) as refused:
                 processor.stop()
@@ -394,6 +394,6 @@ def test_a_stop_that_fails_tells_the_errno_and_leaves_it_running(bench):
         return claim
 
     claim = die(life)
-    bench.mend()
-    bench.open().release(claim)
-    assert bench.open().state().startable
+    backend.mend()
+    backend.open().release(claim)
+    assert backend.open().state().startable

@@ -1,4 +1,4 @@
-"""Proves what becomes of firmware on a board that recovers it, or on one that is no more."""
+"""Proves how firmware ends on a board that recovers crashes, and on a board that disappears."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import time
 import pytest
 
 from domain.annotations import ProcessorOptions
-from tests.contract.benches import walk
-from tests.contract.trees import BENCHES, SimfsBench, available
+from tests.contract.backend_fixture import walk
+from tests.contract.backends import BACKENDS, available
+from tests.contract.sysfs_backends import SimfsBackendFixture
 
 
 @pytest.fixture(params=available("fake", "sim"))
-def bench(request, tmp_path):
-    made = BENCHES[request.param](tmp_path)
+def backend(request, tmp_path):
+    made = BACKENDS[request.param](tmp_path)
     yield made
     made.close()
 
@@ -25,11 +26,11 @@ def until_ended(processor, seconds):
         time.sleep(0.05)
 
 
-def test_an_end_that_is_no_crash_is_not_taken_for_one(bench):
-    processor = bench.board.open(
-        bench.board.processors()[0].device, ProcessorOptions(recovery="kernel")
+def test_an_end_that_is_no_crash_is_not_taken_for_one(backend):
+    processor = backend.board.open(
+        backend.board.processors()[0].device, ProcessorOptions(recovery="kernel")
     )
-    claim = walk(processor, bench.image("exit"), "start")
+    claim = walk(processor, backend.image("exit"), "start")
     try:
         until_ended(processor, 4)  # the kernel's recovery would be waited for longer
         assert not processor.firmware_exit().crashed
@@ -40,13 +41,13 @@ def test_an_end_that_is_no_crash_is_not_taken_for_one(bench):
 
 @pytest.mark.skipif("simfs" not in available(), reason="needs root and /dev/fuse")
 def test_a_simulated_board_that_dies(tmp_path):
-    bench = SimfsBench(tmp_path)
+    backend = SimfsBackendFixture(tmp_path)
     try:
-        processor = bench.open()
-        claim = walk(processor, bench.image("hello"), "start")
-        bench.die()
+        processor = backend.open()
+        claim = walk(processor, backend.image("hello"), "start")
+        backend.die()
         assert processor.state().ended
         assert processor.firmware_exit().crashed
         processor.release(claim)
     finally:
-        bench.close()
+        backend.close()

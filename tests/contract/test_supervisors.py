@@ -22,9 +22,9 @@ from domain.linux_config import LinuxConfig, Namespace
 from domain.ports import Board, ContainerStore, Leases, Supervisors
 from domain.processor import FirmwareExit
 from domain.stdio import Stdio
-from tests.contract.benches import FIRMWARE, SimBench, image_of
+from tests.contract.backend_fixture import FIRMWARE, SimBackendFixture, image_of
+from tests.contract.backends import BACKENDS, available
 from tests.contract.children import child, kill
-from tests.contract.trees import BENCHES, available
 from tests.fakes.board import FakeBoard, Program
 from tests.fakes.leases import MemoryLeases
 from tests.fakes.store import MemoryStore
@@ -32,9 +32,9 @@ from tests.fakes.supervisors import MemorySupervisors
 
 
 class Place:
-    """Where containers are made, with the firmware named. `spawned`: what a test must not leave.
+    """A store, a board and supervisors; `spawned` are the containers that a test has made.
 
-    `no_status`: why no exit code of firmware is known. `no_pause`: why none is frozen.
+    `no_status` and `no_pause` are those of BackendFixture.
     """
 
     no_status = ""
@@ -111,12 +111,12 @@ class Memory(Place):
 
 
 class Processes(Place):
-    def __init__(self, directory, make=SimBench):
+    def __init__(self, directory, make=SimBackendFixture):
         root = f"{directory}/containers"
-        self.bench = make(directory)
-        settings = self.bench.settings(Settings(root, f"{directory}/run"))
-        self.board = self.bench.board
-        self.no_status, self.no_pause = self.bench.no_status, self.bench.no_pause
+        self.backend = make(directory)
+        settings = self.backend.settings(Settings(root, f"{directory}/run"))
+        self.board = self.backend.board
+        self.no_status, self.no_pause = self.backend.no_status, self.backend.no_pause
         self.output = os.open(f"{directory}/output", os.O_RDWR | os.O_CREAT | os.O_APPEND)
         self.stdio = Stdio(os.open(os.devnull, os.O_RDWR), self.output, self.output)
         self.spawned = []
@@ -127,7 +127,7 @@ class Processes(Place):
         self.supervisors = self.graph.supervisors()
 
     def image(self, program, place, final):
-        image = self.bench.image(program)
+        image = self.backend.image(program)
         shutil.copy(image.path, f"{place}/firmware")
         return image._replace(path=f"{final}/firmware")
 
@@ -142,19 +142,19 @@ class Processes(Place):
         list(map(self.reclaim, self.leases.stale()))
         os.close(self.stdio.stdin)
         os.close(self.output)
-        self.bench.close()
+        self.backend.close()
 
     def reclaim(self, lease):
-        self.bench.open().release(lease.claim)
+        self.backend.open().release(lease.claim)
         lease.release()
 
 
 @pytest.fixture(params=["memory", *available("fake")])
 def place(request, tmp_path):
     memory = request.param == "memory"
-    made = Memory(tmp_path) if memory else Processes(tmp_path, BENCHES[request.param])
+    made = Memory(tmp_path) if memory else Processes(tmp_path, BACKENDS[request.param])
     if not memory:
-        request.node.user_properties.append(("bench", request.param))  # counted in the summary
+        request.node.user_properties.append(("backend", request.param))  # counted in the summary
     try:
         yield made
     finally:
@@ -181,7 +181,7 @@ def test_a_life(place):
 
 @pytest.mark.parametrize("started", [False, True])
 @pytest.mark.parametrize(("operation", "status"), [(Operation.STOP, 0), (Operation.KILL, 137)])
-def test_endings_on_request(place, operation, status, started):
+def test_exits_on_request(place, operation, status, started):
     container = place.create()
     if started:
         place.supervisors.ask(container, Operation.START)
@@ -192,7 +192,7 @@ def test_endings_on_request(place, operation, status, started):
 
 
 @pytest.mark.parametrize(("program", "status"), [("exit", 7), ("crash", 139)])
-def test_endings_of_its_own(place, program, status):
+def test_exits_of_the_firmware(place, program, status):
     container = place.create(program)
     place.supervisors.ask(container, Operation.START)
     assert place.supervisors.wait(container, None)
@@ -255,7 +255,7 @@ def test_signals(place):
 
 
 def test_death(place):
-    """By SIGKILL: nothing is on record, but what it owned is found and can be given back."""
+    """By SIGKILL: nothing is on record, but the next command finds the lease of the dead owner."""
     container = place.create()
     place.supervisors.ask(container, Operation.START)
     place.supervisors.signal(container, signal.SIGKILL)
@@ -356,7 +356,7 @@ FATAL = [signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL]
 
 
 @pytest.mark.parametrize("number", FATAL)
-def test_a_signal_of_a_failing_instruction_ends_it_and_the_processor_is_given_back(host, number):
+def test_a_signal_of_a_failing_instruction_ends_it_and_the_processor_is_released(host, number):
     """A handler would run the failing instruction again, without end."""
     container = host.create()
     host.supervisors.ask(container, Operation.START)
@@ -371,7 +371,7 @@ def test_a_signal_of_a_failing_instruction_ends_it_and_the_processor_is_given_ba
 
 
 def test_an_order_and_an_answer_may_have_any_length(host):
-    """And so does its answer, which quotes the path of a namespace that is in the order."""
+    """The answer is an error that quotes the path of a namespace of the order."""
     namespaces = (Namespace("uts", "/" + "y" * 300_000),)
     with pytest.raises(HostFault, match=r"cannot open uts namespace /y+: .*ENAMETOOLONG"):
         host.spawn(linux_config=LinuxConfig(namespaces, hostname="z" * 70_000))

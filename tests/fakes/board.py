@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
@@ -21,19 +22,20 @@ from domain.processor import (
     ProcessorState,
 )
 
-EBUSY, EINVAL = 16, 22
-
 
 class Program(NamedTuple):
-    """What firmware does: what it prints, how it ends by itself (None: never), what it replies."""
+    """What firmware prints, its exit (None: it runs on), and what it replies to input."""
 
     output: bytes = b""
-    ending: FirmwareExit | None = None
+    exit: FirmwareExit | None = None
     reply: Callable[[bytes], bytes] = lambda _: b""
 
 
-class Core:
-    """The hardware, shared by all who open it. `script`: the next states, whatever is done."""
+class FakeCore:
+    """The hardware, shared by all FakeProcessors that open it.
+
+    `script` holds the states that the next looks show, whatever is done meanwhile.
+    """
 
     def __init__(self, name: str, device: str) -> None:
         self.name = name
@@ -41,14 +43,14 @@ class Core:
         self.power = OFFLINE
         self.loaded = ""
         self.program = Program()
-        self.ending = FirmwareExit(crashed=False)
+        self.exit = FirmwareExit(crashed=False)
         self.output = b""
         self.script: list[str] = []
         self.faults: dict[str, RemoteprocError] = {}
         self.done: list[str] = []
 
     def do(self, verb: str) -> None:
-        """Note that the verb was carried out, or raise the fault planted for it."""
+        """Record in `done` that the verb was carried out, or raise the fault that is set for it."""
         if verb in self.faults:
             raise self.faults[verb]
         self.done.append(verb)
@@ -57,9 +59,9 @@ class Core:
         """Return the state now."""
         if self.script:
             self.power = ProcessorState(self.script.pop(0))
-        elif self.power == RUNNING and self.program.ending:
-            self.ending = self.program.ending
-            self.power = CRASHED if self.ending.crashed else OFFLINE
+        elif self.power == RUNNING and self.program.exit:
+            self.exit = self.program.exit
+            self.power = CRASHED if self.exit.crashed else OFFLINE
         return self.power
 
 
@@ -68,7 +70,7 @@ class FakeProcessor:
 
     poll_seconds: float | None = 0.01
 
-    def __init__(self, core: Core, programs: Mapping[str, Program], fits: Fits) -> None:
+    def __init__(self, core: FakeCore, programs: Mapping[str, Program], fits: Fits) -> None:
         self.core = core
         self._programs = programs
         self._fits = fits
@@ -105,28 +107,28 @@ class FakeProcessor:
         self.core.do("plan_claim")
         return {"firmware": f"{container}-{os.path.basename(firmware.name)}"}
 
-    def _fault(self, verb: str, errno: int) -> ProcessorFault:
-        return ProcessorFault.cannot(verb, self.name, f"it is {self.core.power}", errno=errno)
+    def _fault(self, verb: str, number: int) -> ProcessorFault:
+        return ProcessorFault.cannot(verb, self.name, f"it is {self.core.power}", errno=number)
 
     def load(self, claim: Claim, firmware: FirmwareImage) -> None:
         self.core.do("load")
         if not self.core.look().startable:
-            raise self._fault("load", EBUSY)
+            raise self._fault("load", errno.EBUSY)
         self.core.loaded = claim["firmware"]
         self.core.program = self._programs.get(os.path.basename(firmware.name), Program())
 
     def start(self) -> None:
         self.core.do("start")
         if not self.core.look().startable:
-            raise self._fault("start", EBUSY)
-        self.core.ending = FirmwareExit(crashed=False)
+            raise self._fault("start", errno.EBUSY)
+        self.core.exit = FirmwareExit(crashed=False)
         self.core.power = RUNNING
         self.core.output += self.core.program.output
 
     def stop(self) -> None:
         self.core.do("stop")
         if self.core.power.startable:
-            raise self._fault("stop", EINVAL)
+            raise self._fault("stop", errno.EINVAL)
         self.core.power = OFFLINE
 
     def release(self, claim: Claim) -> None:
@@ -149,7 +151,7 @@ class FakeProcessor:
             self.core.power = RUNNING
 
     def firmware_exit(self) -> FirmwareExit:
-        return self.core.ending
+        return self.core.exit
 
     def watch(self) -> Sequence[int]:
         return ()
@@ -170,8 +172,8 @@ class FakeProcessor:
 Fits = Callable[[FirmwareImage], bool]
 
 
-class RigidProcessor(FakeProcessor):
-    """One that cannot be paused, as none of the kernel's can."""
+class UnpausableProcessor(FakeProcessor):
+    """A processor that cannot be paused, as none of the kernel's can."""
 
     @property
     def freezer(self) -> None:
@@ -188,12 +190,12 @@ class FakeBoard:
         fits: Fits = lambda _: True,
         kind: type[FakeProcessor] = FakeProcessor,
     ) -> None:
-        self.cores = [Core(name, f"remoteproc{number}") for number, name in enumerate(names)]
+        self.cores = [FakeCore(name, f"remoteproc{number}") for number, name in enumerate(names)]
         self._programs = programs or {}
         self._fits = fits
         self._kind = kind
 
-    def core(self, device: str) -> Core:
+    def core(self, device: str) -> FakeCore:
         """Return the hardware. Raises NotFound."""
         for core in self.cores:
             if core.device == device:

@@ -15,7 +15,6 @@ class MemoryHooks:
         self.failing: set[str] = set()
 
     def run(self, kind: str, hook: Hook, container: FirmwareContainer, status: Status) -> None:
-        """Note it; fail if told to."""
         self.ran.append((kind, hook.path, status.value))
         if hook.path in self.failing:
             raise HostFault(f"{kind} hook {hook.path} exited 1")

@@ -21,7 +21,6 @@ class MemorySource:
         self.staged: dict[str, bytes] = {}
 
     def stage(self, rootfs: str, cwd: str, name: str, destination: str) -> FirmwareImage:
-        """Take the file of that name."""
         path = posixpath.normpath(posixpath.join(cwd or "/", name).lstrip("/"))
         if not name or path.startswith(".."):
             raise InvalidRequest(f"the entry point {name!r} is nowhere in the image")

@@ -37,7 +37,6 @@ class MemoryDraft:
         shelf.drafts.add(self)
 
     def commit(self, container: FirmwareContainer) -> None:
-        """Put the container on the shelf, locked."""
         with self._shelf.guard:
             if self._id in self._shelf.containers:
                 raise AlreadyExists(f"container {self._id} exists")
@@ -47,13 +46,11 @@ class MemoryDraft:
         self.path = self._final
 
     def discard(self) -> None:
-        """Take it off again."""
         if self._committed:
             self._shelf.containers.pop(self._id, None)
         self.close()
 
     def close(self) -> None:
-        """Release the lock."""
         self._shelf.drafts.discard(self)
         if self._open:
             self._open = False
@@ -68,21 +65,17 @@ class MemoryStore:
         self._root = root
 
     def directory(self, container_id: str) -> str:
-        """Return a name for the container's place."""
         return f"{self._root}/{container_id}"
 
     def draft(self, container_id: str) -> MemoryDraft:
-        """Begin a container."""
         if container_id in self.shelf.containers:
             raise AlreadyExists(f"container {container_id} exists")
         return MemoryDraft(self.shelf, container_id, self.directory(container_id))
 
     def ids(self) -> list[str]:
-        """Return the ids of all containers."""
         return sorted(self.shelf.containers)
 
     def load(self, container_id: str) -> FirmwareContainer:
-        """Return the container as recorded."""
         try:
             return self.shelf.containers[check_id(container_id)]
         except KeyError:
@@ -90,7 +83,6 @@ class MemoryStore:
 
     @contextlib.contextmanager
     def locked(self, container_id: str) -> Iterator[FirmwareContainer]:
-        """Return the container, keeping others out."""
         self.load(container_id)
         with self.shelf.locks[container_id]:
             yield self.load(container_id)
@@ -106,7 +98,6 @@ class MemoryStore:
             self.shelf.containers[container_id] = container._replace(**facts)
 
     def record_exit(self, container_id: str, exit_: Exit) -> Exit:
-        """Record the end unless one is on record; return the one that is."""
         with self.shelf.guard:
             container = self.load(container_id)
             recorded = container.exit or exit_
@@ -114,11 +105,10 @@ class MemoryStore:
         return recorded
 
     def remove(self, container_id: str) -> None:
-        """Forget the container."""
         self.shelf.containers.pop(container_id, None)
 
     def sweep(self) -> None:
-        """Nothing is ever left half-made: memory dies with its process."""
+        """Do nothing: what a killed process left in memory is gone with that process."""
 
 
 class MemoryStatusRecord:

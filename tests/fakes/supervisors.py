@@ -1,7 +1,7 @@
 """Supervisors in memory: the domain's own supervision and session on a board, without processes.
 
-Time does not pass: `look` is the supervisor's next look at its processor, `crash` its death by
-SIGKILL.
+Time does not pass: `look` makes a supervisor read its processor's state once, `crash` is the death
+of a supervisor by SIGKILL.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class MemorySupervisor:
         for effect in self._supervision.on(event):
             match effect:
                 case sv.Action(operation):
-                    self._perform(self._act(operation))
+                    self._perform(self._session.perform(operation))
                 case sv.Reply(error):
                     self._reply = error
                 case sv.Log(text):
@@ -73,18 +73,11 @@ class MemorySupervisor:
                 case sv.Terminate(status, reason):
                     self._terminate(Exit(status, 0.0, reason))
 
-    def _act(self, operation: Operation) -> sv.ActionDone:
-        try:
-            self._session.perform(operation)
-        except RemoteprocError as error:
-            return sv.ActionDone(operation, error)
-        return sv.ActionDone(operation)
-
     def _terminate(self, exit_: Exit) -> None:
         try:
             self._session.release()
         except RemoteprocError as error:
-            self.said.append(f"cannot give {self._processor.name} back: {error}")
+            self.said.append(f"cannot release processor {self._processor.name}: {error}")
         with contextlib.suppress(NotFound):  # it was never committed
             if self._store.load(self.container.id).pid == self.container.pid:
                 self._store.record_exit(self.container.id, exit_)
@@ -144,14 +137,14 @@ class MemorySupervisors:
         supervisor.handle(sv.SignalReceived(signal_name(number), stops))
 
     def wait(self, container: FirmwareContainer, seconds: float | None) -> bool:
-        """Nothing ends while nobody does anything; without a limit, look on."""
+        """Look at the processor until the supervisor ends; with a limit, do not look at all."""
         if seconds is None:
             while self.alive(container):
                 self.all[container.pid].look()
         return not self.alive(container)
 
     def crash(self, container: FirmwareContainer) -> None:
-        """Let it die by SIGKILL: the kernel frees its lease, nothing else happens."""
+        """Let the supervisor die by SIGKILL: its lease becomes stale, nothing else happens."""
         supervisor = self.of(container)
         supervisor.alive = False
         self._leases.owner_died(container.id)

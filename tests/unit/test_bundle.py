@@ -1,5 +1,5 @@
-"""Proves that config.json is read as meant, that whatever is wrong in it is named by its property,
-and that nothing in it makes the reader fail in another way."""
+"""Proves that config.json is read as the specification says, that each mistake is named by its
+property, and that no content makes the reader fail in another way."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """Proves the use cases over ports in memory: what each does, what it undoes when a step fails,
-and what is settled after the dead."""
+and what is cleaned up after dead processes."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ from domain.processor import (
 )
 from domain.selection import choose
 from domain.stdio import Stdio
-from tests.fakes.board import FakeBoard, Program, RigidProcessor
-from tests.fakes.faulty import Fuse
+from tests.fakes.board import FakeBoard, Program, UnpausableProcessor
+from tests.fakes.fault_injector import FaultInjector
 from tests.fakes.hooks import MemoryHooks
 from tests.fakes.leases import MemoryLeases
 from tests.fakes.source import MemorySource
@@ -50,12 +50,12 @@ NOW = 1700000000.0
 
 
 class World:
-    """A runtime in memory, and a hand in each of its parts."""
+    """A runtime in memory, and its parts, so that a test can look at them and change them."""
 
     request: CreateRequest
 
-    def __init__(self, *names, fuse=None, **board):
-        fuse = fuse or Fuse()
+    def __init__(self, *names, injector=None, **board):
+        injector = injector or FaultInjector()
         self.board = FakeBoard(*(names or ("m4",)), programs=PROGRAMS, **board)
         self.store = MemoryStore()
         self.leases = MemoryLeases()
@@ -67,15 +67,15 @@ class World:
 
         def make_board():
             self.boards_made += 1
-            fuse.pass_("board")
-            return fuse.wrap("board", self.board)
+            injector.count("board")
+            return injector.wrap("board", self.board)
 
         self.lifecycle = Lifecycle(
-            store=fuse.wrap("store", self.store),
+            store=injector.wrap("store", self.store),
             board=make_board,
-            source=fuse.wrap("source", self.source),
-            supervisors=fuse.wrap("supervisors", self.supervisors, "abandon"),
-            leases=fuse.wrap("leases", self.leases),
+            source=injector.wrap("source", self.source),
+            supervisors=injector.wrap("supervisors", self.supervisors, "abandon"),
+            leases=injector.wrap("leases", self.leases),
             hooks=self.hooks,
             warn=self.warnings.append,
             clock=lambda: NOW,
@@ -152,9 +152,9 @@ def test_a_whole_life(world):
 
 
 def steps():
-    fuse = Fuse()
-    World(fuse=fuse).create()
-    return fuse.calls
+    injector = FaultInjector()
+    World(injector=injector).create()
+    return injector.calls
 
 
 STEPS = steps()
@@ -168,7 +168,7 @@ def test_create_asks_every_port():
 @pytest.mark.parametrize("error", [HostFault("no", errno=28), KeyboardInterrupt(), OSError(5, "x")])
 @pytest.mark.parametrize("at", range(len(STEPS)), ids=STEPS)
 def test_create_undoes_itself_whatever_step_fails(at, error):
-    world = World(fuse=Fuse(at, error))
+    world = World(injector=FaultInjector(at, error))
     with pytest.raises(type(error)) as raised:
         world.create()
     assert raised.value is error, "the reason comes through"
@@ -187,7 +187,7 @@ def test_no_two_containers_of_one_id(world):
 
 
 def test_an_id_taken_while_creating(world):
-    """Another process commits the same id between our draft and our commit."""
+    """Another process commits the same id between this process's draft and its commit."""
     rival = world.store.draft("c1")
     theirs = World().create()._replace(pid=77)
     staged = world.source.stage
@@ -206,10 +206,10 @@ def test_an_id_taken_while_creating(world):
 
 @pytest.mark.parametrize("container_id", ["", ".", "..", "a/b", "x" * 201])
 def test_a_bad_id_is_refused_before_anything_is_done(container_id):
-    fuse = Fuse()
+    injector = FaultInjector()
     with pytest.raises(InvalidRequest):
-        World(fuse=fuse).create(container_id)
-    assert fuse.calls == []
+        World(injector=injector).create(container_id)
+    assert injector.calls == []
 
 
 @pytest.mark.parametrize(
@@ -448,7 +448,7 @@ def test_killing_one_whose_supervisor_dies_at_this_moment(world):
 
 
 def test_a_supervisor_that_does_not_answer(world):
-    """The kernel holds it up: TERM says so, KILL kills it and settles what it leaves."""
+    """The kernel does not return: TERM fails and says so, KILL ends all of it."""
     container = world.running()
     world.supervisors.stuck.add(container.pid)
     with pytest.raises(Busy):
@@ -469,7 +469,7 @@ def test_an_end_of_its_own(world, firmware, status):
     container = world.running(firmware=firmware)
     assert world.lifecycle.wait("c1").status == status
     assert world.status() is Status.STOPPED
-    assert world.core.power == OFFLINE, "a crashed processor is given back stopped"
+    assert world.core.power == OFFLINE, "a crashed processor is off after its release"
     assert any("m4" in text for text in world.supervisors.all[container.pid].said)
     world.lifecycle.delete("c1")
     assert world.nothing_left()
@@ -500,7 +500,7 @@ def test_a_stopped_container_whose_supervisor_lingers_is_not_deleted(world):
 
 
 def test_force_on_one_that_ends_at_this_moment(world):
-    """It runs when it is looked at first, and has ended when it is to be killed."""
+    """The container runs when `delete` reads its state, and has ended when `delete` kills it."""
     container = world.running(firmware="exit.elf")
     alive = world.supervisors.alive
 
@@ -544,7 +544,7 @@ def test_exec_answers_from_the_containers_record_and_files(world):
 
 @pytest.mark.parametrize("operation", ["pause"])
 def test_a_processor_that_cannot_be_paused(operation):
-    world = World(kind=RigidProcessor)
+    world = World(kind=UnpausableProcessor)
     world.running()
     why = "cannot pause processor m4: the kernel has no way to freeze a processor"
     with pytest.raises(Unsupported, match=why):
@@ -604,7 +604,7 @@ def test_an_exit_on_record_is_not_overwritten(world):
 
 
 def test_an_exit_recorded_between_our_look_and_our_record(world):
-    """It ends by itself after we read the state and before we see that nobody is alive."""
+    """The supervisor ends after `state` loaded the record, before it looks for the process."""
     container = world.running(firmware="exit.elf")
     alive = world.supervisors.alive
 
@@ -666,7 +666,7 @@ def test_a_dead_owner_of_a_processor_that_is_gone(world):
 
 
 def test_an_owner_that_died_before_it_had_done_anything(world):
-    """Its claim is empty: nothing is to be undone, and no board is needed for that."""
+    """The claim is empty: nothing is to be undone, so no board is made."""
     stale(world, {})
     world.lifecycle.reap_stale()
     assert world.leases.left == {} and world.warnings == []

@@ -190,7 +190,7 @@ def forge(path, says="forged"):
 
 
 def test_the_forgery_would_work(warm):
-    """So the tests below prove something."""
+    """Without this, the tests below would prove nothing."""
     forge(warm.slot)
     assert warm.read() == ("built", "forged")
 

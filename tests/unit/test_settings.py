@@ -1,4 +1,4 @@
-"""Proves what the configuration file may say, and that a mistake in it is told with its line."""
+"""Proves what the configuration file may say, and that an error names the line of a mistake."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def no_descriptor_leaks():
 
 @pytest.fixture
 def image(tmp_path):
-    """An image's root with some of everything; `outside` is what must never be read."""
+    """An image's root with all kinds of files; `outside` is what must never be read."""
     root = tmp_path / "rootfs"
     (root / "usr/lib/firmware").mkdir(parents=True)
     (root / "usr/lib/firmware/blink.elf").write_bytes(CONTENT)

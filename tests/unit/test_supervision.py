@@ -1,5 +1,5 @@
 """Proves what a supervisor does about every event in every status, and over any sequence of them:
-one end at most, one answer for each question, nothing done after the end."""
+one exit at most, one reply to each request, nothing done after the exit."""
 
 from __future__ import annotations
 
@@ -232,7 +232,7 @@ def test_any_sequence(before, abandoned, after):
 
 @given(steps, st.sampled_from(Operation), steps)
 def test_a_failed_request_leaves_no_trace(before, operation, after):
-    """Two supervisors live the same life, but for one request that fails in one of them."""
+    """Two supervisors get the same events, but for one request that fails in one of them."""
     plain, tried = Supervision("m4"), Supervision("m4")
     for event, error in before:
         perform(plain, event, error)

@@ -1,5 +1,5 @@
-"""Proves what a supervisor does when an adapter breaks its word: the processor is given back, the
-end is on record with the reason, and nobody waits for an answer that never comes."""
+"""Proves what a supervisor does when an adapter raises an error that its port does not allow: the
+processor is released, the exit is on record with the reason, and each request gets an answer."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Place:
         self._theirs.send(b"ready")
         status = supervisor.run()
         if "release" not in self.broken:
-            assert board.cores[0].power.startable, "the processor was given back"
+            assert board.cores[0].power.startable, "the processor was released"
         assert leases.owner("remoteproc0") is None
         os._exit(status)
 
@@ -114,7 +114,7 @@ def test_an_adapter_that_raises_what_it_must_not(make, broken):
     if broken == "start":
         assert isinstance(answer, RemoteprocError) and str(answer) == exit_.reason
     else:
-        assert answer is None, "the firmware was started before the adapter broke its word"
+        assert answer is None, "the firmware was started before the adapter failed"
 
 
 @pytest.mark.parametrize("word", ["dance", "START", "delete", "\n"])

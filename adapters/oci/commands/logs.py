@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from adapters.oci.commands import CommandContext
 from domain.container import Status
+from domain.firmware import LOG_FILES
 
 if TYPE_CHECKING:
     import click
@@ -20,12 +21,13 @@ def run(context: CommandContext, container_id: str, follow: bool) -> None:
     """Show what a container's firmware printed lately."""
     lifecycle, out = context.lifecycle, sys.stdout.buffer
     directory = lifecycle.directory(container_id)
-    _copy(f"{directory}/log.1", out)
+    older, current = (f"{directory}/{name}" for name in LOG_FILES)
+    _copy(older, out)
     file: BinaryIO | None = None
     try:
         while True:
             ended = lifecycle.state(container_id).status is Status.STOPPED
-            file = _copy_new(f"{directory}/log", file, out)
+            file = _copy_new(current, file, out)
             if ended or not follow:
                 return
             time.sleep(_PERIOD)

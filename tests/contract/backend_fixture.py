@@ -1,7 +1,7 @@
-"""Boards to hold to the contract of domain.ports.Board and Processor, each with firmware for it.
+"""Boards that the contract tests of domain.ports.Board and Processor run on, with their firmware.
 
-A new adapter gets a `Bench`, here or in `trees`, and a line there in BENCHES; the tests are the
-same for all.
+A new backend gets a class that derives from `BackendFixture`, and a line in `backends`; the tests
+are the same for all.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ def image_of(path: Path) -> FirmwareImage:
     )
 
 
-class Bench:
+class BackendFixture:
     """A board whose first processors are off and run firmware/'s programs.
 
-    What not every processor can do, and why; the tests then check what is promised instead.
-    `no_status`: why none tells the exit code of firmware. `no_input`: why firmware has nobody to
-    listen to. `no_last_words`: why what firmware prints right before it ends may be lost.
-    `no_pause`: why none can be frozen.
+    Not every backend can do all; these say why, and the tests then check what is promised instead.
+    `no_status`: no exit code of firmware is reported. `no_input`: firmware gets no input.
+    `no_last_words`: what firmware prints right before it ends may be lost. `no_pause`: no processor
+    can be paused.
     """
 
     board: Board
@@ -54,11 +54,11 @@ class Bench:
         raise NotImplementedError
 
     def settings(self, settings: Settings) -> Settings:
-        """Return what makes the programs use this board, the rest of it as it is."""
+        """Return the settings, changed so that the programs use this board."""
         raise NotImplementedError
 
     def snapshot(self) -> object:
-        """Return all that an owner may change, in a form that compares."""
+        """Return all that an owner may change, to be compared later."""
         return self.board.processors()
 
     def reopen(self, args: OpenArgs) -> Processor:
@@ -66,26 +66,26 @@ class Bench:
         raise NotImplementedError
 
     def plant(self, step: str, errno: str) -> Board:
-        """Return such a board whose first processor fails to `start` or to `stop`."""
+        """Return a board of this backend whose first processor fails to `start` or to `stop`."""
         raise NotImplementedError
 
     def mend(self) -> None:
         """Undo `plant`."""
 
     def close(self) -> None:
-        """Take the board down."""
+        """Remove the board."""
 
     def open(self, number: int = 0) -> Processor:
-        """Open the nth processor, by way of its arguments in JSON."""
+        """Open the nth processor from its open_args, encoded as JSON and decoded again."""
         device = self.board.processors()[number].device
         return self.reopen(json.loads(json.dumps(self.board.open_args(device, ProcessorOptions()))))
 
     def dead_owner(self, program: str, up_to: str) -> Claim:
-        """Let a process plan, load and start, up to that step, and die; return its claim."""
+        """Let a process do all steps up to that one and die; return the claim of that process."""
         raise NotImplementedError
 
 
-class FakeBench(Bench):
+class FakeBackendFixture(BackendFixture):
     """In memory."""
 
     def __init__(self, directory: Path) -> None:
@@ -129,7 +129,7 @@ class FakeBench(Bench):
         return walk(self.open(), self.image(program), up_to)
 
 
-class SimBench(Bench):
+class SimBackendFixture(BackendFixture):
     """Four Cortex-M3 in QEMU."""
 
     def __init__(self, directory: Path) -> None:
@@ -165,7 +165,7 @@ processors:
 
 
 def walk(processor: Processor, firmware: FirmwareImage, up_to: str) -> Claim:
-    """Take a processor through its life up to a step."""
+    """Check, plan, load, start and stop, up to that step; return the claim."""
     processor.check(firmware)
     claim = processor.plan_claim("c1", firmware)
     if up_to != "plan_claim":
@@ -177,12 +177,12 @@ def walk(processor: Processor, firmware: FirmwareImage, up_to: str) -> Claim:
     return claim
 
 
-def die(life: Callable[[], Claim]) -> Claim:
-    """Live this life in a process that is killed at its end; return the claim."""
+def die(function: Callable[[], Claim]) -> Claim:
+    """Call the function in a process, which is then killed; return the claim."""
     reader, writer = os.pipe()
 
     def body(ready: Callable[[], None]) -> None:
-        os.write(writer, json.dumps(dict(life())).encode())
+        os.write(writer, json.dumps(dict(function())).encode())
         ready()
 
     try:

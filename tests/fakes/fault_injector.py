@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 
-class Fuse:
+class FaultInjector:
     """Counts calls, keeps their names, and raises `error` in place of call number `at`."""
 
     def __init__(self, at: int = -1, error: BaseException | None = None) -> None:
@@ -17,7 +17,7 @@ class Fuse:
         """Return the adapter with all its methods counted, but for those untouched."""
         return _Wrapped(self, name, adapter, untouched)
 
-    def pass_(self, name: str) -> None:
+    def count(self, name: str) -> None:
         """Count a call."""
         self.calls.append(name)
         if len(self.calls) - 1 == self.at:
@@ -26,8 +26,10 @@ class Fuse:
 
 
 class _Wrapped:
-    def __init__(self, fuse: Fuse, name: str, adapter: Any, untouched: tuple[str, ...]) -> None:
-        self._fuse = fuse
+    def __init__(
+        self, injector: FaultInjector, name: str, adapter: Any, untouched: tuple[str, ...]
+    ) -> None:
+        self._injector = injector
         self._name = name
         self._adapter = adapter
         self._untouched = untouched
@@ -38,9 +40,9 @@ class _Wrapped:
             return found
 
         def call(*args: Any, **kwargs: Any) -> Any:
-            self._fuse.pass_(f"{self._name}.{name}")
+            self._injector.count(f"{self._name}.{name}")
             result = found(*args, **kwargs)
             wrapped = {"draft": "draft", "open": "processor"}.get(name)
-            return self._fuse.wrap(wrapped, result, "discard", "close") if wrapped else result
+            return self._injector.wrap(wrapped, result, "discard", "close") if wrapped else result
 
         return call

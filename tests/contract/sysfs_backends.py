@@ -1,15 +1,15 @@
-"""The benches whose processors are the kernel's, or look as if they were; and the list of all.
+"""The backends whose processors are the kernel's, or are shown as the kernel shows them.
 
 `simfs` is a board that remoteproc-sim shows as the kernel shows a real one. `kernel` is for the
-guests of tests/board: processors of a real kernel which execute nothing, so that a player does
-what their firmware would do.
+guests of tests/board: their kernel's processors execute nothing, so a FirmwarePlayer does what the
+firmware would do.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from adapters.sysfs.board import SysfsBoard
@@ -18,15 +18,14 @@ from bootstrap.settings import Settings
 from domain.firmware import FirmwareImage
 from domain.ports import Board, Claim, OpenArgs, Processor
 from features.backends import firmware_player
-from tests.contract.benches import FIRMWARE, Bench, FakeBench, SimBench, die, image_of, walk
+from tests.contract.backend_fixture import FIRMWARE, BackendFixture, die, image_of, walk
 from tests.simulator import CHECKOUT, Simulator
 
-DRIVER = "/sys/bus/platform/drivers/rproc_test"
 QUAD = Path(CHECKOUT) / "adapters" / "sim" / "boards" / "quad.yaml"
 _KEPT = ("state", "firmware", "recovery", "coredump")
 
 
-class TreeBench(Bench):
+class SysfsBackendFixture(BackendFixture):
     """The processors under `root`, by the adapter for sysfs."""
 
     no_status = "the kernel has no place for an exit code"
@@ -55,7 +54,7 @@ class TreeBench(Bench):
         }
 
     def published(self) -> list[str]:
-        """Return what an owner's firmware leaves where the kernel finds it."""
+        """Return the firmware files of owners in the directory where the kernel finds them."""
         place = f"{self._root}/lib/firmware/remoteproc-runtime"
         return sorted(os.listdir(place)) if os.path.isdir(place) else []
 
@@ -72,12 +71,12 @@ class TreeBench(Bench):
             self.set_fault(step, "")
 
     def set_fault(self, step: str, word: str) -> None:
-        """Have the first processor fail to do the step with that errno; `` for none."""
+        """Make the first processor fail to do the step, with that errno; `` ends the fault."""
         raise NotImplementedError
 
 
-class SimfsBench(TreeBench):
-    """The same board as SimBench's, mounted anew for each test."""
+class SimfsBackendFixture(SysfsBackendFixture):
+    """The same board as SimBackendFixture's, mounted anew for each test."""
 
     def __init__(self, _: Path) -> None:
         self._simulator = Simulator(board=QUAD.read_text())
@@ -93,7 +92,7 @@ class SimfsBench(TreeBench):
         Path(path).write_text(word or "0")
 
     def die(self) -> None:
-        """End as a machine that loses its power."""
+        """Kill the simulator: the board is gone, as when a machine loses its power."""
         self._simulator.process.kill()
         self._simulator.process.wait()
 
@@ -101,7 +100,7 @@ class SimfsBench(TreeBench):
         self._simulator.__exit__()
 
 
-class KernelBench(TreeBench):
+class KernelBackendFixture(SysfsBackendFixture):
     """The processors of the guest that the tests run in."""
 
     _BEHAVIOURS: Mapping[str, str] = {
@@ -130,23 +129,3 @@ class KernelBench(TreeBench):
 
     def close(self) -> None:
         self._player.close()
-
-
-BENCHES: Mapping[str, Callable[[Path], Bench]] = {
-    "fake": FakeBench,
-    "sim": SimBench,
-    "simfs": SimfsBench,
-    "kernel": KernelBench,
-}
-
-
-def available(*others: str) -> list[str]:
-    """Return the benches that can be had here, but for others.
-
-    The kernel's can be had in guests only, where test_guests.py runs it.
-    """
-    can = {
-        "simfs": os.geteuid() == 0 and os.path.exists("/dev/fuse"),
-        "kernel": os.path.isdir(DRIVER),
-    }
-    return [name for name in BENCHES if can.get(name, True) and name not in others]
