@@ -5,6 +5,7 @@ Source: Addenda to the ABI for the Arm Architecture (addenda32), "Build Attribut
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 _TAG_FILE = 1
@@ -78,27 +79,27 @@ def read_attributes(section: bytes) -> ArmArchitecture | None:
 def _aeabi(section: bytes) -> ArmArchitecture | None:
     if section[:1] != b"A":
         return None
-    at = 1
-    while at < len(section):
-        length = int.from_bytes(section[at : at + 4], "little")
+    for at, length in _parts(section, 1, 0):
         if section[at + 4 : at + 10] == b"aeabi\0":
             return _file_scope(section[at + 10 : at + length])
-        if length < 5:
-            return None
-        at += length
     return None
 
 
 def _file_scope(vendor: bytes) -> ArmArchitecture | None:
-    at = 0
-    while at < len(vendor):
-        length = int.from_bytes(vendor[at + 1 : at + 5], "little")
+    for at, length in _parts(vendor, 0, 1):
         if vendor[at] == _TAG_FILE:
             return _tags(vendor[at + 5 : at + length])
-        if length < 5:
-            return None
-        at += length
     return None
+
+
+def _parts(data: bytes, at: int, length_at: int) -> Iterator[tuple[int, int]]:
+    """Yield where each part begins, and its length, which is in the part at `length_at`."""
+    while at < len(data):
+        length = int.from_bytes(data[at + length_at : at + length_at + 4], "little")
+        yield at, length
+        if length < 5:
+            return  # shorter than its own header: the section is damaged
+        at += length
 
 
 def _tags(data: bytes) -> ArmArchitecture | None:
