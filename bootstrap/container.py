@@ -29,6 +29,7 @@ from adapters.state.container_store import DirectoryStore
 from adapters.state.leases import FileLeases
 from adapters.state.status_record import DirectoryStatusRecord
 from adapters.supervisor.console_input import Input
+from adapters.supervisor.launch import StartSupervisor
 from adapters.supervisor.no_processor import NoProcessor
 from adapters.supervisor.order import SupervisorOrder
 from adapters.supervisor.output import Output
@@ -50,6 +51,7 @@ class Runtime(containers.DeclarativeContainer):
 
     settings = providers.Dependency(instance_of=Settings)
     warn = providers.Dependency(instance_of=Warn)  # type: ignore[type-abstract]
+    start_supervisor = providers.Dependency(instance_of=StartSupervisor)  # type: ignore[type-abstract]
 
     sim_board = providers.ThreadSafeSingleton(
         SimBoard,
@@ -76,7 +78,7 @@ class Runtime(containers.DeclarativeContainer):
     supervisors = providers.ThreadSafeSingleton(
         ProcessSupervisors,
         settings.provided.root,
-        providers.Callable(programs.supervisor_command),
+        start_supervisor,
         settings.provided.backend,
         leases,
         board.provider,

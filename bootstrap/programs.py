@@ -9,6 +9,8 @@ from domain.lifecycle import Lifecycle
 
 TYPE_CHECKING = False  # importing typing takes time
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from domain.container import FirmwareContainer, Status
     from domain.ports import Warn
 
@@ -19,12 +21,33 @@ _NSENTER = (
     "import sys; sys.path.append(sys.argv[1]); del sys.argv[1];"
     "import adapters.isolation.nsenter as n; n.main()"
 )
+_ENVIRONMENT = ("PATH", "LANG")  # of a supervisor
 _SUPERVISE = "import sys; sys.path.append(sys.argv[1]); import bootstrap.supervise as s; s.main()"
 
 
-def supervisor_command() -> tuple[str, ...]:
-    """Return the program and arguments of a supervisor; a container's id follows."""
-    return (*_PYTHON, _SUPERVISE, _SOURCES)
+def spawn_supervisor(container_id: str, descriptors: Mapping[int, int | None]) -> int:
+    """Start a supervisor as a program of its own; see StartSupervisor."""
+    from adapters.linux.spawn import environment_of, spawn
+
+    command = (*_PYTHON, _SUPERVISE, _SOURCES, container_id)
+    return spawn(command, environment_of(*_ENVIRONMENT), descriptors)
+
+
+def fork_supervisor(_: str, descriptors: Mapping[int, int | None]) -> int:
+    """Start a supervisor as a copy of this process, which must have one thread only.
+
+    No second interpreter has to start and to import what this process has imported.
+    """
+    from adapters.linux.fork import fork
+    from adapters.linux.spawn import environment_of
+
+    return fork(_supervise, environment_of(*_ENVIRONMENT), descriptors)
+
+
+def _supervise() -> None:
+    from bootstrap.supervise import main
+
+    main()
 
 
 def nsenter_command() -> tuple[str, ...]:
@@ -49,7 +72,7 @@ def lifecycle_for(config: str | None, root: str | None) -> Lifecycle:
     from bootstrap.settings import load_settings
     from bootstrap.wiring import Runtime
 
-    return Runtime(load_settings(config, root), warn_on_stderr).lifecycle()
+    return Runtime(load_settings(config, root), warn_on_stderr, fork_supervisor).lifecycle()
 
 
 def lifecycle_for_namespace(namespace: str, warn: Warn) -> Lifecycle:
@@ -60,4 +83,4 @@ def lifecycle_for_namespace(namespace: str, warn: Warn) -> Lifecycle:
 
     settings = load_settings()
     root = f"{settings.run_directory}/containerd/{check_id(namespace)}"
-    return Runtime(settings._replace(root=root), warn).lifecycle()
+    return Runtime(settings._replace(root=root), warn, spawn_supervisor).lifecycle()

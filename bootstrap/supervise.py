@@ -8,13 +8,15 @@ import socket
 import sys
 
 from adapters.linux.channel import Channel
-from adapters.linux.files import open_directory, open_stdio
-from adapters.linux.process import set_name
+from adapters.linux.files import close_all_but, open_directory, open_stdio
+from adapters.linux.process import set_name, set_title
 from adapters.supervisor import control_protocol
 from adapters.supervisor.order import CREATOR, SupervisorOrder
 from adapters.supervisor.supervisor import Supervisor
 from bootstrap.wiring import SupervisorProcess
 from domain.errors import RemoteprocError
+
+_SOURCES = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 def main() -> None:
@@ -22,10 +24,12 @@ def main() -> None:
     connection = socket.socket(fileno=CREATOR)
     connection.set_inheritable(False)
     creator = Channel(connection)
-    _close_inherited()
+    # The creator's caller may have left descriptors open, and stdio closed.
+    close_all_but(range(CREATOR + 1))
+    open_stdio()
     message = creator.receive()
     if not message:
-        sys.exit(1)  # the creator has died
+        os._exit(1)  # the creator has died
     try:
         order = SupervisorOrder.from_json(json.loads(message))
         if order.namespaces:
@@ -33,7 +37,7 @@ def main() -> None:
         supervisor = _make(order, creator)
     except RemoteprocError as error:
         creator.send(control_protocol.encode(error))
-        sys.exit(1)
+        os._exit(1)
     creator.send(control_protocol.encode(None))
     os._exit(supervisor.run())
 
@@ -42,13 +46,14 @@ def _enter_namespaces(order: SupervisorOrder, creator: Channel) -> SupervisorOrd
     """Enter the namespaces; for a pid or time namespace a child process continues here."""
     from adapters.isolation.namespaces import NamespaceSetup
 
-    setup = NamespaceSetup(order.namespaces, (order.directory, sys.prefix, sys.path[-1]))
+    setup = NamespaceSetup(order.namespaces, (order.directory, sys.prefix, _SOURCES))
     setup.apply(creator, order.hostname)
     return order._replace(warnings=(*order.warnings, *setup.warnings))
 
 
 def _make(order: SupervisorOrder, creator: Channel) -> Supervisor:
     set_name(f"rproc:{order.id}")
+    set_title(f"remoteproc-supervisor {order.id}")
     directory = open_directory(order.directory)
     os.umask(0o077)
     os.chdir("/")
@@ -56,14 +61,3 @@ def _make(order: SupervisorOrder, creator: Channel) -> Supervisor:
     for text in order.warnings:
         process.output().remark(text)
     return process.supervisor()
-
-
-def _close_inherited() -> None:
-    """Close descriptors that the creator's caller left open; open stdio that it left closed."""
-    for name in os.listdir("/proc/self/fd"):
-        if int(name) > CREATOR:
-            try:
-                os.close(int(name))
-            except OSError:
-                pass  # the listing's own descriptor
-    open_stdio()

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from adapters.sim.sim_board import SimBoard
     from adapters.state.container_store import DirectoryStore
     from adapters.state.leases import FileLeases
+    from adapters.supervisor.launch import StartSupervisor
     from adapters.supervisor.no_processor import NoProcessor
     from adapters.supervisor.order import SupervisorOrder
     from adapters.supervisor.output import Output
@@ -36,10 +37,11 @@ if TYPE_CHECKING:
 class Runtime:
     """The use cases on what one configuration names: for each command, and for the shim."""
 
-    def __init__(self, settings: Settings, warn: Warn) -> None:
+    def __init__(self, settings: Settings, warn: Warn, start_supervisor: StartSupervisor) -> None:
         self._lock = RLock()
         self._settings = settings
         self._warn = warn
+        self._start_supervisor = start_supervisor
         self._sim_board: SimBoard | None = None
         self._sysfs_board: SysfsBoard | None = None
         self._store: DirectoryStore | None = None
@@ -101,11 +103,10 @@ class Runtime:
         with self._lock:
             if self._supervisors is None:
                 from adapters.supervisor.supervisors import ProcessSupervisors
-                from bootstrap.programs import supervisor_command
 
                 self._supervisors = ProcessSupervisors(
                     self._settings.root,
-                    supervisor_command(),
+                    self._start_supervisor,
                     self._settings.backend,
                     self.leases(),
                     self.board,

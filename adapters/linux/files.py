@@ -7,6 +7,10 @@ from _thread import get_native_id  # unique among all threads of the machine, as
 
 from domain.errors import HostFault, host_fault
 
+TYPE_CHECKING = False  # importing typing takes time
+if TYPE_CHECKING:
+    from collections.abc import Container
+
 
 def private_directory(path: str) -> None:
     """Make the directory, readable by its owner only; refuse one that belongs to another user."""
@@ -109,6 +113,16 @@ def remove_flat(path: str) -> None:
         os.rmdir(path)
     except FileNotFoundError:
         pass
+
+
+def close_all_but(kept: Container[int]) -> None:
+    """Close all descriptors of this process with other numbers, whoever has opened them."""
+    for name in os.listdir("/proc/self/fd"):
+        if int(name) not in kept:
+            try:
+                os.close(int(name))
+            except OSError:
+                pass  # the listing's own descriptor
 
 
 def open_stdio() -> None:

@@ -73,6 +73,24 @@ def set_name(name: str) -> None:
     write_existing("/proc/self/comm", name.encode()[:15])
 
 
+def set_title(title: str) -> None:
+    """Set what `ps -f` shows of this process, as far as the words that it was called with had room.
+
+    The words are in this process's own memory, from where the kernel reads them (proc(5)). Where
+    the memory must not be written, they stay as they are.
+    """
+    try:
+        start, end = map(int, stat_fields(os.getpid())[45:47])
+        descriptor = os.open("/proc/self/mem", os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            room = end - start
+            os.pwrite(descriptor, title.encode()[: room - 1].ljust(room, b"\0"), start)
+        finally:
+            os.close(descriptor)
+    except OSError:
+        pass
+
+
 def privileged() -> bool:
     """Return whether this process is the machine's root, not only the root of a user namespace."""
     if os.geteuid() != 0:

@@ -33,14 +33,10 @@ def spawn(
 
 
 def _file_actions(descriptors: Mapping[int, int | None]) -> list[tuple[object, ...]]:
-    """Return what moves each descriptor to its number.
-
-    A number may be that of another descriptor which is still to be moved. So all descriptors are
-    first copied to numbers above all that matter, then moved from there.
-    """
+    """Return what moves each descriptor to its number."""
     moved = {number: given for number, given in descriptors.items() if given is not None}
-    above = max((*descriptors, *moved.values())) + 1
-    copies = {number: above + place for place, number in enumerate(moved)}
+    spare = spare_numbers(descriptors)
+    copies = {number: spare[number] for number in moved}
     return [
         *((os.POSIX_SPAWN_DUP2, moved[number], copy) for number, copy in copies.items()),
         *((os.POSIX_SPAWN_DUP2, copy, number) for number, copy in copies.items()),
@@ -51,6 +47,16 @@ def _file_actions(descriptors: Mapping[int, int | None]) -> list[tuple[object, .
             if number not in moved
         ),
     ]
+
+
+def spare_numbers(descriptors: Mapping[int, int | None]) -> dict[int, int]:
+    """Return for each number another one, to which its descriptor is to be copied first.
+
+    A number may be that of another descriptor which is still to be moved. So all descriptors are
+    first copied to numbers above all that matter, then moved from there.
+    """
+    above = max((*descriptors, *(given or 0 for given in descriptors.values()))) + 1
+    return {number: above + place for place, number in enumerate(descriptors)}
 
 
 def environment_of(*names: str) -> dict[str, str]:

@@ -6,13 +6,12 @@ import contextlib
 import json
 import os
 import socket
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from adapters.linux import process
 from adapters.linux.channel import Channel
 from adapters.linux.files import open_directory
-from adapters.linux.spawn import environment_of, spawn
 from adapters.supervisor import control_protocol
 from adapters.supervisor.order import CREATOR, SupervisorOrder
 from domain.container import FirmwareContainer
@@ -26,18 +25,34 @@ if TYPE_CHECKING:
 _READY_WITHIN = 20.0  # seconds
 
 
+@runtime_checkable
+class StartSupervisor(Protocol):
+    """Starts the process of a container's supervisor, a child of the caller; returns its pid.
+
+    `descriptors` says at which number the process finds which descriptor of the caller; None stands
+    for /dev/null. Raises OSError.
+    """
+
+    def __call__(self, container_id: str, descriptors: Mapping[int, int | None], /) -> int: ...
+
+
 class Launch:
-    """A supervisor's process from its spawn until it is ready.
+    """A supervisor's process from its start until it is ready.
 
     `container` has the pid of that process, `channel` leads to it.
     """
 
-    def __init__(self, command: Sequence[str], container: FirmwareContainer, stdio: Stdio) -> None:
+    def __init__(self, start: StartSupervisor, container: FirmwareContainer, stdio: Stdio) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            pid = _exec([*command, container.id], theirs, stdio)
-        except BaseException:
+            pid = start(
+                container.id,
+                {0: stdio.stdin, 1: stdio.stdout, 2: stdio.stderr, CREATOR: theirs.fileno()},
+            )
+        except BaseException as error:
             ours.close()
+            if isinstance(error, OSError):
+                raise host_fault("cannot start a supervisor", error) from error
             raise
         finally:
             theirs.close()
@@ -112,14 +127,6 @@ def make_group(linux_config: LinuxConfig, path: str) -> Group | None:
     finally:
         os.close(directory)
     return group
-
-
-def _exec(command: list[str], creator: socket.socket, stdio: Stdio) -> int:
-    descriptors = {0: stdio.stdin, 1: stdio.stdout, 2: stdio.stderr, CREATOR: creator.fileno()}
-    try:
-        return spawn(command, environment_of("PATH", "LANG"), descriptors)
-    except OSError as error:
-        raise host_fault(f"cannot run {command[0]}", error) from error
 
 
 def _apply_limits(pid: int, linux_config: LinuxConfig) -> list[str]:

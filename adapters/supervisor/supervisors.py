@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from adapters.linux import process
@@ -18,6 +18,7 @@ from domain.signals import SIGKILL, signal_name
 if TYPE_CHECKING:
     from adapters.linux.channel import Channel
     from adapters.state.leases import FileLeases
+    from adapters.supervisor.launch import StartSupervisor
     from adapters.supervisor.order import SupervisorOrder
     from domain.annotations import ProcessorOptions
     from domain.ports import Board, Draft
@@ -28,7 +29,7 @@ _GONE_WITHIN = 5.0
 
 
 class ProcessSupervisors:
-    """Supervisors as processes of `command`, for the containers of the state root `root`.
+    """Supervisors as processes that `start` makes, for the containers of the state root `root`.
 
     A supervisor opens its processor on the board of kind `backend`, and holds its lease in
     `leases`.
@@ -37,13 +38,13 @@ class ProcessSupervisors:
     def __init__(
         self,
         root: str,
-        command: Sequence[str],
+        start: StartSupervisor,
         backend: str,
         leases: FileLeases,
         board: Callable[[], Board],
     ) -> None:
         self._root = root
-        self._command = command
+        self._start = start
         self._backend = backend
         self._leases = leases
         self._board = board
@@ -56,7 +57,7 @@ class ProcessSupervisors:
 
         group = make_group(container.linux_config, draft.path)
         order = self._order(draft, container, options, stdio)
-        launch = Launch(self._command, container, stdio)
+        launch = Launch(self._start, container, stdio)
         self._creating[container.id] = launch.channel
         try:
             launch.instruct(order, group)

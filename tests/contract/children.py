@@ -75,11 +75,13 @@ def run_until(number: int, function: Callable[[], object], *, torn: bool = False
     """
 
     def body() -> None:
-        count = 0
+        count, mortal = 0, os.getpid()
 
         def deadly(real: Callable[..., object], half: bool) -> Callable[..., object]:
             def call(*args: object, **kwargs: object) -> object:
                 nonlocal count
+                if os.getpid() != mortal:  # a process that the mortal one has forked
+                    return real(*args, **kwargs)
                 count += 1
                 if count > number:
                     if half:

@@ -13,9 +13,9 @@ import time
 import pytest
 from dependency_injector import providers
 
-from adapters.supervisor.supervisors import ProcessSupervisors
+from adapters.linux.spawn import environment_of, spawn
+from bootstrap import programs
 from bootstrap.container import Runtime
-from bootstrap.programs import supervisor_command
 from bootstrap.settings import Settings
 from domain.container import Status
 from domain.creation import CreateRequest
@@ -30,6 +30,7 @@ CHANGES = (
     *("mkdir", "rmdir", "rename", "link", "unlink"),
     *("write", "pwrite", "ftruncate", "posix_spawn"),
 )
+SOURCES = os.path.dirname(os.path.dirname(programs.__file__))
 MORTAL = f"""
 import os, sys
 sys.path.append(sys.argv[1])
@@ -64,17 +65,16 @@ class Host:
         self.stdio = Stdio(null, null, null)
         self.warnings = []
 
-    def lifecycle(self, mortal=None):
-        command = supervisor_command()
-        if mortal is not None:
+    def lifecycle(self, mortal=None, start=programs.spawn_supervisor):
+        def start_mortal(container_id, descriptors):
             python = (sys.executable, "-I", "-S", "-X", "utf8", "-c", MORTAL)
-            command = (*python, command[-1], str(mortal))
-        graph = Runtime(settings=self.settings, warn=self.warnings.append)
+            command = (*python, SOURCES, str(mortal), container_id)
+            return spawn(command, environment_of("PATH", "LANG"), descriptors)
+
+        if mortal is not None:
+            start = start_mortal
+        graph = Runtime(settings=self.settings, warn=self.warnings.append, start_supervisor=start)
         graph.board.override(providers.Callable(lambda: self.board))
-        supervisors = ProcessSupervisors(
-            self.root, command, self.settings.backend, graph.leases(), graph.board
-        )
-        graph.supervisors.override(providers.Object(supervisors))
         return graph.lifecycle()
 
     def create(self, lifecycle):
@@ -160,9 +160,10 @@ def test_a_supervisor_that_dies_anywhere(host):
     host.nothing_left()
 
 
-def test_a_creator_that_dies_anywhere(host):
+@pytest.mark.parametrize("start", [programs.spawn_supervisor, programs.fork_supervisor])
+def test_a_creator_that_dies_anywhere(host, start):
     seen = set()
-    for _ in every_death(lambda: host.create(host.lifecycle())):
+    for _ in every_death(lambda: host.create(host.lifecycle(start=start))):
         rows = host.lifecycle().all()
         seen.add(len(rows))
         for container in rows:

@@ -11,9 +11,11 @@ import pytest
 from dependency_injector import providers
 
 from adapters.linux import process
+from adapters.linux.spawn import spawn
 from adapters.state.container_store import DirectoryStore
 from adapters.supervisor.supervisors import ProcessSupervisors
 from bootstrap.container import Runtime
+from bootstrap.programs import spawn_supervisor
 from bootstrap.settings import Settings
 from domain.annotations import ProcessorOptions
 from domain.container import Exit, FirmwareContainer, Operation, Status
@@ -121,7 +123,7 @@ class Processes(Place):
         self.stdio = Stdio(os.open(os.devnull, os.O_RDWR), self.output, self.output)
         self.spawned = []
         self.store = DirectoryStore(root)
-        self.graph = Runtime(settings=settings, warn=print)
+        self.graph = Runtime(settings=settings, warn=print, start_supervisor=spawn_supervisor)
         self.graph.board.override(providers.Callable(lambda: self.board))
         self.leases = self.graph.leases()
         self.supervisors = self.graph.supervisors()
@@ -342,8 +344,11 @@ def test_a_pid_that_came_again_is_another_process(host):
 
 @pytest.mark.parametrize("command", [["/nonexistent"], ["/bin/true"], ["/bin/false"]])
 def test_a_supervisor_that_cannot_be_started(host, command):
+    def start(container_id, descriptors):
+        return spawn([*command, container_id], {}, descriptors)
+
     host.supervisors = ProcessSupervisors(
-        host.store.root, command, "sim", host.leases, lambda: host.board
+        host.store.root, start, "sim", host.leases, lambda: host.board
     )
     with pytest.raises(HostFault):
         host.spawn()

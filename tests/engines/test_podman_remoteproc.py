@@ -80,7 +80,7 @@ class Bench:
             if os.path.isdir(f"{run}/{folder}")
             for name in os.listdir(f"{run}/{folder}")
         ]
-        left += [str(pid) for pid in self.engine.host.find("bootstrap.supervise")]
+        left += [str(pid) for pid in self.engine.host.find("remoteproc-supervisor")]
         left += [str(pid) for pid in self.engine.host.find("qemu-system")]
         return left == []
 

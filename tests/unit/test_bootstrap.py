@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from dependency_injector import providers
 
-from bootstrap import container, wiring
+from bootstrap import container, programs, wiring
 from bootstrap.settings import Settings
 
 SETTINGS = Settings("/nowhere/state", "/nowhere/run", "sim", "quad", "/nowhere")
@@ -15,8 +15,10 @@ SETTINGS = Settings("/nowhere/state", "/nowhere/run", "sim", "quad", "/nowhere")
 def runtime(request):
     """Returns the graph of a configuration, by the container or by what is generated from it."""
     if request.param == "container":
-        return lambda settings: container.Runtime(settings=settings, warn=print)
-    return lambda settings: wiring.Runtime(settings, print)
+        return lambda settings: container.Runtime(
+            settings=settings, warn=print, start_supervisor=programs.spawn_supervisor
+        )
+    return lambda settings: wiring.Runtime(settings, print, programs.spawn_supervisor)
 
 
 def test_a_mistake_in_the_board_stops_no_command_that_needs_no_board(runtime):
@@ -35,7 +37,9 @@ def test_the_configuration_chooses_the_board(runtime, backend, kind):
 
 
 def test_a_test_can_put_its_own_part_in_place():
-    graph = container.Runtime(settings=SETTINGS, warn=print)
+    graph = container.Runtime(
+        settings=SETTINGS, warn=print, start_supervisor=programs.spawn_supervisor
+    )
     stand_in = object()
     graph.store.override(providers.Object(stand_in))
     assert graph.lifecycle()._store is stand_in

@@ -20,6 +20,7 @@ from adapters.containerd.ttrpc.client import Client
 from adapters.containerd.ttrpc.errors import Code, RpcError
 from adapters.containerd.ttrpc.server import Server
 from bootstrap.container import Runtime
+from bootstrap.programs import spawn_supervisor
 from bootstrap.settings import Settings
 from tests.engines.process import wait_until
 
@@ -30,7 +31,9 @@ from bootstrap import programs, shim, wiring
 from bootstrap.settings import Settings
 root, run_directory = sys.argv.pop(1), sys.argv.pop(1)
 settings = Settings(root, run_directory, backend="sim", board="quad")
-programs.lifecycle_for_namespace = lambda _, warn: wiring.Runtime(settings, warn).lifecycle()
+programs.lifecycle_for_namespace = lambda _, warn: (
+    wiring.Runtime(settings, warn, programs.spawn_supervisor).lifecycle()
+)
 sys.argv.insert(1, "containerd-shim-remoteproc-v1")
 shim.serve()
 """
@@ -167,7 +170,8 @@ class Shim:
 
     def lifecycle(self):
         settings = Settings(self.root, self.run, backend="sim", board="quad")
-        return Runtime(settings=settings, warn=print).lifecycle()
+        graph = Runtime(settings=settings, warn=print, start_supervisor=spawn_supervisor)
+        return graph.lifecycle()
 
     def close(self):
         if self._client is not None:

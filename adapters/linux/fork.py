@@ -1,0 +1,84 @@
+"""A copy of this process that goes its own way, for a caller that has only one thread."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping
+
+from adapters.linux.files import close_all_but
+from adapters.linux.spawn import spare_numbers
+
+_IGNORED = frozenset((signal.SIGPIPE, signal.SIGXFSZ))  # as by each interpreter that starts
+_UNCATCHABLE = frozenset((signal.SIGKILL, signal.SIGSTOP))
+
+
+def fork(
+    work: Callable[[], object],
+    environment: Mapping[str, str],
+    descriptors: Mapping[int, int | None],
+) -> int:
+    """Run `work` in a copy of this process, and return the copy's pid. Raises OSError.
+
+    Nothing else of this process's state reaches `work`: the copy leads a new session, has the
+    environment, the descriptors and the signal actions that `adapters.linux.spawn.spawn` would give
+    to a program, and collects garbage. It ends by os._exit, so that nothing that this process has
+    buffered is written twice; with 1, if `work` returns or raises.
+    """
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    try:
+        pid = os.fork()
+        if pid == 0:
+            _run(work, environment, descriptors)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+    return pid
+
+
+def _run(
+    work: Callable[[], object],
+    environment: Mapping[str, str],
+    descriptors: Mapping[int, int | None],
+) -> None:
+    """Set right what the copy has inherited, work, and end; no caller is returned to.
+
+    The frames of the callers stay, and with them all their objects: none of these can close a
+    descriptor's number that means another file by now. The garbage collector leaves them alone.
+    """
+    try:
+        gc.freeze()
+        gc.enable()
+        os.setsid()
+        _move(descriptors)
+        close_all_but(descriptors)
+        os.environ.clear()
+        os.environ.update(environment)
+        # The caller's directory, too, may be in the path: it is not the copy's to import from.
+        sys.path[:] = [entry for entry in sys.path if os.path.isabs(entry)]
+        _reset_signals()
+        work()
+    except Exception:
+        import traceback
+
+        traceback.print_exc()
+    finally:
+        os._exit(1)
+
+
+def _move(descriptors: Mapping[int, int | None]) -> None:
+    """Move each descriptor to its number; see adapters.linux.spawn."""
+    copies = spare_numbers(descriptors)
+    for number, copy in copies.items():
+        given = descriptors[number]
+        os.dup2(os.open(os.devnull, os.O_RDWR) if given is None else given, copy)
+    for number, copy in copies.items():
+        os.dup2(copy, number)
+
+
+def _reset_signals() -> None:
+    signal.set_wakeup_fd(-1)
+    for number in signal.valid_signals() - _UNCATCHABLE:
+        signal.signal(number, signal.SIG_IGN if number in _IGNORED else signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
