@@ -29,6 +29,7 @@ from adapters.state.container_store import DirectoryStore
 from adapters.state.leases import FileLeases
 from adapters.state.status_record import DirectoryStatusRecord
 from adapters.supervisor.console_input import Input
+from adapters.supervisor.fork_server import ForkServer
 from adapters.supervisor.launch import StartSupervisor
 from adapters.supervisor.no_processor import NoProcessor
 from adapters.supervisor.order import SupervisorOrder
@@ -140,9 +141,18 @@ class Shim(containers.DeclarativeContainer):
     events_address = providers.Dependency(instance_of=str)
 
     log = providers.ThreadSafeSingleton(ShimLog, flags.provided.id)
+    fork_server = providers.ThreadSafeSingleton(
+        ForkServer,
+        providers.Object(programs.load_supervisor),
+        providers.Callable(programs.supervisor_environment),
+        providers.Object(programs.spawn_supervisor),
+    )
     # The configuration is read at the first request, and again as long as it has a mistake.
     lifecycle = providers.ThreadSafeSingleton(
-        programs.lifecycle_for_namespace, flags.provided.namespace, log.provided.warn
+        programs.lifecycle_for_namespace,
+        flags.provided.namespace,
+        log.provided.warn,
+        fork_server.provided.start,
     )
     publisher = providers.ThreadSafeSingleton(
         EventPublisher, events_address, flags.provided.namespace, log.provided.warn

@@ -9,8 +9,9 @@ from domain.lifecycle import Lifecycle
 
 TYPE_CHECKING = False  # importing typing takes time
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
+    from adapters.supervisor.launch import StartSupervisor
     from domain.container import FirmwareContainer, Status
     from domain.ports import Warn
 
@@ -21,33 +22,56 @@ _NSENTER = (
     "import sys; sys.path.append(sys.argv[1]); del sys.argv[1];"
     "import adapters.isolation.nsenter as n; n.main()"
 )
-_ENVIRONMENT = ("PATH", "LANG")  # of a supervisor
 _SUPERVISE = "import sys; sys.path.append(sys.argv[1]); import bootstrap.supervise as s; s.main()"
+# What bootstrap.wiring imports for a supervisor, whatever its processor is.
+_IMPORTED_LATER = (
+    "adapters.sim.processor",
+    "adapters.state.leases",
+    "adapters.state.status_record",
+    "adapters.supervisor.console_input",
+    "adapters.sysfs.processor",
+    "domain.session",
+)
 
 
-def spawn_supervisor(container_id: str, descriptors: Mapping[int, int | None]) -> int:
+def spawn_supervisor(container_id: str, descriptors: Mapping[int, int]) -> int:
     """Start a supervisor as a program of its own; see StartSupervisor."""
-    from adapters.linux.spawn import environment_of, spawn
+    from adapters.linux.spawn import spawn
 
     command = (*_PYTHON, _SUPERVISE, _SOURCES, container_id)
-    return spawn(command, environment_of(*_ENVIRONMENT), descriptors)
+    return spawn(command, supervisor_environment(), descriptors)
 
 
-def fork_supervisor(_: str, descriptors: Mapping[int, int | None]) -> int:
+def fork_supervisor(_: str, descriptors: Mapping[int, int]) -> int:
     """Start a supervisor as a copy of this process, which must have one thread only.
 
     No second interpreter has to start and to import what this process has imported.
     """
     from adapters.linux.fork import fork
-    from adapters.linux.spawn import environment_of
 
-    return fork(_supervise, environment_of(*_ENVIRONMENT), descriptors)
+    return fork(_supervise, supervisor_environment(), descriptors)
 
 
 def _supervise() -> None:
     from bootstrap.supervise import main
 
     main()
+
+
+def load_supervisor() -> Callable[[], None]:
+    """Import the supervisor's program and what it may import later; return its main function."""
+    for module in _IMPORTED_LATER:
+        __import__(module)
+    from bootstrap.supervise import main
+
+    return main
+
+
+def supervisor_environment() -> dict[str, str]:
+    """Return the environment of supervisors."""
+    from adapters.linux.spawn import environment_of
+
+    return environment_of("PATH", "LANG")
 
 
 def nsenter_command() -> tuple[str, ...]:
@@ -75,7 +99,9 @@ def lifecycle_for(config: str | None, root: str | None) -> Lifecycle:
     return Runtime(load_settings(config, root), warn_on_stderr, fork_supervisor).lifecycle()
 
 
-def lifecycle_for_namespace(namespace: str, warn: Warn) -> Lifecycle:
+def lifecycle_for_namespace(
+    namespace: str, warn: Warn, start_supervisor: StartSupervisor
+) -> Lifecycle:
     """Return the use cases on the state root of a namespace of containerd."""
     from bootstrap.settings import load_settings
     from bootstrap.wiring import Runtime
@@ -83,4 +109,4 @@ def lifecycle_for_namespace(namespace: str, warn: Warn) -> Lifecycle:
 
     settings = load_settings()
     root = f"{settings.run_directory}/containerd/{check_id(namespace)}"
-    return Runtime(settings._replace(root=root), warn, spawn_supervisor).lifecycle()
+    return Runtime(settings._replace(root=root), warn, start_supervisor).lifecycle()

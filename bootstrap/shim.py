@@ -33,8 +33,9 @@ def serve() -> None:
     gc.collect()
     gc.freeze()  # the modules loaded by now stay
     shim = Shim(flags, os.environ.get("TTRPC_ADDRESS", ""))
-    shim.log().open()
     shim_server.prepare_process()
+    shim.fork_server().open()  # before this process has threads
+    shim.log().open()
     shim_server.register(shim.server(), shim.service(), shim.queries(), shim.execs())
     shim_server.run(flags.socket, shim.server(), shim.publisher())
     os._exit(0)
@@ -62,9 +63,12 @@ def _run(flags: ShimFlags) -> bytes:
         return start(flags, server_command())
     if flags.action == "delete":
         from adapters.containerd.delete import delete
-        from bootstrap.programs import lifecycle_for_namespace, warn_on_stderr
+        from bootstrap import programs
 
-        return delete(flags, lifecycle_for_namespace(flags.namespace, warn_on_stderr))
+        lifecycle = programs.lifecycle_for_namespace(
+            flags.namespace, programs.warn_on_stderr, programs.spawn_supervisor
+        )
+        return delete(flags, lifecycle)
     from adapters.containerd import info
 
     return info.info(flags) if flags.action == "info" else info.show_version(NAME).encode()

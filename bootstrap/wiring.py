@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from adapters.sim.sim_board import SimBoard
     from adapters.state.container_store import DirectoryStore
     from adapters.state.leases import FileLeases
+    from adapters.supervisor.fork_server import ForkServer
     from adapters.supervisor.launch import StartSupervisor
     from adapters.supervisor.no_processor import NoProcessor
     from adapters.supervisor.order import SupervisorOrder
@@ -232,6 +233,7 @@ class Shim:
         self._flags = flags
         self._events_address = events_address
         self._log: ShimLog | None = None
+        self._fork_server: ForkServer | None = None
         self._lifecycle: Lifecycle | None = None
         self._publisher: EventPublisher | None = None
         self._reaper: Reaper | None = None
@@ -249,12 +251,29 @@ class Shim:
                 self._log = ShimLog(self._flags.id)
             return self._log
 
+    def fork_server(self) -> ForkServer:
+        with self._lock:
+            if self._fork_server is None:
+                from adapters.supervisor.fork_server import ForkServer
+                from bootstrap.programs import (
+                    load_supervisor,
+                    spawn_supervisor,
+                    supervisor_environment,
+                )
+
+                self._fork_server = ForkServer(
+                    load_supervisor, supervisor_environment(), spawn_supervisor
+                )
+            return self._fork_server
+
     def lifecycle(self) -> Lifecycle:
         with self._lock:
             if self._lifecycle is None:
                 from bootstrap.programs import lifecycle_for_namespace
 
-                self._lifecycle = lifecycle_for_namespace(self._flags.namespace, self.log().warn)
+                self._lifecycle = lifecycle_for_namespace(
+                    self._flags.namespace, self.log().warn, self.fork_server().start
+                )
             return self._lifecycle
 
     def publisher(self) -> EventPublisher:

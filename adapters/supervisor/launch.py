@@ -25,15 +25,22 @@ if TYPE_CHECKING:
 _READY_WITHIN = 20.0  # seconds
 
 
+class StarterGone(Exception):
+    """The process that starts supervisors has ended, perhaps after starting one.
+
+    That one ends by itself once its descriptors are closed. The next call does without the process.
+    """
+
+
 @runtime_checkable
 class StartSupervisor(Protocol):
     """Starts the process of a container's supervisor, a child of the caller; returns its pid.
 
-    `descriptors` says at which number the process finds which descriptor of the caller; None stands
-    for /dev/null. Raises OSError.
+    `descriptors` says at which number the process finds which descriptor of the caller. Raises
+    OSError, and StarterGone if it is to be called again.
     """
 
-    def __call__(self, container_id: str, descriptors: Mapping[int, int | None], /) -> int: ...
+    def __call__(self, container_id: str, descriptors: Mapping[int, int], /) -> int: ...
 
 
 class Launch:
@@ -43,20 +50,10 @@ class Launch:
     """
 
     def __init__(self, start: StartSupervisor, container: FirmwareContainer, stdio: Stdio) -> None:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            pid = start(
-                container.id,
-                {0: stdio.stdin, 1: stdio.stdout, 2: stdio.stderr, CREATOR: theirs.fileno()},
-            )
-        except BaseException as error:
-            ours.close()
-            if isinstance(error, OSError):
-                raise host_fault("cannot start a supervisor", error) from error
-            raise
-        finally:
-            theirs.close()
-        self.channel = Channel(ours)
+            self.channel, pid = _start(start, container.id, stdio)
+        except StarterGone:
+            self.channel, pid = _start(start, container.id, stdio)
         self.container = container._replace(pid=pid, start_time=process.start_time(pid))
 
     def instruct(self, order: SupervisorOrder, group: Group | None) -> None:
@@ -112,6 +109,22 @@ class Launch:
             f"the supervisor of container {self.container.id} ended before it was ready",
             hint="its words are on standard error",
         )
+
+
+def _start(start: StartSupervisor, container_id: str, stdio: Stdio) -> tuple[Channel, int]:
+    """Start a supervisor; return the channel to it, and its pid."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    descriptors = {0: stdio.stdin, 1: stdio.stdout, 2: stdio.stderr, CREATOR: theirs.fileno()}
+    try:
+        pid = start(container_id, descriptors)
+    except BaseException as error:
+        ours.close()
+        if isinstance(error, OSError):
+            raise host_fault("cannot start a supervisor", error) from error
+        raise
+    finally:
+        theirs.close()
+    return Channel(ours), pid
 
 
 def make_group(linux_config: LinuxConfig, path: str) -> Group | None:

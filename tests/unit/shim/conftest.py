@@ -31,8 +31,8 @@ from bootstrap import programs, shim, wiring
 from bootstrap.settings import Settings
 root, run_directory = sys.argv.pop(1), sys.argv.pop(1)
 settings = Settings(root, run_directory, backend="sim", board="quad")
-programs.lifecycle_for_namespace = lambda _, warn: (
-    wiring.Runtime(settings, warn, programs.spawn_supervisor).lifecycle()
+programs.lifecycle_for_namespace = lambda _, warn, start: (
+    wiring.Runtime(settings, warn, start).lifecycle()
 )
 sys.argv.insert(1, "containerd-shim-remoteproc-v1")
 shim.serve()
