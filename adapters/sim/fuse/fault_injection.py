@@ -5,7 +5,7 @@ start_delay, crash_after   seconds
 console                    the latest UART output; a write is input to the UART
 power                      the number of users that the kernel counts
 reset                      any write: as binding the driver again, but open files stay good
-pid                        of QEMU; 0 without QEMU
+pid                        of the QEMU process; 0 without one
 
 The module `drivers` has the files that unbind and bind the driver, as for a real processor.
 """
@@ -77,8 +77,8 @@ def _seconds(worker: ProcessorWorker, field: str, most: float) -> Attribute:
 
 def _console_store(worker: ProcessorWorker) -> Callable[[bytes], None]:
     def store(data: bytes) -> None:
-        qemu = worker.rproc.qemu
-        if worker.rproc.state != RUNNING or qemu is None:
+        execution = worker.rproc.execution
+        if worker.rproc.state != RUNNING or execution is None:
             raise OSError(ENODEV, "no firmware runs")
         worker.run(lambda: _write_console(worker, data))
 
@@ -86,10 +86,10 @@ def _console_store(worker: ProcessorWorker) -> Callable[[bytes], None]:
 
 
 def _write_console(worker: ProcessorWorker, data: bytes) -> None:
-    if worker.rproc.qemu:  # input that the UART does not take is lost, as on a wire
-        worker.rproc.qemu.console.write(data)
+    if worker.rproc.execution:  # input that the UART does not take is lost, as on a wire
+        worker.rproc.execution.console.write(data)
 
 
 def _pid(worker: ProcessorWorker) -> int:
-    qemu = worker.rproc.qemu
-    return qemu.pid if qemu else 0
+    execution = worker.rproc.execution
+    return execution.pid if execution else 0
