@@ -13,8 +13,9 @@ from errno import EINVAL, ETIMEDOUT
 from typing import TYPE_CHECKING
 
 from adapters.sim import loader
+from adapters.sim.idle_execution import IdleExecution
 from adapters.sim.kernel_log import KernelLogWriter, error_number
-from adapters.sim.spec import InjectedFaults, ProcessorSpec, errno_of
+from adapters.sim.spec import NO_CORE, InjectedFaults, ProcessorSpec, errno_of
 from domain.errors import FirmwareUnfit, HostFault
 from domain.resource_table import Trace
 
@@ -78,6 +79,8 @@ def inject_fault(faults: InjectedFaults, what: str, log: KernelLogWriter) -> Non
 
 def execute(data: bytes, spec: ProcessorSpec, log: KernelLogWriter) -> Execution:
     """Start to execute a checked firmware. Raises OSError, HostFault."""
+    if spec.core == NO_CORE:
+        return IdleExecution()
     from adapters.sim.qemu import QemuProcess  # the commands, which only check, do not need it
 
     what = f"can't start rproc {spec.name}"

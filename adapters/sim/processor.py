@@ -1,6 +1,6 @@
 """A simulated processor; implements domain.ports.Processor.
 
-QEMU is a child of the process that calls `start`, and ends with that process.
+QEMU, where there is one, is a child of the process that calls `start`, and ends with that process.
 """
 
 from __future__ import annotations
@@ -140,10 +140,10 @@ class SimProcessor:
 
     @property
     def poll_seconds(self) -> float | None:
-        """Return the seconds until a poll or an injected crash is due; None without either."""
+        """Return the seconds until a poll or an injected end is due; None without either."""
         if self._rproc.state != RUNNING:
             return None
-        times = (self.console.poll_seconds, self._rproc.seconds_to_crash())
+        times = (self.console.poll_seconds, self._rproc.seconds_to_end())
         return min((seconds for seconds in times if seconds is not None), default=None)
 
     def watch(self) -> Sequence[int]:

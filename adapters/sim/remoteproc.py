@@ -72,7 +72,7 @@ class RemoteProc:
             self.power = 0
             self.firmware_exit = FirmwareExit(crashed=False)
             self.traces: tuple[Trace, ...] = ()
-            self._crash_at = 0.0
+            self._crash_at = self._end_at = 0.0
             if self.spec.boot == "attached":  # the driver attaches as soon as it is bound
                 self.power = 1
                 self._attach(InjectedFaults())
@@ -162,16 +162,23 @@ class RemoteProc:
             self._log.crash(self.name, execution.firmware_exit.reason)
             self._handle_crash(execution.firmware_exit)
         elif execution.firmware_exit:
-            # No driver has a state for firmware that ends by itself; so the processor is stopped.
-            self.firmware_exit = execution.firmware_exit
-            self.power = 0
-            self._power_off()
+            self._end(execution.firmware_exit)
         elif self._crash_at and time.monotonic() >= self._crash_at:
             self.crash("fault injected by the board file")
+        elif self._end_at and time.monotonic() >= self._end_at:
+            code = self.spec.faults.exit_code
+            self._end(FirmwareExit(False, code, f"exit code {code}"))
 
-    def seconds_to_crash(self) -> float | None:
-        """Return the seconds until the injected crash; None without one."""
-        return max(0.0, self._crash_at - time.monotonic()) if self._crash_at else None
+    def _end(self, firmware_exit: FirmwareExit) -> None:
+        # No driver has a state for firmware that ends by itself; so the processor is stopped.
+        self.firmware_exit = firmware_exit
+        self.power = 0
+        self._power_off()
+
+    def seconds_to_end(self) -> float | None:
+        """Return the seconds until the injected crash or end; None without either."""
+        due = [at for at in (self._crash_at, self._end_at) if at]
+        return max(0.0, min(due) - time.monotonic()) if due else None
 
     def read_trace(self, number: int, most: int) -> bytes | None:
         """Return up to `most` bytes of a trace buffer; None if they cannot be read."""
@@ -215,8 +222,9 @@ class RemoteProc:
             self.traces = ()
             raise
         self.firmware_exit = FirmwareExit(crashed=False)
-        after = spec.faults.crash_after
-        self._crash_at = time.monotonic() + after if after else 0.0
+        now, faults = time.monotonic(), spec.faults
+        self._crash_at = now + faults.crash_after if faults.crash_after else 0.0
+        self._end_at = now + faults.end_after if faults.end_after else 0.0
         self.state = RUNNING
         log.info(f"remote processor {self.name} is now up")
 

@@ -82,7 +82,7 @@ class DevcoredumpClass:
         """
         execution = rproc.execution
         if rproc.coredump == "disabled" or execution is None or execution.pid < 0:
-            return _do_not_wait  # the memory has ended with QEMU
+            return _do_not_wait  # the memory has ended with QEMU, or there is none
         if any(dump.device == device for dump in self._current().values()):
             return _do_not_wait
         fd = os.memfd_create("coredump")

@@ -1,7 +1,8 @@
 """The simulator's own files for one processor: to inject faults and to watch the hardware.
 
 start_error, stop_error    an errno by name or number; 0 for none
-start_delay, crash_after   seconds
+start_delay, crash_after,
+end_after                  seconds
 console                    the latest UART output; a write is input to the UART
 power                      the number of users that the kernel counts
 reset                      any write: as binding the driver again, but open files stay good
@@ -35,6 +36,7 @@ def control_files(worker: ProcessorWorker) -> Mapping[str, Node]:
         "stop_error": _errno(worker, "stop_error"),
         "start_delay": _seconds(worker, "start_delay", LONGEST_DELAY),
         "crash_after": _seconds(worker, "crash_after", _DAY),
+        "end_after": _seconds(worker, "end_after", _DAY),
         "console": DebugFile(0o600, lambda: worker.output, _console_store(worker)),
         "power": Attribute(lambda: b"%d\n" % worker.rproc.power),
         "reset": Attribute(lambda: b"", lambda _: worker.run(worker.rproc.reset), 0o200),

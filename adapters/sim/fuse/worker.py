@@ -104,7 +104,7 @@ class ProcessorWorker:
             self._attempt(self._poll)
 
     def _wait(self) -> None:
-        """Sleep until a request or an event of QEMU comes, or an injected crash is due."""
+        """Sleep until a request or an event of QEMU comes, or an injected end is due."""
         if self._requests:
             return
         poll = select.poll()
@@ -113,7 +113,7 @@ class ProcessorWorker:
             poll.register(fd, select.POLLIN)
         seconds = None
         if self.rproc.state == RUNNING:
-            seconds = self.rproc.seconds_to_crash()
+            seconds = self.rproc.seconds_to_end()
             if self.rproc.traces:
                 seconds = min(_TRACE_PAUSE, _TRACE_PAUSE if seconds is None else seconds)
         poll.poll(None if seconds is None else 1000 * seconds + 1)
