@@ -29,7 +29,7 @@ from tests.engines.process import Process, wait_until  # noqa: E402
 from tests.engines.releases import fetch  # noqa: E402
 
 BIN = f"{HERE}/.venv/bin"
-HELLO, PROBE = "localhost/hello:1", "localhost/probe:1"
+HELLO, ECHO, PROBE = "localhost/hello:1", "localhost/echo:1", "localhost/probe:1"
 COUNT = 8
 _EXECUTING = """\
   - name: m3-{}
@@ -56,7 +56,7 @@ def on(processor: str) -> list[str]:
 def load(engine: Docker | Containerd | Podman) -> None:
     """Load all images that the benchmarks run."""
     base = engine.host.base
-    for image in (sample("hello"), probe_image(PROBE, base)):
+    for image in (sample("hello"), sample("echo"), probe_image(PROBE, base)):
         write = write_docker if isinstance(engine, Docker) else write_oci
         engine.load(write(image, f"{base}/{image.name.partition('/')[2].partition(':')[0]}.tar"))
 
@@ -116,11 +116,14 @@ def podman_lives(podman: Podman, rounds: int, budgets: Budgets) -> None:
 
 
 def docker_usage(docker: Docker, seconds: float, budgets: Budgets) -> None:
-    """Measure memory and idle CPU of running containers, without the engine and QEMU."""
+    """Measure memory and idle CPU of running containers, without the engine and QEMU.
+
+    The firmware waits for input and prints nothing meanwhile.
+    """
     before = set(docker.host.processes())
     for number in range(COUNT):
         run = ["run", "-d", "--network", "none", "--name", f"m{number}", "--runtime", RUNTIME]
-        docker.docker(*run, *on(f"m3-{number}"), HELLO)
+        docker.docker(*run, *on(f"m3-{number}"), ECHO)
         if number + 1 in (1, 4, 8):
             time.sleep(1)  # the memory that only the start needs is free again
             used = memory(others(docker.host, before))
