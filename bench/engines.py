@@ -1,6 +1,8 @@
 """Measures containers of firmware, and of a program by runc or crun, under the same engines.
 
-Both run in alternation. The times of `run` and `start` include the start of QEMU.
+Both run in alternation. The processors are simulated. The timed containers run on processors that
+execute nothing and start at once, so the times are the runtime's own. Memory and idle CPU are
+measured, and crashes are made, on processors whose firmware QEMU executes.
 """
 
 from __future__ import annotations
@@ -27,9 +29,9 @@ from tests.engines.process import Process, wait_until  # noqa: E402
 from tests.engines.releases import fetch  # noqa: E402
 
 BIN = f"{HERE}/.venv/bin"
-HELLO, EXIT, PROBE = "localhost/hello:1", "localhost/exit0:1", "localhost/probe:1"
+HELLO, ECHO, PROBE = "localhost/hello:1", "localhost/echo:1", "localhost/probe:1"
 COUNT = 8
-_PROCESSOR = """\
+_EXECUTING = """\
   - name: m3-{}
     core: cortex-m3
     machine: mps2-an385
@@ -37,22 +39,24 @@ _PROCESSOR = """\
       - {{name: code, address: 0x0, size: 4M}}
       - {{name: data, address: 0x20000000, size: 4M}}
 """
+_IDLE = "  - {{name: idle-{}, core: none}}\n"
+_BRIEF = "  - {{name: brief-{}, core: none, faults: {{end-after: 0.001}}}}\n"  # ends by itself
 ETC = {
     "remoteproc-runtime/config.yaml": "backend: sim\nboard: board.yaml\n",
     "remoteproc-runtime/board.yaml": "processors:\n"
-    + "".join(_PROCESSOR.format(n) for n in range(COUNT)),
+    + "".join(p.format(n) for p in (_EXECUTING, _IDLE, _BRIEF) for n in range(COUNT)),
 }
 
 
-def on(number: int) -> list[str]:
+def on(processor: str) -> list[str]:
     """Return the option that chooses a processor."""
-    return ["--annotation", f"remoteproc.name=m3-{number}"]
+    return ["--annotation", f"remoteproc.name={processor}"]
 
 
 def load(engine: Docker | Containerd | Podman) -> None:
     """Load all images that the benchmarks run."""
     base = engine.host.base
-    for image in (sample("hello"), sample("exit0"), probe_image(PROBE, base)):
+    for image in (sample("hello"), sample("echo"), probe_image(PROBE, base)):
         write = write_docker if isinstance(engine, Docker) else write_oci
         engine.load(write(image, f"{base}/{image.name.partition('/')[2].partition(':')[0]}.tar"))
 
@@ -60,7 +64,7 @@ def load(engine: Docker | Containerd | Podman) -> None:
 def docker_lives(docker: Docker, rounds: int, budgets: Budgets) -> None:
     """Time a container's life under Docker."""
     times = Times(lambda: cpu_seconds(docker.host))
-    ours, runc = ["--runtime", RUNTIME, *on(0), HELLO], [PROBE]
+    ours, runc = ["--runtime", RUNTIME, *on("idle-0"), HELLO], [PROBE]
     for _ in range(rounds):
         for who, words in (("remoteproc", ours), ("runc", runc)):
             run = ["run", "-d", "--network", "none", "--name", "life", *words]
@@ -78,7 +82,7 @@ def docker_lives(docker: Docker, rounds: int, budgets: Budgets) -> None:
 def ctr_lives(containerd: Containerd, rounds: int, budgets: Budgets) -> None:
     """Time a container's life under containerd."""
     times = Times(lambda: cpu_seconds(containerd.host))
-    ours = ["--runtime", RUNTIME, *on(0), HELLO]
+    ours = ["--runtime", RUNTIME, *on("idle-0"), HELLO]
     for _ in range(rounds):
         for who, words in (("remoteproc", ours), ("runc", [PROBE])):
             run = ["run", "-d", *words, "life"]
@@ -96,7 +100,7 @@ def ctr_lives(containerd: Containerd, rounds: int, budgets: Budgets) -> None:
 def podman_lives(podman: Podman, rounds: int, budgets: Budgets) -> None:
     """Time a container's life under Podman."""
     times = Times(lambda: cpu_seconds(podman.host))
-    ours = ["--runtime", f"{BIN}/remoteproc-runtime", *on(0), HELLO]
+    ours = ["--runtime", f"{BIN}/remoteproc-runtime", *on("idle-0"), HELLO]
     for _ in range(rounds):
         for who, words in (("remoteproc", ours), ("crun", ["--runtime", "crun", PROBE])):
             run = ["run", "-d", "--network", "none", "--name", "life", *words]
@@ -112,11 +116,14 @@ def podman_lives(podman: Podman, rounds: int, budgets: Budgets) -> None:
 
 
 def docker_usage(docker: Docker, seconds: float, budgets: Budgets) -> None:
-    """Measure memory and idle CPU of running containers, without the engine and QEMU."""
+    """Measure memory and idle CPU of running containers, without the engine and QEMU.
+
+    The firmware waits for input and prints nothing meanwhile.
+    """
     before = set(docker.host.processes())
     for number in range(COUNT):
         run = ["run", "-d", "--network", "none", "--name", f"m{number}", "--runtime", RUNTIME]
-        docker.docker(*run, *on(number), HELLO)
+        docker.docker(*run, *on(f"m3-{number}"), ECHO)
         if number + 1 in (1, 4, 8):
             time.sleep(1)  # the memory that only the start needs is free again
             used = memory(others(docker.host, before))
@@ -133,7 +140,7 @@ def docker_crash(docker: Docker, rounds: int, budgets: Budgets) -> None:
     times = Times(lambda: 0.0)
     for _ in range(rounds):
         run = ["run", "-d", "--network", "none", "--name", "crash", "--runtime", RUNTIME]
-        docker.docker(*run, *on(0), HELLO)
+        docker.docker(*run, *on("m3-0"), HELLO)
         waiting = docker.background("wait", "crash")
         time.sleep(0.3)  # until the client waits
         (simulator,) = docker.host.find("qemu-system-arm")
@@ -154,7 +161,7 @@ def docker_throughput(docker: Docker, seconds: float, budgets: Budgets) -> None:
         end = time.monotonic() + seconds
 
         def work(number: int, who: str = who, end: float = end) -> int:
-            words = ["--runtime", RUNTIME, *on(number), EXIT]
+            words = ["--runtime", RUNTIME, *on(f"brief-{number}"), HELLO]
             words = words if who == "remoteproc" else [PROBE, "say", "x", "0"]
             done = 0
             while time.monotonic() < end:

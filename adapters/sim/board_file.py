@@ -2,7 +2,7 @@
 
     processors:
       - name: m4                  # what the kernel would call it
-        core: cortex-m4           # a key of spec.CORES
+        core: cortex-m4           # a key of spec.CORES, or none
         machine: mps2-an386       # the argument of QEMU's -M
         memory:                   # where firmware may be loaded, as the core sees it
           - {name: code, address: 0x0, size: 4M}
@@ -10,6 +10,16 @@
         options: []               # further arguments for QEMU
         boot: off                 # or detached, attached: a boot loader started the core
         faults: {start-delay: 0.5, start-error: EIO, stop-error: EBUSY, crash-after: 2}
+      - {name: dsp, core: none, faults: {end-after: 2, exit-code: 3}}
+
+A processor of `core: none` executes nothing, needs no QEMU and boots at once: for tests of
+deployment, and for benchmarks. It prints nothing and runs until it is stopped or an injected fault
+ends it. Firmware is checked as the kernel checks it. The processor takes code for any core, since
+it executes none. Without `memory` it takes segments at any address. `machine`, `console` and
+`options` are errors, since they are for QEMU.
+
+After `end-after` seconds the firmware of any core ends by itself with `exit-code`, which is 0 if it
+is not given. (remoteproc-sim shows no exit code: the kernel has no file for one.)
 
 What is not understood is an error that names file, line and key.
 """
@@ -21,12 +31,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from adapters.config.parsed_cache import read_parsed
-from adapters.sim.spec import CORES, InjectedFaults, ProcessorSpec
+from adapters.sim.spec import CORES, NO_CORE, InjectedFaults, ProcessorSpec
 from domain.compatibility import Region
 from domain.errors import InvalidRequest, NotFound
 
 if TYPE_CHECKING:
     from adapters.config.yaml_node import YamlNode
+
+_FOR_QEMU = ("machine", "console", "options")
+_LARGEST_EXIT_CODE = 255
 
 SHIPPED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "boards")
 
@@ -88,15 +101,20 @@ def _board(path: str, processors: Sequence[ProcessorSpec]) -> BoardSpec:
 
 
 def _processor(item: YamlNode) -> ProcessorSpec:
-    keys = item.mapping(
-        ("name", "core", "machine", "memory", "console", "options", "faults", "boot"),
-        ("name", "core", "machine", "memory"),
-    )
+    known = ("name", "core", *_FOR_QEMU, "memory", "faults", "boot")
+    keys = item.mapping(known, ("name", "core"))
+    core = keys["core"].choice((*CORES, NO_CORE))
+    if core != NO_CORE:
+        item.mapping(known, ("machine", "memory"))
+    else:
+        for key in _FOR_QEMU:
+            if key in keys:
+                keys[key].fail(f"{key} has no effect on core {NO_CORE!r}", "take the key out")
     return ProcessorSpec(
         name=keys["name"].name(),
-        core=keys["core"].choice(tuple(CORES)),
-        machine=keys["machine"].name(),
-        memory=_memory(keys["memory"]),
+        core=core,
+        machine=keys["machine"].name() if "machine" in keys else "",
+        memory=_memory(keys["memory"]) if "memory" in keys else (),
         console=keys["console"].choice(("uart", "none")) if "console" in keys else "uart",
         options=tuple(o.text() for o in keys["options"].items()) if "options" in keys else (),
         faults=_faults(keys["faults"]) if "faults" in keys else InjectedFaults(),
@@ -126,10 +144,20 @@ def _memory(value: YamlNode) -> tuple[Region, ...]:
 
 
 def _faults(value: YamlNode) -> InjectedFaults:
-    keys = value.mapping(("start-delay", "start-error", "stop-error", "crash-after"), ())
+    keys = value.mapping(
+        ("start-delay", "start-error", "stop-error", "crash-after", "end-after", "exit-code"), ()
+    )
+    end_after = keys["end-after"].seconds() if "end-after" in keys else 0.0
+    exit_code = keys["exit-code"].number() if "exit-code" in keys else 0
+    if exit_code > _LARGEST_EXIT_CODE:
+        keys["exit-code"].fail(f"exit-code {exit_code} is over {_LARGEST_EXIT_CODE}")
+    if exit_code and not end_after:
+        keys["exit-code"].fail("exit-code has no effect without end-after")
     return InjectedFaults(
         start_delay=keys["start-delay"].seconds() if "start-delay" in keys else 0.0,
         start_error=keys["start-error"].errno() if "start-error" in keys else "",
         stop_error=keys["stop-error"].errno() if "stop-error" in keys else "",
         crash_after=keys["crash-after"].seconds() if "crash-after" in keys else 0.0,
+        end_after=end_after,
+        exit_code=exit_code,
     )

@@ -10,13 +10,17 @@ import os
 import time
 from collections.abc import Callable
 from errno import EINVAL, ETIMEDOUT
+from typing import TYPE_CHECKING
 
 from adapters.sim import loader
+from adapters.sim.idle_execution import IdleExecution
 from adapters.sim.kernel_log import KernelLogWriter, error_number
-from adapters.sim.qemu import QemuProcess
-from adapters.sim.spec import InjectedFaults, ProcessorSpec, errno_of
+from adapters.sim.spec import NO_CORE, InjectedFaults, ProcessorSpec, errno_of
 from domain.errors import FirmwareUnfit, HostFault
 from domain.resource_table import Trace
+
+if TYPE_CHECKING:
+    from adapters.sim.execution import Execution
 
 Finder = Callable[[str], bytes]
 """Returns the content of a firmware file by its name. Raises OSError."""
@@ -73,8 +77,12 @@ def inject_fault(faults: InjectedFaults, what: str, log: KernelLogWriter) -> Non
         raise log.failed(what, os_error(errno_of(faults.start_error), "an injected fault"))
 
 
-def start_qemu(data: bytes, spec: ProcessorSpec, log: KernelLogWriter) -> QemuProcess:
-    """Start a QEMU that executes a checked firmware. Raises OSError, HostFault."""
+def execute(data: bytes, spec: ProcessorSpec, log: KernelLogWriter) -> Execution:
+    """Start to execute a checked firmware. Raises OSError, HostFault."""
+    if spec.core == NO_CORE:
+        return IdleExecution()
+    from adapters.sim.qemu import QemuProcess  # the commands, which only check, do not need it
+
     what = f"can't start rproc {spec.name}"
     file = loader.to_memfd(data)
     try:

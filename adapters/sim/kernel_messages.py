@@ -48,7 +48,10 @@ def sanity_error(data: bytes) -> str:
 
 
 def load_errors(data: bytes, memory: Sequence[Region]) -> list[str]:
-    """Return the messages after `Booting fw image`; none if the kernel would load the file."""
+    """Return the messages after `Booting fw image`; none if the kernel would load the file.
+
+    Without `memory`, any address is taken.
+    """
     table = b""
     try:
         table = read_elf(data).resource_table or b""
@@ -64,7 +67,7 @@ def load_errors(data: bytes, memory: Sequence[Region]) -> list[str]:
             return ["Failed to process resources: -22"]
     total = sum(region.size for region in memory)
     for entry in entries:
-        if isinstance(entry, Carveout) and entry.size > total:
+        if memory and isinstance(entry, Carveout) and entry.size > total:
             return [
                 f"Unable to allocate carveout {entry.name}: -12",
                 "Failed to allocate associated carveouts: -12",
@@ -94,7 +97,7 @@ def _segment_error(data: bytes, memory: Sequence[Region]) -> str:
             return f"bad phdr filesz {stored:#x} memsz {size:#x}"
         if start + stored > len(data):
             return f"truncated fw: need {start + stored:#x} avail {len(data):#x}"
-        if size and not any(region.holds(address, size) for region in memory):
+        if size and memory and not any(region.holds(address, size) for region in memory):
             return f"bad phdr da {address:#x} mem {size:#x}"
     return ""
 

@@ -6,7 +6,7 @@ import os
 from errno import EINVAL, ENOMEM
 
 from adapters.linux.files import write_all
-from adapters.sim.spec import CORES, ProcessorSpec
+from adapters.sim.spec import CORES, NO_CORE, ProcessorSpec
 from domain import resource_table
 from domain.compatibility import check_core, check_memory, check_resources
 from domain.elf import read_elf
@@ -26,8 +26,10 @@ def check_firmware(
     A resource table whose header is broken is ignored, as the i.MX and STM32 drivers ignore it.
     """
     facts = read_elf(data, name)
-    check_core(facts, CORES[spec.core].core, name)
-    check_memory(facts, spec.memory, name)
+    if spec.core != NO_CORE:
+        check_core(facts, CORES[spec.core].core, name)
+    if spec.memory:
+        check_memory(facts, spec.memory, name)
     if facts.resource_table is None:
         return ()
     try:
@@ -37,13 +39,14 @@ def check_firmware(
     check_resources(table, name, iommu=False)
     total = sum(region.size for region in spec.memory)
     for entry in table.entries:
-        if isinstance(entry, Carveout) and entry.size > total:
+        if spec.memory and isinstance(entry, Carveout) and entry.size > total:
             raise CarveoutTooLarge(
                 f"{name} asks for a carveout of {entry.size:#x} bytes, but the processor's "
                 f"memory has only {total:#x}",
                 hint="ask for less in the firmware's resource table",
             )
-    return resource_table.traces(table)
+    # Nothing writes to the trace buffers of a processor that executes nothing.
+    return () if spec.core == NO_CORE else resource_table.traces(table)
 
 
 def kernel_errno(error: FirmwareUnfit) -> int:

@@ -1,6 +1,6 @@
 """A simulated processor; implements domain.ports.Processor.
 
-QEMU is a child of the process that calls `start`, and ends with that process.
+QEMU, where there is one, is a child of the process that calls `start`, and ends with that process.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from adapters.sim import loader
 from adapters.sim.boot import os_error
 from adapters.sim.processor_lock import ProcessorLock, read_record
-from adapters.sim.qemu import QemuProcess
 from adapters.sim.remoteproc import RemoteProc
 from adapters.sim.sim_console import SimConsole
 from adapters.sim.sim_freezer import SimFreezer
@@ -32,6 +31,7 @@ from domain.processor import (
 from domain.text import printable
 
 if TYPE_CHECKING:
+    from adapters.sim.execution import Execution
     from domain.ports import OpenArgs
 
 _LONGEST_NAME = 255
@@ -101,7 +101,7 @@ class SimProcessor:
         self._do("load", self._rproc.write_firmware, claim["firmware"])
 
     def start(self) -> None:
-        """Start a QEMU that executes the firmware."""
+        """Start to execute the firmware."""
         self._take("start")
         if self._state() != OFFLINE:  # the kernel would count a second user
             raise self._refused("start", os_error(EBUSY, f"it is {self._state()}"))
@@ -135,30 +135,30 @@ class SimProcessor:
             self._lock.release()
 
     def firmware_exit(self) -> FirmwareExit:
-        """Return how QEMU and the firmware ended, with the semihosting exit code."""
+        """Return how the firmware ended, with its semihosting exit code."""
         return self._rproc.firmware_exit
 
     @property
     def poll_seconds(self) -> float | None:
-        """Return the seconds until a poll or an injected crash is due; None without either."""
+        """Return the seconds until a poll or an injected end is due; None without either."""
         if self._rproc.state != RUNNING:
             return None
-        times = (self.console.poll_seconds, self._rproc.seconds_to_crash())
+        times = (self.console.poll_seconds, self._rproc.seconds_to_end())
         return min((seconds for seconds in times if seconds is not None), default=None)
 
     def watch(self) -> Sequence[int]:
-        """Return QEMU's descriptors, or one that is readable if there is news already."""
-        qemu = self._rproc.qemu
-        if qemu is None:
+        """Return the execution's descriptors, or one that is readable if there is news already."""
+        execution = self._rproc.execution
+        if execution is None:
             return ()
-        if self.console.pending or self._changed(qemu):
+        if self.console.pending or self._changed(execution):
             if self._ready < 0:
                 self._ready = os.eventfd(1, os.EFD_CLOEXEC)
             return (self._ready,)
-        return qemu.watch()
+        return execution.watch()
 
-    def _changed(self, qemu: QemuProcess) -> bool:
-        ended_unseen = qemu.firmware_exit is not None and self._rproc.state == RUNNING
+    def _changed(self, execution: Execution) -> bool:
+        ended_unseen = execution.firmware_exit is not None and self._rproc.state == RUNNING
         return ended_unseen or self._state() != self._reported
 
     def remarks(self) -> Sequence[str]:

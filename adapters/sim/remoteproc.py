@@ -11,11 +11,11 @@ import time
 from _thread import RLock
 from collections.abc import Callable
 from errno import EBUSY, EINVAL, ENODEV
+from typing import TYPE_CHECKING
 
 from adapters.sim import boot, loader
 from adapters.sim.boot import Finder, os_error
 from adapters.sim.kernel_log import KernelLogWriter, Printk
-from adapters.sim.qemu import QemuProcess
 from adapters.sim.spec import InjectedFaults, ProcessorSpec, errno_of
 from domain.errors import HostFault
 from domain.processor import (
@@ -30,6 +30,9 @@ from domain.processor import (
 )
 from domain.resource_table import Trace
 
+if TYPE_CHECKING:
+    from adapters.sim.execution import Execution
+
 RECOVERY_WORDS = ("enabled", "disabled", "recover")
 COREDUMP_MODES = ("disabled", "enabled", "inline")
 
@@ -40,14 +43,14 @@ class RemoteProc:
     `before_stop` is called before every stop, while the firmware's memory can still be read.
     `before_recovery` is called before a recovery stops the processor; the function that it returns
     is called after that stop, before the recovery starts the processor again.
-    A core that a boot loader started (`spec.boot`) has states, but no QEMU and no firmware.
+    A core that a boot loader started (`spec.boot`) has states, but no firmware.
     """
 
     def __init__(self, spec: ProcessorSpec, find: Finder, printk: Printk = lambda *_: None) -> None:
         self.spec = spec
         self.name = spec.name
         self.crashes = 0
-        self.qemu: QemuProcess | None = None
+        self.execution: Execution | None = None
         self.before_stop: Callable[[], object] = lambda: None
         self.before_recovery: Callable[[], Callable[[], None]] = lambda: lambda: None
         self.find = find
@@ -58,9 +61,9 @@ class RemoteProc:
     def reset(self) -> None:
         """Return to the first state, as binding the driver again does."""
         with self._lock:
-            if self.qemu:
-                self.qemu.close()
-            self.qemu = None
+            if self.execution:
+                self.execution.close()
+            self.execution = None
             self._log.info(f"{self.name} is available")
             self.state: ProcessorState = OFFLINE if self.spec.boot == "off" else DETACHED
             self.firmware = self.spec.default_firmware
@@ -69,7 +72,7 @@ class RemoteProc:
             self.power = 0
             self.firmware_exit = FirmwareExit(crashed=False)
             self.traces: tuple[Trace, ...] = ()
-            self._crash_at = 0.0
+            self._crash_at = self._end_at = 0.0
             if self.spec.boot == "attached":  # the driver attaches as soon as it is bound
                 self.power = 1
                 self._attach(InjectedFaults())
@@ -135,48 +138,55 @@ class RemoteProc:
         with self._lock:
             self._log.crash(self.name, reason)
             if self.state not in (OFFLINE, CRASHED, DELETED):
-                if self.qemu:
-                    self.qemu.pause()
+                if self.execution:
+                    self.execution.pause()
                 self._handle_crash(FirmwareExit(True, None, reason))
 
     def poll(self) -> None:
-        """Update the state by what QEMU reports about the firmware; cheap if that is nothing.
+        """Update the state by what has become of the firmware; cheap if that is nothing.
 
         Does nothing while another thread changes the state: a reader never waits.
         """
         if not self._lock.acquire(blocking=False):
             return
         try:
-            if self.qemu is not None:
-                self.qemu.poll()
+            if self.execution is not None:
+                self.execution.poll()
                 if self.state == RUNNING:
-                    self._check_qemu(self.qemu)
+                    self._check_execution(self.execution)
         finally:
             self._lock.release()
 
-    def _check_qemu(self, qemu: QemuProcess) -> None:
-        if qemu.firmware_exit and qemu.firmware_exit.crashed:
-            self._log.crash(self.name, qemu.firmware_exit.reason)
-            self._handle_crash(qemu.firmware_exit)
-        elif qemu.firmware_exit:
-            # No driver has a state for firmware that ends by itself; so the processor is stopped.
-            self.firmware_exit = qemu.firmware_exit
-            self.power = 0
-            self._power_off()
+    def _check_execution(self, execution: Execution) -> None:
+        if execution.firmware_exit and execution.firmware_exit.crashed:
+            self._log.crash(self.name, execution.firmware_exit.reason)
+            self._handle_crash(execution.firmware_exit)
+        elif execution.firmware_exit:
+            self._end(execution.firmware_exit)
         elif self._crash_at and time.monotonic() >= self._crash_at:
             self.crash("fault injected by the board file")
+        elif self._end_at and time.monotonic() >= self._end_at:
+            code = self.spec.faults.exit_code
+            self._end(FirmwareExit(False, code, f"exit code {code}"))
 
-    def seconds_to_crash(self) -> float | None:
-        """Return the seconds until the injected crash; None without one."""
-        return max(0.0, self._crash_at - time.monotonic()) if self._crash_at else None
+    def _end(self, firmware_exit: FirmwareExit) -> None:
+        # No driver has a state for firmware that ends by itself; so the processor is stopped.
+        self.firmware_exit = firmware_exit
+        self.power = 0
+        self._power_off()
+
+    def seconds_to_end(self) -> float | None:
+        """Return the seconds until the injected crash or end; None without either."""
+        due = [at for at in (self._crash_at, self._end_at) if at]
+        return max(0.0, min(due) - time.monotonic()) if due else None
 
     def read_trace(self, number: int, most: int) -> bytes | None:
         """Return up to `most` bytes of a trace buffer; None if they cannot be read."""
         with self._lock:
             trace = self.traces[number]
-            if self.qemu is None or not loader.in_memory(trace, self.spec):
+            if self.execution is None or not loader.in_memory(trace, self.spec):
                 return None
-            return self.qemu.read_memory(trace.address, min(trace.size, most))
+            return self.execution.read_memory(trace.address, min(trace.size, most))
 
     def _boot(self) -> None:
         if self.state == DELETED:
@@ -207,13 +217,14 @@ class RemoteProc:
             data = boot.request_firmware(self.firmware, self.find, log)
             self.traces = boot.check_firmware(self.firmware, data, spec, log, recovering=recovering)
             boot.inject_fault(spec.faults, f"can't start rproc {self.name}", log)
-            self.qemu = boot.start_qemu(data, spec, log)
+            self.execution = boot.execute(data, spec, log)
         except BaseException:
             self.traces = ()
             raise
         self.firmware_exit = FirmwareExit(crashed=False)
-        after = spec.faults.crash_after
-        self._crash_at = time.monotonic() + after if after else 0.0
+        now, faults = time.monotonic(), spec.faults
+        self._crash_at = now + faults.crash_after if faults.crash_after else 0.0
+        self._end_at = now + faults.end_after if faults.end_after else 0.0
         self.state = RUNNING
         log.info(f"remote processor {self.name} is now up")
 
@@ -238,10 +249,10 @@ class RemoteProc:
             self._log.info(f"detached remote processor {self.name}")
 
     def _power_off(self) -> None:
-        if self.qemu:
-            self.qemu.pause()
+        if self.execution:
+            self.execution.pause()
             self.before_stop()
-            self.qemu.close()
+            self.execution.close()
         self.traces = ()
         self.state = OFFLINE
         self._log.info(f"stopped remote processor {self.name}")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from adapters.sim.board_file import BoardSpec
 from adapters.sim.processor import SimProcessor, first_state, open_processor
 from adapters.sim.processor_lock import read_record
+from adapters.sim.spec import NO_CORE
 from domain.annotations import ProcessorOptions
 from domain.errors import NotFound, Unsupported
 from domain.processor import ProcessorInfo, ProcessorState
@@ -35,8 +36,9 @@ class SimBoard:
             record = read_record(os.path.join(self._directory, device))
             state = ProcessorState(record.get("state", first_state(spec)))
             firmware = str(record.get("firmware", spec.default_firmware))
-            note = f"simulated: {spec.core} on {spec.machine}"
-            found.append(ProcessorInfo(spec.name, device, state, firmware, note))
+            idle = spec.core == NO_CORE
+            what = "executes nothing" if idle else f"{spec.core} on {spec.machine}"
+            found.append(ProcessorInfo(spec.name, device, state, firmware, f"simulated: {what}"))
         return found
 
     def open(self, device: str, options: ProcessorOptions) -> SimProcessor:
@@ -54,13 +56,13 @@ class SimBoard:
                 "loader's core of backend sim there is no firmware",
                 hint="leave out remoteproc.attached, or use remoteproc-sim and backend sysfs",
             )
-        idle = [
+        without_effect = [
             f"{spec.name} is simulated: remoteproc.{name} = {value} has no effect"
             for name, value in options._asdict().items()
             if name in ("console", "recovery", "coredump") and value != getattr(_DEFAULT, name)
         ]
         place = {"device": device, "directory": self._directory}
-        return {"spec": spec.to_json(), **place, "remarks": idle}
+        return {"spec": spec.to_json(), **place, "remarks": without_effect}
 
     def reclaim(self, device: str, claim: Mapping[str, str]) -> None:
         """Undo what a dead owner claimed; a processor no longer in the board file has no claim."""

@@ -22,8 +22,8 @@ class SimConsole:
     @property
     def pending(self) -> bool:
         """Whether there is output that makes no descriptor readable."""
-        qemu = self._rproc.qemu
-        return self._traces.unread or (qemu is not None and qemu.console.pending)
+        execution = self._rproc.execution
+        return self._traces.unread or (execution is not None and execution.console.pending)
 
     @property
     def poll_seconds(self) -> float | None:
@@ -32,11 +32,11 @@ class SimConsole:
 
     def read_output(self) -> bytes:
         self._rproc.poll()
-        qemu = self._rproc.qemu
+        execution = self._rproc.execution
         if self._rproc.state != OFFLINE:
             self._traces.poll_if_due()
-        return (qemu.console.read() if qemu else b"") + self._traces.take()
+        return (execution.console.read() if execution else b"") + self._traces.take()
 
     def write_input(self, data: bytes) -> int:
-        qemu = self._rproc.qemu
-        return qemu.console.write(data) if qemu else len(data)
+        execution = self._rproc.execution
+        return execution.console.write(data) if execution else len(data)

@@ -10,7 +10,7 @@ from domain.processor import RUNNING
 
 
 class SimFreezer:
-    """Implements domain.ports.Freezer by QEMU's `stop` and `cont`.
+    """Implements domain.ports.Freezer by pausing the execution.
 
     `changed` is called after each change of `paused`.
     """
@@ -22,14 +22,14 @@ class SimFreezer:
 
     def pause(self) -> None:
         self._rproc.poll()
-        qemu = self._rproc.qemu
-        if qemu and self._rproc.state == RUNNING and not self.paused:
-            self._set(True, qemu.pause)
+        execution = self._rproc.execution
+        if execution and self._rproc.state == RUNNING and not self.paused:
+            self._set(True, execution.pause)
 
     def resume(self) -> None:
-        qemu = self._rproc.qemu
-        if qemu and self.paused:
-            self._set(False, qemu.resume)
+        execution = self._rproc.execution
+        if execution and self.paused:
+            self._set(False, execution.resume)
 
     def _set(self, paused: bool, ask: Callable[[], bool]) -> None:
         if not ask():

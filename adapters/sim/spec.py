@@ -49,34 +49,42 @@ CORES: Mapping[str, SimulatedCore] = {
     "rv32": _riscv("rv32", 32),
     "rv64": _riscv("rv64", 64),
 }
-"""The cores, each by QEMU's name for it (option -cpu)."""
+"""The cores that QEMU has, each by QEMU's name for it (option -cpu)."""
+
+NO_CORE = "none"
+"""The core of a processor that executes nothing: it takes firmware for any core."""
 
 
 class InjectedFaults(NamedTuple):
     """The faults that a simulated processor shall show; times in seconds, errors by errno name.
 
-    0 and an empty name stand for no fault. `crash_after` counts from the start of the firmware;
-    after `stop_error` the firmware runs on.
+    0 and an empty name stand for no fault. `crash_after` and `end_after` count from the start of
+    the firmware, also while the processor is paused; after `stop_error` the firmware runs on.
+    After `end_after` the firmware ends by itself, as if with the semihosting exit code `exit_code`.
     """
 
     start_delay: float = 0.0
     start_error: str = ""
     stop_error: str = ""
     crash_after: float = 0.0
+    end_after: float = 0.0
+    exit_code: int = 0
 
 
 class ProcessorSpec(NamedTuple):
-    """One simulated processor. `core` is a key of CORES, `machine` QEMU's -M.
+    """One simulated processor. `core` is a key of CORES, or NO_CORE; `machine` is QEMU's -M.
 
     `console` is `uart` (the machine's first one) or `none`; `options` are further arguments for
-    QEMU. `boot` is the state in which the boot loader leaves the processor: `off`, `detached`,
-    or `attached` where the driver attaches to it without a request.
+    QEMU. With NO_CORE there is no QEMU, so these three mean nothing; and `memory` may be empty:
+    firmware is then loaded at any address.
+    `boot` is the state in which the boot loader leaves the processor: `off`, `detached`, or
+    `attached` where the driver attaches to it without a request.
     """
 
     name: str
     core: str
-    machine: str
-    memory: Sequence[Region]
+    machine: str = ""
+    memory: Sequence[Region] = ()
     console: str = "uart"
     options: Sequence[str] = ()
     faults: InjectedFaults = InjectedFaults()

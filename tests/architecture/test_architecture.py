@@ -266,7 +266,7 @@ def test_commands_load_little(root_with_a_container, arguments):
 
 
 def supervisor_modules():
-    statement = "import bootstrap.supervise, adapters.sim.sim_board\n"
+    statement = "import bootstrap.supervise, adapters.sim.sim_board, adapters.sim.qemu\n"
     return modules_of(f"{statement}sys.stderr.write('\\n--\\n'); {PRINT_MODULES}")[0]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from pathlib import Path
 
@@ -39,14 +39,15 @@ class BackendFixture:
 
     Not every backend can do all; these say why, and the tests then check what is promised instead.
     `no_status`: no exit code of firmware is reported. `no_input`: firmware gets no input.
-    `no_last_words`: what firmware prints right before it ends may be lost. `no_pause`: no processor
-    can be paused.
+    `no_last_words`: what firmware prints right before it ends may be lost. `no_output`: firmware
+    prints nothing. `no_pause`: no processor can be paused.
     """
 
     board: Board
     no_status = ""
     no_input = ""
     no_last_words = ""
+    no_output = ""
     no_pause = ""
 
     def image(self, program: str) -> FirmwareImage:
@@ -75,10 +76,18 @@ class BackendFixture:
     def close(self) -> None:
         """Remove the board."""
 
-    def open(self, number: int = 0) -> Processor:
-        """Open the nth processor from its open_args, encoded as JSON and decoded again."""
+    def open(self, number: int = 0, program: str = "hello") -> Processor:
+        """Open the nth processor, which is to run the program.
+
+        The processor is opened from its open_args, encoded as JSON and decoded again.
+        """
         device = self.board.processors()[number].device
-        return self.reopen(json.loads(json.dumps(self.board.open_args(device, ProcessorOptions()))))
+        args = json.loads(json.dumps(self.board.open_args(device, ProcessorOptions())))
+        return self.reopen(self.args_for(args, program))
+
+    def args_for(self, args: OpenArgs, program: str) -> OpenArgs:
+        """Change the arguments where the processor, not the program, must do what is expected."""
+        return args
 
     def dead_owner(self, program: str, up_to: str) -> Claim:
         """Let a process do all steps up to that one and die; return the claim of that process."""
@@ -132,36 +141,51 @@ class FakeBackendFixture(BackendFixture):
 class SimBackendFixture(BackendFixture):
     """Four Cortex-M3 in QEMU."""
 
+    shipped = "quad"
+    keys = (
+        "core: cortex-m3, machine: mps2-an385, "
+        "memory: [{name: code, address: 0, size: 4M}, {name: data, address: 0x20000000, size: 4M}]"
+    )
+
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._boards = f"{directory}/run/boards"
-        self.board = SimBoard(load_board("quad"), self._boards)
+        self.board = SimBoard(load_board(self.shipped), self._boards)
 
     def image(self, program: str) -> FirmwareImage:
         return image_of(FIRMWARE / f"{program}.elf")
 
     def settings(self, settings: Settings) -> Settings:
         return settings._replace(
-            backend="sim", board="quad", run_directory=os.path.dirname(self._boards)
+            backend="sim", board=self.shipped, run_directory=os.path.dirname(self._boards)
         )
 
     def reopen(self, args: OpenArgs) -> Processor:
         return open_processor(args)
 
     def plant(self, step: str, errno: str) -> Board:
-        text = f"""
-processors:
-  - name: faulty
-    core: cortex-m3
-    machine: mps2-an385
-    memory: [{{name: code, address: 0, size: 4M}}, {{name: data, address: 0x20000000, size: 4M}}]
-    faults: {{{step}-error: {errno}}}
-"""
+        text = f"processors: [{{name: faulty, {self.keys}, faults: {{{step}-error: {errno}}}}}]"
         spec = parse_board(text, os.fspath(self._directory / "faulty.yaml"))
         return SimBoard(spec, self._boards)
 
     def dead_owner(self, program: str, up_to: str) -> Claim:
         return die(lambda: walk(self.open(), self.image(program), up_to))
+
+
+class IdleBackendFixture(SimBackendFixture):
+    """Four processors that execute nothing; injected faults end them."""
+
+    no_input = no_output = "nothing is executed"
+    shipped = "idle"
+    keys = "core: none"
+    _FAULTS: Mapping[str, Mapping[str, float]] = {
+        "exit": {"end_after": 0.1, "exit_code": 7},
+        "crash": {"crash_after": 0.1},
+    }
+
+    def args_for(self, args: OpenArgs, program: str) -> OpenArgs:
+        args["spec"]["faults"].update(self._FAULTS.get(program, {}))
+        return args
 
 
 def walk(processor: Processor, firmware: FirmwareImage, up_to: str) -> Claim:

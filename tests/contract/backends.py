@@ -6,7 +6,12 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tests.contract.backend_fixture import BackendFixture, FakeBackendFixture, SimBackendFixture
+from tests.contract.backend_fixture import (
+    BackendFixture,
+    FakeBackendFixture,
+    IdleBackendFixture,
+    SimBackendFixture,
+)
 from tests.contract.sysfs_backends import KernelBackendFixture, SimfsBackendFixture
 
 DRIVER = "/sys/bus/platform/drivers/rproc_test"
@@ -14,6 +19,7 @@ DRIVER = "/sys/bus/platform/drivers/rproc_test"
 BACKENDS: Mapping[str, Callable[[Path], BackendFixture]] = {
     "fake": FakeBackendFixture,
     "sim": SimBackendFixture,
+    "idle": IdleBackendFixture,
     "simfs": SimfsBackendFixture,
     "kernel": KernelBackendFixture,
 }

@@ -112,7 +112,7 @@ class Host:
                 return
 
 
-@pytest.fixture(params=available("fake"))
+@pytest.fixture(params=available("fake", "idle"))
 def host(request, tmp_path):
     request.node.user_properties.append(("backend", request.param))  # counted in the summary
     backend = BACKENDS[request.param](tmp_path)

@@ -12,7 +12,7 @@ from tests.contract.backends import BACKENDS, available
 from tests.contract.sysfs_backends import SimfsBackendFixture
 
 
-@pytest.fixture(params=available("fake", "sim"))
+@pytest.fixture(params=available("fake", "sim", "idle"))
 def backend(request, tmp_path):
     made = BACKENDS[request.param](tmp_path)
     yield made

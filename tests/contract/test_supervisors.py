@@ -151,7 +151,7 @@ class Processes(Place):
         lease.release()
 
 
-@pytest.fixture(params=["memory", *available("fake")])
+@pytest.fixture(params=["memory", *available("fake", "idle")])
 def place(request, tmp_path):
     memory = request.param == "memory"
     made = Memory(tmp_path) if memory else Processes(tmp_path, BACKENDS[request.param])

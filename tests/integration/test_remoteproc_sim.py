@@ -201,6 +201,29 @@ def test_unknown_faults_are_refused(simulator):
             put(simulator, f"kernel/debug/remoteproc-sim/remoteproc0/{name}", value)
 
 
+def test_a_processor_that_executes_nothing(trace_elf):
+    processor, debug = "class/remoteproc/remoteproc0", "kernel/debug/remoteproc/remoteproc0"
+    control = "kernel/debug/remoteproc-sim/remoteproc0"
+    with Simulator(board="processors: [{name: idle, core: none}]\n") as simulator:
+        assert started(simulator, trace_elf) == 0, "there is no process"
+        assert get(simulator, f"{processor}/state") == "running"
+        names = os.listdir(f"{simulator.root}/sys/{debug}")
+        assert not [name for name in names if name.startswith("trace")]
+        put(simulator, f"{processor}/recovery", "disabled")
+        put(simulator, f"{processor}/coredump", "enabled")
+        put(simulator, f"{debug}/crash", "1")
+        wait_until(lambda: get(simulator, f"{processor}/state") == "crashed")
+        put(simulator, f"{control}/end_after", "0.2")
+        put(simulator, f"{processor}/recovery", "recover")
+        wait_until(lambda: get(simulator, f"{processor}/state") == "offline")
+        assert get(simulator, f"{control}/power") == "0"
+        put(simulator, f"{control}/end_after", "0")
+        put(simulator, f"{processor}/state", "start")
+        put(simulator, f"{processor}/state", "stop")
+        assert get(simulator, f"{processor}/state") == "offline"
+        assert simulator.end() == (0, "")
+
+
 HIDDEN = "import sys; sys.modules['mfusepy'] = None; from bootstrap.sim import main; main()"
 
 

@@ -80,9 +80,9 @@ class DevcoredumpClass:
 
         Return a function that its recovery calls to wait until an `inline` dump is freed.
         """
-        qemu = rproc.qemu
-        if rproc.coredump == "disabled" or qemu is None or qemu.pid < 0:
-            return _do_not_wait  # the memory has ended with QEMU
+        execution = rproc.execution
+        if rproc.coredump == "disabled" or execution is None or execution.pid < 0:
+            return _do_not_wait  # the memory has ended with QEMU, or there is none
         if any(dump.device == device for dump in self._current().values()):
             return _do_not_wait
         fd = os.memfd_create("coredump")
@@ -142,9 +142,10 @@ def _write_core(fd: int, rproc: RemoteProc) -> None:
         offset += size
     os.truncate(fd, offset)
     os.pwrite(fd, table, 0)
-    qemu = rproc.qemu
+    execution = rproc.execution
     for (_, address, size), start in zip(memory, starts, strict=True):
         for at in range(0, size, _CHUNK):
-            piece = qemu.read_memory(address + at, min(_CHUNK, size - at)) if qemu else None
+            most = min(_CHUNK, size - at)
+            piece = execution.read_memory(address + at, most) if execution else None
             if piece and any(piece):
                 os.pwrite(fd, piece, start + at)

@@ -1,11 +1,12 @@
 """The simulator's own files for one processor: to inject faults and to watch the hardware.
 
 start_error, stop_error    an errno by name or number; 0 for none
-start_delay, crash_after   seconds
+start_delay, crash_after,
+end_after                  seconds
 console                    the latest UART output; a write is input to the UART
 power                      the number of users that the kernel counts
 reset                      any write: as binding the driver again, but open files stay good
-pid                        of QEMU; 0 without QEMU
+pid                        of the QEMU process; 0 without one
 
 The module `drivers` has the files that unbind and bind the driver, as for a real processor.
 """
@@ -35,6 +36,7 @@ def control_files(worker: ProcessorWorker) -> Mapping[str, Node]:
         "stop_error": _errno(worker, "stop_error"),
         "start_delay": _seconds(worker, "start_delay", LONGEST_DELAY),
         "crash_after": _seconds(worker, "crash_after", _DAY),
+        "end_after": _seconds(worker, "end_after", _DAY),
         "console": DebugFile(0o600, lambda: worker.output, _console_store(worker)),
         "power": Attribute(lambda: b"%d\n" % worker.rproc.power),
         "reset": Attribute(lambda: b"", lambda _: worker.run(worker.rproc.reset), 0o200),
@@ -77,8 +79,8 @@ def _seconds(worker: ProcessorWorker, field: str, most: float) -> Attribute:
 
 def _console_store(worker: ProcessorWorker) -> Callable[[bytes], None]:
     def store(data: bytes) -> None:
-        qemu = worker.rproc.qemu
-        if worker.rproc.state != RUNNING or qemu is None:
+        execution = worker.rproc.execution
+        if worker.rproc.state != RUNNING or execution is None:
             raise OSError(ENODEV, "no firmware runs")
         worker.run(lambda: _write_console(worker, data))
 
@@ -86,10 +88,10 @@ def _console_store(worker: ProcessorWorker) -> Callable[[bytes], None]:
 
 
 def _write_console(worker: ProcessorWorker, data: bytes) -> None:
-    if worker.rproc.qemu:  # input that the UART does not take is lost, as on a wire
-        worker.rproc.qemu.console.write(data)
+    if worker.rproc.execution:  # input that the UART does not take is lost, as on a wire
+        worker.rproc.execution.console.write(data)
 
 
 def _pid(worker: ProcessorWorker) -> int:
-    qemu = worker.rproc.qemu
-    return qemu.pid if qemu else 0
+    execution = worker.rproc.execution
+    return execution.pid if execution else 0

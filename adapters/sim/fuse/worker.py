@@ -104,16 +104,16 @@ class ProcessorWorker:
             self._attempt(self._poll)
 
     def _wait(self) -> None:
-        """Sleep until a request or an event of QEMU comes, or an injected crash is due."""
+        """Sleep until a request or an event of QEMU comes, or an injected end is due."""
         if self._requests:
             return
         poll = select.poll()
         poll.register(self._wake, select.POLLIN)
-        for fd in self.rproc.qemu.watch() if self.rproc.qemu else ():
+        for fd in self.rproc.execution.watch() if self.rproc.execution else ():
             poll.register(fd, select.POLLIN)
         seconds = None
         if self.rproc.state == RUNNING:
-            seconds = self.rproc.seconds_to_crash()
+            seconds = self.rproc.seconds_to_end()
             if self.rproc.traces:
                 seconds = min(_TRACE_PAUSE, _TRACE_PAUSE if seconds is None else seconds)
         poll.poll(None if seconds is None else 1000 * seconds + 1)
@@ -124,9 +124,9 @@ class ProcessorWorker:
 
     def _poll(self) -> None:
         self.rproc.poll()
-        qemu = self.rproc.qemu
-        if qemu and qemu.console.pending:
-            self.output = (self.output + qemu.console.read())[-_CONSOLE:]
+        execution = self.rproc.execution
+        if execution and execution.console.pending:
+            self.output = (self.output + execution.console.read())[-_CONSOLE:]
         if self.rproc.state == RUNNING and time.monotonic() >= self._next_trace_read:
             for number in range(len(self.rproc.traces)):
                 self._read_trace(number)
@@ -134,8 +134,8 @@ class ProcessorWorker:
 
     def trace(self, entries: tuple[Trace, ...], number: int) -> bytes:
         """Return a trace buffer as the kernel shows it; EIO once the firmware was stopped."""
-        qemu = self.rproc.qemu
-        if self.rproc.traces is entries and qemu is not None and qemu.pid > 0:
+        execution = self.rproc.execution
+        if self.rproc.traces is entries and execution is not None and execution.pid > 0:
             self.run(lambda: self._read_trace(number))
         if self.rproc.traces is not entries:
             raise OSError(EIO, "")

@@ -63,8 +63,8 @@ def opened(make_board):
         def opened(board="cortex-m3", extra="", device="remoteproc0"):
             made = board if isinstance(board, SimBoard) else make_board(board, extra)
             processor = made.open(device, ProcessorOptions())
-            stack.callback(lambda: processor._rproc.qemu and processor._rproc.qemu.close())
             stack.callback(lambda: processor._lock.release())
+            stack.callback(processor._rproc.reset)
             return processor
 
         yield opened

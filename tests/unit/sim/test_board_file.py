@@ -18,6 +18,7 @@ processors:
     memory:
       - {name: code, address: 0x0, size: 4M}
 """
+NAMED = "processors:\n  - name: a\n"
 
 
 def test_all_of_a_processor_is_read():
@@ -35,6 +36,12 @@ def test_all_of_a_processor_is_read():
     )  # fmt: skip
 
 
+def test_a_processor_that_executes_nothing_needs_no_more_than_a_name():
+    text = "processors:\n  - {name: a, core: none, faults: {end-after: 0.5, exit-code: 3}}\n"
+    (spec,) = parse_board(text, "x.yaml").processors
+    assert spec == ProcessorSpec("a", "none", faults=InjectedFaults(end_after=0.5, exit_code=3))
+
+
 @pytest.mark.parametrize(
     ("board", "names"),
     [
@@ -42,6 +49,7 @@ def test_all_of_a_processor_is_read():
         ("cortex-m33", ["m33"]),
         ("riscv32", ["rv"]),
         ("quad", ["m3-0", "m3-1", "m3-2", "m3-3"]),
+        ("idle", ["idle-0", "idle-1", "idle-2", "idle-3"]),
     ],
 )
 def test_a_bare_name_is_a_shipped_board_and_survives_json(board, names):
@@ -90,6 +98,12 @@ def test_a_missing_board_is_not_found(reference, tmp_path):
         (GOOD + "    faults: {start-error: EFOO}\n", 7, "'EFOO' is no errno name"),
         (GOOD + "    faults: {crash-after: soon}\n", 7, "'soon' is no number of seconds"),
         (GOOD + "    faults: {crash_after: 1}\n", 7, "did you mean 'crash-after'"),
+        (GOOD + "    faults: {exit-code: 1}\n", 7, "no effect without end-after"),
+        (GOOD + "    faults: {end-after: 1, exit-code: 256}\n", 7, "exit-code 256 is over 255"),
+        (GOOD + "    faults: {end-after: 1, exit-code: -1}\n", 7, "out of range"),
+        (NAMED + "    core: none\n    console: none\n", 4, "console has no effect on core 'none'"),
+        (NAMED + "    core: none\n    options: [-s]\n", 4, "options has no effect on core 'none'"),
+        (NAMED + "    core: none\n    machine: x\n", 4, "machine has no effect on core 'none'"),
         (GOOD + GOOD[12:], 7, "'a' is there already, in line 2"),
     ],
 )

@@ -65,7 +65,7 @@ def test_the_simulators_own_end_is_a_crash(opened, image, number, reason):
     processor = opened()
     run(processor, image("echo"))
     follow(processor, lambda output, _: output == b"> ")
-    os.kill(processor._rproc.qemu.pid, number)
+    os.kill(processor._rproc.execution.pid, number)
     assert follow(processor, ended)[1] == CRASHED
     assert processor.firmware_exit() == FirmwareExit(True, None, reason)
 

@@ -71,8 +71,8 @@ def make():
 
     yield make
     for bench in made:
-        if bench.rproc.qemu:
-            bench.rproc.qemu.close()
+        if bench.rproc.execution:
+            bench.rproc.execution.close()
 
 
 @pytest.mark.parametrize(

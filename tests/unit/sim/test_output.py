@@ -99,7 +99,7 @@ def test_the_last_words_arrive_whole_however_they_are_cut(opened, image, monkeyp
         output += data
     assert output.startswith((b"about to ", b"exiting with "))
     assert output.endswith(b"\n")
-    assert processor.watch() in ((), processor._rproc.qemu.watch())
+    assert processor.watch() in ((), processor._rproc.execution.watch())
 
 
 def test_idle_firmware_is_not_polled_and_costs_no_host_time(opened, image):
@@ -107,11 +107,11 @@ def test_idle_firmware_is_not_polled_and_costs_no_host_time(opened, image):
     run(processor, image("echo"))
     follow(processor, lambda output, _: output == b"> ")
     assert processor.poll_seconds is None
-    pid = processor._rproc.qemu.pid
+    pid = processor._rproc.execution.pid
     before = _ticks(pid)
     time.sleep(1.5)
     assert _ticks(pid) - before <= 1
-    assert processor._rproc.qemu._poll.poll(0) == []
+    assert processor._rproc.execution._poll.poll(0) == []
 
 
 def _ticks(pid):

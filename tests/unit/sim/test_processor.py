@@ -29,7 +29,7 @@ def test_a_life_leaves_nothing(make_board, opened, image, tmp_path):
     descriptors = set(os.listdir("/proc/self/fd"))
     assert processor.state() == OFFLINE
     claim = run(processor, image("hello"))
-    pid = processor._rproc.qemu.pid
+    pid = processor._rproc.execution.pid
     assert (processor.state(), alive(pid)) == (RUNNING, True)
     assert [(p.name, p.state, p.firmware) for p in board.processors()] == [
         ("m3", "running", "hello.elf")
@@ -46,7 +46,7 @@ def test_a_life_leaves_nothing(make_board, opened, image, tmp_path):
 def test_release_stops_what_runs(opened, image, tmp_path):
     processor = opened()
     claim = run(processor, image("spin"))
-    pid = processor._rproc.qemu.pid
+    pid = processor._rproc.execution.pid
     processor.release({"container": "another", "firmware": "x"})
     assert processor.state() == RUNNING
     processor.release(claim)
@@ -86,7 +86,7 @@ def test_what_the_kernel_would_refuse_is_refused_before_anything_changes(
         processor.start()
     assert caught.value.errno == (errno.ENOMEM if "carveout" in says else errno.EINVAL)
     assert processor.state() == OFFLINE
-    assert processor._rproc.qemu is None
+    assert processor._rproc.execution is None
 
 
 def test_firmware_for_another_profile_is_refused(opened, image):
@@ -132,7 +132,7 @@ def test_a_simulator_that_hangs_is_reported_and_still_ended(opened, image, monke
     processor = opened()
     claim = run(processor, image("hello"))
     monkeypatch.setattr("adapters.sim.qemu._REPLY_TIMEOUT", 0.3)
-    pid = processor._rproc.qemu.pid
+    pid = processor._rproc.execution.pid
     os.kill(pid, signal.SIGSTOP)
     with pytest.raises(HostFault, match="does not answer"):
         processor.freezer.pause()
@@ -198,7 +198,7 @@ image = FirmwareImage("hello.elf", 1, "", sys.argv[2])
 claim = processor.plan_claim("other", image)
 processor.load(claim, image)
 processor.start()
-print(processor._rproc.qemu.pid, flush=True)
+print(processor._rproc.execution.pid, flush=True)
 sys.stdin.read()
 processor.release(claim)
 """

@@ -31,8 +31,8 @@ def make(samples):
 
     yield make
     for rproc in made:
-        if rproc.qemu:
-            rproc.qemu.close()
+        if rproc.execution:
+            rproc.execution.close()
 
 
 def refused(number, call, *arguments):
@@ -130,10 +130,10 @@ def test_both_ways_of_recovering(make, word, flag):
     rproc.write_state("start")
     rproc.crash("test")
     assert (rproc.state, rproc.firmware_exit.reason) == (CRASHED, "test")
-    first = rproc.qemu.pid
+    first = rproc.execution.pid
     rproc.write_recovery(word)
     assert (rproc.state, rproc.recovery, rproc.power) == (RUNNING, flag, 1)
-    assert rproc.qemu.pid != first
+    assert rproc.execution.pid != first
     rproc.write_state("stop")
     assert rproc.state == OFFLINE
 
