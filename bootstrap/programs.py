@@ -26,6 +26,7 @@ _SUPERVISE = "import sys; sys.path.append(sys.argv[1]); import bootstrap.supervi
 # What bootstrap.wiring imports for a supervisor, whatever its processor is.
 _IMPORTED_LATER = (
     "adapters.sim.processor",
+    "adapters.sim.qemu",
     "adapters.state.leases",
     "adapters.state.status_record",
     "adapters.supervisor.console_input",
