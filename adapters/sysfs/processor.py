@@ -74,7 +74,7 @@ class SysfsProcessor:
         named = "" if options.console == "rpmsg" else options.console
         tty = TtyConsole(root, path, named, policy.consoles.get(named, 0))
         debug = f"{root}/sys/kernel/debug/remoteproc/{device}"
-        self._console = SysfsConsole(options.console, self._name, debug, tty)
+        self._console = SysfsConsole(options.console, self._name, debug, tty, policy.poll_seconds)
         self._container = ""
         self._claim: Claim = {}  # the claim of the firmware that this object loaded
         self._remarks: list[str] = []
