@@ -12,7 +12,7 @@ processors:                   # sysfs: what is special about one, by name or rem
     size-limit: 4M            # of a firmware file; 64M unless given
     consoles: {/dev/ttyS1: 115200}
     coredumps: /var/lib/remoteproc-runtime/coredumps
-    poll-seconds: 0.1
+    poll-seconds: 0.1         # between two reads of the state, where no kernel log can be read
 """
 
 from __future__ import annotations

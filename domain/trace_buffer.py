@@ -21,6 +21,7 @@ MAX_SIZE = 1 << 20
 _BEFORE = 64  # bytes before the cursor that show whether the firmware began at the start again
 _AFTER = 256  # bytes after the cursor
 _MIN_OLD = 16  # bytes of old text after the new: fewer, and the buffer is taken as cleared
+_LONGEST_PERIOD = 0.5  # seconds between two readings of buffers in which nothing is written
 
 
 def kernel_view(memory: bytes) -> bytes:
@@ -84,23 +85,34 @@ Snapshot = Callable[[TraceBuffer], bytes | None]
 
 
 class TraceBufferReader:
-    """Collects new text from all trace buffers of one firmware, in the resource table's order."""
+    """Collects new text from all trace buffers of one firmware, in the resource table's order.
 
-    __slots__ = ("_buffers", "_text")
+    `shortest_period`: seconds between two readings while the firmware prints. The period doubles
+    with each reading that finds no new text.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_buffers", "_period", "_shortest_period", "_text")
+
+    def __init__(self, shortest_period: float = 0.1) -> None:
+        self._shortest_period = self._period = shortest_period
         self._buffers: list[tuple[TraceBuffer, Snapshot]] = []
         self._text = b""
 
     def follow(self, snapshots: Iterable[Snapshot]) -> bool:
         """Read these buffers from now on; return whether there are any. Unread text is kept."""
         self._buffers = [(TraceBuffer(), snapshot) for snapshot in snapshots]
+        self._period = self._shortest_period
         return bool(self._buffers)
 
     @property
     def following(self) -> bool:
         """Whether there are buffers to be read."""
         return bool(self._buffers)
+
+    @property
+    def period(self) -> float | None:
+        """Seconds after which the buffers should be read again; None without buffers."""
+        return self._period if self._buffers else None
 
     @property
     def unread(self) -> bool:
@@ -114,7 +126,10 @@ class TraceBufferReader:
             content = snapshot(buffer)
             if content is not None:
                 self._text += buffer.update(content)
-        return len(self._text) > before
+        found = len(self._text) > before
+        longest = max(self._shortest_period, _LONGEST_PERIOD)
+        self._period = self._shortest_period if found else min(2 * self._period, longest)
+        return found
 
     def take(self) -> bytes:
         """Return the text that `poll` has found since the last call."""

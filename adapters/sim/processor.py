@@ -140,11 +140,8 @@ class SimProcessor:
 
     @property
     def poll_seconds(self) -> float | None:
-        """Return the seconds until a poll or an injected end is due; None without either."""
-        if self._rproc.state != RUNNING:
-            return None
-        times = (self.console.poll_seconds, self._rproc.seconds_to_end())
-        return min((seconds for seconds in times if seconds is not None), default=None)
+        """Return the seconds until an injected end is due; None without one."""
+        return self._rproc.seconds_to_end() if self._rproc.state == RUNNING else None
 
     def watch(self) -> Sequence[int]:
         """Return the execution's descriptors, or one that is readable if there is news already."""

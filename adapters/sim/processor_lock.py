@@ -25,7 +25,7 @@ class ProcessorLock:
     def __init__(self, path: str) -> None:
         self.path = path
         self._fd = -1
-        self._written = ""
+        self._written: Mapping[str, Any] | None = None
 
     @property
     def held(self) -> bool:
@@ -50,10 +50,10 @@ class ProcessorLock:
 
     def record(self, record: Mapping[str, Any]) -> None:
         """Replace the record; needs the lock. A reader sees the old record or the new."""
-        text = json.dumps(record).ljust(_ROOM - 1) + "\n"
-        if text != self._written:
+        if record != self._written:
+            text = json.dumps(record).ljust(_ROOM - 1) + "\n"
             os.pwrite(self._fd, text.encode(), 0)
-            self._written = text
+            self._written = dict(record)
 
     def release(self) -> None:
         """Release the lock; remove the file, and its directories if they are empty. Repeatable."""
@@ -62,7 +62,7 @@ class ProcessorLock:
         with suppress(FileNotFoundError):  # another program may have cleared the directory
             os.unlink(self.path)
         os.close(self._fd)
-        self._fd, self._written = -1, ""
+        self._fd, self._written = -1, None
         directory = os.path.dirname(self.path)
         with suppress(OSError):  # other processors have files there
             os.rmdir(directory)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from adapters.sim.remoteproc import RemoteProc
 from adapters.sim.trace_memory import TraceMemory
-from domain.processor import OFFLINE
+from domain.processor import OFFLINE, RUNNING
 
 
 class SimConsole:
@@ -27,14 +27,15 @@ class SimConsole:
 
     @property
     def poll_seconds(self) -> float | None:
-        """Seconds between two polls of the trace buffers; None without buffers."""
-        return self._traces.period
+        return self._traces.period if self._rproc.state == RUNNING else None
 
     def read_output(self) -> bytes:
         self._rproc.poll()
         execution = self._rproc.execution
-        if self._rproc.state != OFFLINE:
+        if self._rproc.state == RUNNING:
             self._traces.poll_if_due()
+        elif self._rproc.state != OFFLINE:
+            self._traces.poll()  # the last words of firmware that has crashed
         return (execution.console.read() if execution else b"") + self._traces.take()
 
     def write_input(self, data: bytes) -> int:

@@ -127,16 +127,18 @@ class Output:
     def flush(self, seconds: float) -> None:
         """Write what waits to be written; stop waiting for the readers after so many seconds."""
         deadline = time.monotonic() + seconds
-        while streams := self.streams():
-            left = deadline - time.monotonic()
-            if left <= 0:
-                return
+        while self.streams() and (left := deadline - time.monotonic()) > 0:
+            self.write(left)
+
+    def write(self, seconds: float = 0.0) -> None:
+        """Write one piece to each stream whose reader takes it within so many seconds."""
+        if streams := self.streams():
             poll = select.poll()
             for stream in streams:
                 poll.register(stream.descriptor, select.POLLOUT)
-            ready = dict(poll.poll(left * 1000))
+            ready = dict(poll.poll(seconds * 1000))
             for stream in streams:
-                if ready.get(stream.descriptor, 0):
+                if stream.descriptor in ready:
                     stream.write()
 
 

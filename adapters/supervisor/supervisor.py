@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import select
-import time
+from time import monotonic, time
 from typing import TYPE_CHECKING
 
 from adapters.linux.channel import Channel
@@ -26,6 +26,8 @@ from domain.session import ProcessorSession
 from domain.signals import signal_name
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from domain.ports import Processor
 
 _LINGER = 1.0  # seconds that a slow reader gets for the last output
@@ -61,6 +63,14 @@ class Supervisor:
         self._exit: int | None = None
         self._signals = open_signal_pipe()
         self._control = ControlSocket(directory)
+        self._poll = select.poll()
+        self._polled: dict[int, int] = {}  # what `_poll` polls: events by descriptor
+        self._watched: Sequence[int] = ()  # the processor's descriptors among these
+        # Monotonic times of the last reads of state and output, 0.0 for never; and of the next
+        # reads of what no descriptor announces, None for never.
+        self._last_state = self._last_read = 0.0
+        self._next_state: float | None = None
+        self._next_read: float | None = None
 
     def run(self) -> int:
         """Serve until the container has ended; return its exit status."""
@@ -75,32 +85,55 @@ class Supervisor:
 
     def _turn(self) -> None:
         active = self._supervision.active
-        ready = self._poll(active)
-        for stream in self._output.streams():
-            if ready.get(stream.descriptor, 0):
-                stream.write()
+        ready = self._wait(active)
         self._read_creator(ready)
-        self._read_signals()
+        if self._signals in ready:
+            self._read_signals()
         for operation in self._control.requests(ready):
             self._handle(sv.Request(operation))
         if active:
             self._feed(ready)
-            self._look()
+            self._look(ready)
+        self._output.write()
 
-    def _poll(self, active: bool) -> dict[int, int]:
-        poll = select.poll()
-        watched = [self._signals, *self._control.descriptors()]
+    def _wait(self, active: bool) -> dict[int, int]:
+        """Sleep until a descriptor is ready or something is due; return the ready descriptors."""
+        polled = dict.fromkeys(self._control.descriptors(), select.POLLIN)
+        polled[self._signals] = select.POLLIN
         if self._creator is not None:
-            watched.append(self._creator.fileno())
-        period = None
+            polled[self._creator.fileno()] = select.POLLIN
+        seconds = None
         if active:
-            watched += [*self._processor.watch(), *self._input.descriptors]
-            period = _RETRY if self._input.waiting else self._processor.poll_seconds
-        for descriptor in watched:
-            poll.register(descriptor, select.POLLIN)
+            self._watched = self._processor.watch()
+            polled.update(dict.fromkeys(self._watched, select.POLLIN))
+            polled.update(dict.fromkeys(self._input.descriptors, select.POLLIN))
+            seconds = self._seconds_to_look()
         for stream in self._output.streams():
-            poll.register(stream.descriptor, select.POLLOUT)
-        return dict(poll.poll(None if period is None else period * 1000))
+            polled[stream.descriptor] = select.POLLOUT
+        if polled != self._polled:
+            self._change_poll(polled)
+        return dict(self._poll.poll(None if seconds is None else seconds * 1000))
+
+    def _change_poll(self, polled: dict[int, int]) -> None:
+        for descriptor in self._polled.keys() - polled.keys():
+            self._poll.unregister(descriptor)
+        for descriptor, events in polled.items():
+            self._poll.register(descriptor, events)
+        self._polled = polled
+
+    def _seconds_to_look(self) -> float | None:
+        """Return the seconds until state or output must be read; None if all is announced."""
+        if not self._last_state:
+            return 0.0  # the firmware has just been started, and may have ended already
+        period = self._processor.poll_seconds
+        self._next_state = None if period is None else self._last_state + period
+        period = self._processor.console.poll_seconds
+        self._next_read = None if period is None else self._last_read + period
+        times = [due for due in (self._next_state, self._next_read) if due is not None]
+        seconds = max(0.0, min(times) - monotonic()) if times else None
+        if self._input.waiting:
+            return _RETRY if seconds is None else min(seconds, _RETRY)
+        return seconds
 
     def _read_creator(self, ready: dict[int, int]) -> None:
         if self._creator is None or self._creator.fileno() not in ready:
@@ -124,21 +157,33 @@ class Supervisor:
             self._handle(sv.SignalReceived("INT", stops=True))
         self._input.feed(self._processor.console.write_input)
 
-    def _look(self) -> None:
+    def _look(self, ready: dict[int, int]) -> None:
+        """Read state and output if a descriptor announces something or a read is due."""
         if self._exit is not None:
             return
-        self._read()
+        now = monotonic()
+        announced = not self._last_state or any(fd in ready for fd in self._watched)
+        if announced or _due(self._next_read, now):
+            self._last_read = now
+            self._read()
+        elif not _due(self._next_state, now):
+            return
+        self._last_state = now
         try:
             state = self._processor.state()
             firmware_exit = self._processor.firmware_exit() if state.ended else None
         except RemoteprocError as error:
             self._output.remark(str(error))
             return
+        self._pass_remarks()
         self._handle(sv.StateObserved(state, firmware_exit))
 
-    def _read(self) -> bool:
+    def _pass_remarks(self) -> None:
         for text in self._processor.remarks():
             self._output.remark(text)
+
+    def _read(self) -> bool:
+        self._pass_remarks()
         if data := self._processor.console.read_output():
             self._output.firmware(data)
         return bool(data)
@@ -176,10 +221,14 @@ class Supervisor:
         # Readers of the output get all of it before any process learns of the end.
         self._output.flush(_LINGER)
         try:
-            container_dir.write_exit(Exit(status, time.time(), reason), self._directory)
+            container_dir.write_exit(Exit(status, time(), reason), self._directory)
         except (RemoteprocError, OSError) as failure:
             if self._creator is None:  # otherwise the creator has failed and says why
                 self._output.remark(f"cannot record the exit: {failure}")
                 self._output.flush(_LINGER)
         self._control.reply(error)
         self._exit = status
+
+
+def _due(when: float | None, now: float) -> bool:
+    return when is not None and now >= when

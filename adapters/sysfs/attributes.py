@@ -29,12 +29,13 @@ _GONE = (
 class Attributes:
     """The attributes in one directory. `require_sysfs`: refuse to write to a file elsewhere."""
 
-    __slots__ = ("_require_sysfs", "_state", "path")
+    __slots__ = ("_last_state", "_require_sysfs", "_state", "path")
 
     def __init__(self, path: str, *, require_sysfs: bool) -> None:
         self.path = path
         self._require_sysfs = require_sysfs
         self._state = -1
+        self._last_state = (b"", UNKNOWN)  # as it was read, and what it means
 
     def read(self, name: str) -> str | None:
         """Return a value without one newline at its end; None if it cannot be read."""
@@ -73,7 +74,10 @@ class Attributes:
             if error.errno in _GONE and (self._state >= 0 or not os.path.isdir(self.path)):
                 return DELETED
             return UNKNOWN
-        return ProcessorState(escape(data.decode("ascii", "backslashreplace").strip()) or UNKNOWN)
+        if data != self._last_state[0]:
+            word = escape(data.decode("ascii", "backslashreplace").strip())
+            self._last_state = data, ProcessorState(word or UNKNOWN)
+        return self._last_state[1]
 
     def write(self, name: str, value: str) -> None:
         """Write one command to the kernel. Raises the kernel's OSError, HostFault."""

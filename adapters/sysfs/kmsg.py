@@ -7,7 +7,12 @@ Source: Linux Documentation/ABI/testing/dev-kmsg; remoteproc_core.c for the line
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
+BATCH = 256
+"""Records that `collect` reads at most."""
+
+_KEPT = 256  # messages of one processor that nobody has read yet
 _RECORD = 8192  # bytes; a read into a buffer smaller than the record fails with EINVAL
 _CRASH = ": type "
 _ROUTINE = (
@@ -23,12 +28,13 @@ _ROUTINE = (
 class KmsgReader:
     """The messages about the processor `device` since `open`; `path` is that of kmsg."""
 
-    __slots__ = ("_descriptor", "_path", "_prefix")
+    __slots__ = ("_descriptor", "_messages", "_path", "_prefix")
 
     def __init__(self, path: str, device: str) -> None:
         self._path = path
-        self._prefix = f"remoteproc {device}: "
+        self._prefix = f"remoteproc {device}: ".encode()
         self._descriptor = -1
+        self._messages: list[str] = []
 
     def open(self) -> None:
         """Start at the end of the log, if this user may read it."""
@@ -44,8 +50,22 @@ class KmsgReader:
         """Whether `read` may return messages."""
         return self._descriptor >= 0
 
+    @property
+    def descriptor(self) -> int:
+        """The open log; -1 for none."""
+        return self._descriptor
+
+    @property
+    def messages(self) -> Sequence[str]:
+        """The messages that the next `read` will return at least."""
+        return self._messages
+
     def close(self) -> None:
-        """Close the log; later messages are not read."""
+        """Close the log and forget its messages; later messages are not read."""
+        self._messages = []
+        self._close()
+
+    def _close(self) -> None:
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
             try:
@@ -55,25 +75,34 @@ class KmsgReader:
 
     def read(self) -> list[str]:
         """Return the messages since the last call, oldest first."""
-        found = []
-        while self._descriptor >= 0:
+        while self.collect() == BATCH:
+            pass
+        found, self._messages = self._messages, []
+        return found
+
+    def collect(self) -> int:
+        """Read up to BATCH records of the log, return how many, and keep what `read` returns."""
+        for count in range(BATCH):
+            if self._descriptor < 0:
+                return count
             try:
                 record = os.read(self._descriptor, _RECORD)
             except BlockingIOError:
-                break
+                return count
             except BrokenPipeError:
                 continue  # records were overwritten; the next read returns the oldest left
             except OSError:
                 record = b""
             if not record:
-                self.close()  # a regular file instead of the kernel's log
-            text = record.partition(b";")[2].partition(b"\n")[0].decode("utf-8", "replace")
+                self._close()  # a regular file instead of the kernel's log
+            text = record.partition(b";")[2].partition(b"\n")[0]
             if text.startswith(self._prefix):
-                found.append(text.removeprefix(self._prefix))
-        return found
+                message = text.removeprefix(self._prefix).decode("utf-8", "replace")
+                self._messages = [*self._messages[-_KEPT:], message]
+        return BATCH
 
 
-def crash_type(messages: list[str]) -> str:
+def crash_type(messages: Sequence[str]) -> str:
     """Return the type of the last crash: `watchdog`, `fatal error`, ...; `` if none crashed."""
     for message in reversed(messages):
         if message.startswith("crash detected in ") and _CRASH in message:

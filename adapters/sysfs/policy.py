@@ -15,8 +15,9 @@ class Policy(NamedTuple):
     `auto` chooses by the driver. `images`: `elf`, or `any` for processors whose firmware is
     signed or wrapped. `size_limit`: of a firmware file, in bytes. `consoles`: the ttys that
     containers may name and the speed of each in baud, 0 to leave the speed as it is.
-    `coredumps`: the directory for core dumps. `poll_seconds`: the supervisor reads the
-    processor's state this often. The defaults suit any driver.
+    `coredumps`: the directory for core dumps. `poll_seconds`: the supervisor reads the state this
+    often where the kernel's log does not wake it, and the output at most this often. The defaults
+    suit any driver.
     """
 
     resource_table: str = "auto"

@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from adapters.sysfs.announcements import Announcements
 from adapters.sysfs.attributes import Attributes
 from adapters.sysfs.cdev import ShutdownOnRelease
 from adapters.sysfs.claim import ProcessorClaims
@@ -66,6 +67,7 @@ class SysfsProcessor:
         self._options = options
         self._policy = policy
         self._log = KmsgReader(f"{root}/dev/kmsg", device)
+        self._announcements = Announcements(self._log, policy.poll_seconds)
         self._power = Power(self._name, self._attributes, self._log)
         search = SearchPath(root, directory)
         self._claims = ProcessorClaims(device, self._name, self._attributes, self._power, search)
@@ -74,7 +76,7 @@ class SysfsProcessor:
         named = "" if options.console == "rpmsg" else options.console
         tty = TtyConsole(root, path, named, policy.consoles.get(named, 0))
         debug = f"{root}/sys/kernel/debug/remoteproc/{device}"
-        self._console = SysfsConsole(options.console, self._name, debug, tty)
+        self._console = SysfsConsole(options.console, self._name, debug, tty, policy.poll_seconds)
         self._container = ""
         self._claim: Claim = {}  # the claim of the firmware that this object loaded
         self._remarks: list[str] = []
@@ -89,6 +91,7 @@ class SysfsProcessor:
             self._close()
 
     def _close(self) -> None:
+        self._announcements.end()
         self._attributes.close_state()
         self._log.close()
         self._console.close()
@@ -104,8 +107,7 @@ class SysfsProcessor:
 
     @property
     def poll_seconds(self) -> float | None:
-        """Return the policy's period: the kernel does not notify of a change of state."""
-        return self._policy.poll_seconds
+        return self._announcements.poll_seconds
 
     @property
     def console(self) -> SysfsConsole:
@@ -155,6 +157,8 @@ class SysfsProcessor:
         elif state == DETACHED:
             self._power.attach()
         self._started = True
+        if self._options.recovery != "kernel":  # else each turn looks for what recovery does
+            self._announcements.begin()
         if not is_off(self._attributes.state()):  # else the firmware has ended already
             self._console.open()
 
@@ -179,6 +183,7 @@ class SysfsProcessor:
 
     def state(self) -> ProcessorState:
         """Return the kernel's state, but `running` while the kernel recovers from a crash."""
+        self._announcements.take()
         state = self._attributes.state()
         if not self._started or self._options.recovery != "kernel":
             return state
@@ -254,4 +259,4 @@ class SysfsProcessor:
         return found + self._console.remarks()
 
     def watch(self) -> Sequence[int]:
-        return self._console.descriptors()
+        return (*self._announcements.descriptors(), *self._console.descriptors())

@@ -12,17 +12,23 @@ class SysfsConsole:
     """Implements domain.ports.Console.
 
     `kind` is the container's option `console`; `name` the processor's; `debug` its directory in
-    debugfs.
+    debugfs; `poll_seconds` the shortest time between two looks for output.
     """
 
-    __slots__ = ("_debug", "_kind", "_name", "_remarks", "_running", "_sealed", "_traces", "_tty")
+    __slots__ = (
+        *("_debug", "_kind", "_name", "_poll_seconds", "_remarks", "_running", "_sealed"),
+        *("_traces", "_tty"),
+    )
 
-    def __init__(self, kind: str, name: str, debug: str, tty: TtyConsole) -> None:
+    def __init__(
+        self, kind: str, name: str, debug: str, tty: TtyConsole, poll_seconds: float
+    ) -> None:
         self._kind = kind
         self._name = name
         self._debug = debug
-        self._traces = TraceFiles(debug)
+        self._traces = TraceFiles(debug, poll_seconds)
         self._tty = tty
+        self._poll_seconds = poll_seconds
         self._sealed = b""  # output before a restart; later output is not the container's
         self._remarks: list[str] = []
         self._running = False
@@ -50,6 +56,14 @@ class SysfsConsole:
     def descriptors(self) -> tuple[int, ...]:
         """Return the descriptor of the tty, if there is one; debugfs has none to wait for."""
         return self._tty.descriptors()
+
+    @property
+    def poll_seconds(self) -> float | None:
+        if not self._running or self._kind == "none":
+            return None
+        if self._kind == "trace":
+            return self._traces.period
+        return None if self._tty.descriptors() else self._poll_seconds
 
     def remarks(self) -> list[str]:
         """Return why there is no output, once."""

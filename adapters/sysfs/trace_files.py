@@ -9,18 +9,22 @@ from functools import partial
 
 from domain.trace_buffer import MAX_SIZE, TraceBuffer, TraceBufferReader, kernel_view
 
-_SEARCH_PAUSE = 1.0  # seconds between two searches for files where there are none
+_SEARCH_PERIOD = 1.0  # seconds after which to search for files again where there are none
+_SEARCH_PAUSE = 0.9  # seconds without a search after each search
 _FILE = re.compile(r"trace[0-9]+")
 _UNAVAILABLE = re.compile(rb"Trace .{0,64} not available\n?", re.DOTALL)
 
 
 class TraceFiles(TraceBufferReader):
-    """The files `traceN` in `directory`, which is the processor's in debugfs."""
+    """The files `traceN` in `directory`, which is the processor's in debugfs.
+
+    `shortest_period`: seconds between two readings while the firmware prints.
+    """
 
     __slots__ = ("_descriptors", "_directory", "_next_search", "_sealed")
 
-    def __init__(self, directory: str) -> None:
-        super().__init__()
+    def __init__(self, directory: str, shortest_period: float = 0.1) -> None:
+        super().__init__(shortest_period)
         self._directory = directory
         self._descriptors: list[int] = []
         self._sealed = False
@@ -43,6 +47,14 @@ class TraceFiles(TraceBufferReader):
                 continue  # the processor was stopped after the directory was read
             self._descriptors.append(descriptor)
         return self.follow([partial(_snapshot, descriptor) for descriptor in self._descriptors])
+
+    @property
+    def period(self) -> float | None:
+        """Seconds after which to `read` again: the buffers, or the directory if there are none."""
+        if self.following or self._sealed:
+            return super().period
+        searched = time.monotonic() < self._next_search
+        return max(self._shortest_period, _SEARCH_PERIOD) if searched else self._shortest_period
 
     def read(self, *, running: bool = False) -> bytes:
         """Return new text. While the processor is `running`, find files of restarted firmware."""

@@ -36,6 +36,13 @@ class Console(Protocol):
         A console without a way to the firmware takes all and drops it.
         """
 
+    @property
+    def poll_seconds(self) -> float | None:
+        """How long after a `read_output` to read again what `Processor.watch` does not announce.
+
+        None if `watch` announces all output. May differ between calls.
+        """
+
 
 class Freezer(Protocol):
     """Stops the firmware for a while, and lets it continue."""
@@ -119,13 +126,15 @@ class Processor(Protocol):
 
     @property
     def poll_seconds(self) -> float | None:
-        """How often to look for what `watch` does not announce; None if `watch` announces all."""
+        """How often to read the state; None if `watch` announces all of its changes.
+
+        May differ between calls.
+        """
 
     def watch(self) -> Sequence[int]:
         """Return descriptors that become readable when state or output may have changed.
 
-        The result may be empty, since the kernel announces almost nothing, and may differ
-        between calls.
+        The result may be empty, and may differ between calls.
         """
 
     def remarks(self) -> Sequence[str]:

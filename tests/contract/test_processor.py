@@ -61,8 +61,9 @@ def until(processor, condition):
             return output
         left = deadline - time.monotonic()
         assert left > 0, f"{processor.state()}, printed {output!r}"
-        period = processor.poll_seconds
-        select.select(processor.watch(), [], [], left if period is None else min(period, left))
+        periods = (processor.poll_seconds, processor.console.poll_seconds)
+        seconds = min([left, *(period for period in periods if period is not None)])
+        select.select(processor.watch(), [], [], seconds)
 
 
 def printed(backend, text):

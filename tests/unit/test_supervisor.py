@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 
 import pytest
 
@@ -20,9 +21,11 @@ from domain.annotations import ProcessorOptions
 from domain.container import Owner
 from domain.errors import RemoteprocError, WrongState
 from domain.firmware import FirmwareImage
+from domain.processor import OFFLINE, FirmwareExit
 from domain.session import ProcessorSession
 from tests.contract.children import kill, spawn, status_of
-from tests.fakes.board import FakeBoard, Program
+from tests.fakes.board import FakeBoard, FakeProcessor, Program
+from tests.waiting import wait_until
 
 FIRMWARE = FirmwareImage("hello.elf", 1, "sha256:0", "/nowhere/hello.elf")
 
@@ -115,6 +118,85 @@ def test_an_adapter_that_raises_what_it_must_not(make, broken):
         assert isinstance(answer, RemoteprocError) and str(answer) == exit_.reason
     else:
         assert answer is None, "the firmware was started before the adapter failed"
+
+
+class Looks:
+    """Counts the reads of a processor's state and output, in the process that makes them."""
+
+    def __init__(self, monkeypatch, state_seconds, output_seconds):
+        self._counted, counting = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        state = FakeProcessor.state
+
+        class Console:
+            poll_seconds = output_seconds
+            write_input = staticmethod(len)
+
+            def __init__(self):
+                self.read = b""
+
+            def read_output(self):
+                self.read = b"o"
+                return b""
+
+        def count(processor):
+            found = state(processor)
+            os.write(counting, console.read + b"s")  # one look
+            console.read = b""
+            return found
+
+        console = Console()
+
+        monkeypatch.setattr(FakeProcessor, "state", count)
+        monkeypatch.setattr(FakeProcessor, "console", console)
+        monkeypatch.setattr(FakeProcessor, "poll_seconds", state_seconds)
+
+    def counted(self, seconds):
+        """Wait for the first look, then count for so long; return reads of state and output."""
+        wait_until(self._read)
+        time.sleep(seconds)
+        found = self._read()
+        return found.count(b"s"), found.count(b"o")
+
+    def _read(self):
+        try:
+            return os.read(self._counted, 1 << 16)
+        except BlockingIOError:
+            return b""
+
+
+@pytest.mark.parametrize(
+    ("state", "output", "most"),
+    [
+        (None, None, (0, 0)),
+        (0.2, None, (6, 0)),
+        (None, 0.25, (5, 5)),
+        (0.1, 0.5, (13, 3)),
+    ],
+)
+def test_an_idle_processor_is_looked_at_as_rarely_as_it_asks(
+    make, monkeypatch, state, output, most
+):
+    looks = Looks(monkeypatch, state, output)
+    place = make("")
+    assert place.ask("start") is None
+    states, outputs = looks.counted(1.0)
+    assert states <= most[0] and outputs <= most[1]
+    assert bool(states) == bool(most[0]) and bool(outputs) == bool(most[1])
+
+
+def test_firmware_that_ends_at_once_is_noticed_though_nothing_announces_it(make, monkeypatch):
+    start = FakeProcessor.start
+
+    def start_and_end(processor):
+        start(processor)
+        processor.core.power = OFFLINE
+        processor.core.exit = FirmwareExit(False, 7, "exit code 7")
+
+    monkeypatch.setattr(FakeProcessor, "start", start_and_end)
+    monkeypatch.setattr(FakeProcessor, "poll_seconds", None)
+    place = make("")
+    assert place.ask("start") is None
+    assert status_of(place.pid) == 7
 
 
 @pytest.mark.parametrize("word", ["dance", "START", "delete", "\n"])

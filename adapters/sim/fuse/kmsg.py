@@ -8,7 +8,7 @@ Linux does not tell a file of FUSE all that /dev/kmsg would need, so these thing
 * Positions are bytes, and a program may seek to any: a read begins with the next whole record.
 * At most 4 readers may wait at a time, since each takes a thread; others get EAGAIN, as readers
   that open with O_NONBLOCK do.
-* poll(2) always reports the file as readable.
+* A seek is known from the next read on; until then poll(2) reports what it would without the seek.
 * Only the simulated kernel writes; others get EPERM.
 """
 
@@ -22,7 +22,7 @@ from bisect import bisect_left
 from collections.abc import Callable
 from errno import EAGAIN, EINTR, EINVAL, EPERM, EPIPE
 
-from adapters.sim.fuse.nodes import Handle, Node
+from adapters.sim.fuse.nodes import READABLE, Handle, Node, Waiter
 
 _RING = 1 << 17  # bytes
 _LINE = 992  # bytes of a message; the kernel cuts longer ones
@@ -42,6 +42,7 @@ class KmsgFile(Node):
         self.interrupted = interrupted
         self.changed = threading.Condition()
         self.waiting = 0
+        self.waiters: dict[_Reader, Waiter] = {}  # readers in poll(2); `changed` guards these
         self._ring = ring
         self._count = 0
         self._starts: list[int] = []
@@ -65,6 +66,8 @@ class KmsgFile(Node):
             del self._starts[:kept], self._records[:kept]
             self.first = self._starts[0] if self._starts else self.size
             self.changed.notify_all()
+            while self.waiters:
+                self.waiters.popitem()[1].notify()
 
     def record_at(self, position: int) -> tuple[int, bytes] | None:
         """Return the start and the text of the first record at or after a position.
@@ -106,6 +109,22 @@ class _Reader(Handle):
                 raise OSError(EINVAL, "")  # and this reader has lost the record, as in the kernel
             self._offset = offset + len(record)
             return record
+
+    def poll(self, waiter: Waiter | None) -> int:
+        with self._log.changed:
+            readable = self._log.record_at(self._position) is not None
+            if waiter and (before := self._log.waiters.pop(self, None)):
+                before.forget()
+            if waiter and readable:
+                waiter.forget()
+            elif waiter:
+                self._log.waiters[self] = waiter
+        return READABLE if readable else 0
+
+    def close(self) -> None:
+        with self._log.changed:
+            if waiter := self._log.waiters.pop(self, None):
+                waiter.forget()
 
     def _wait(self) -> tuple[int, bytes]:
         if not self._blocking or self._log.waiting >= _MAX_WAITING:

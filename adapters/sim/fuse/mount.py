@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from adapters.sim.board_file import BoardSpec
@@ -82,9 +83,7 @@ def _mount(fuse: ModuleType, board: BoardSpec, root: Mountpoint, ready: Callable
     library = fuse._libfuse
     interrupted = library.fuse_interrupted  # for the request of the calling thread
     nodes = make_tree(board, FirmwareSearch(root.path), lambda: interrupted() != 0)
-    forget = library.fuse_pollhandle_destroy
-    forget.argtypes, forget.restype = [ctypes.c_void_p], None
-    tree = KernelTree(nodes, mounted.set, forget)
+    tree = KernelTree(nodes, mounted.set, partial(_PollHandle, library))
     options: dict[str, object] = {
         "fsname": SOURCE,
         "subtype": "sysfs",
@@ -116,6 +115,21 @@ def _mount(fuse: ModuleType, board: BoardSpec, root: Mountpoint, ready: Callable
             f"cannot mount {root.sys}: {words}",
             hint="a user other than root needs fusermount3 (Debian: fuse3)",
         )
+
+
+class _PollHandle:
+    """Libfuse's handle of one poll(2) that waits; implements Waiter."""
+
+    def __init__(self, library: ctypes.CDLL, handle: int) -> None:
+        self._library = library
+        self._handle = ctypes.c_void_p(handle)
+
+    def notify(self) -> None:
+        self._library.fuse_notify_poll(self._handle)
+        self.forget()
+
+    def forget(self) -> None:
+        self._library.fuse_pollhandle_destroy(self._handle)
 
 
 @contextmanager

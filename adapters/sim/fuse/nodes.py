@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import select
 import stat
 from collections.abc import Callable, Mapping
 from errno import EACCES, EINVAL, EIO, ENODEV
+from typing import Protocol
 
 PAGE = 4096  # bytes; the size that sysfs gives every attribute, and the most of one write
+READABLE = select.POLLIN | select.POLLRDNORM
+READY = READABLE | select.POLLOUT | select.POLLWRNORM
+
+
+class Waiter(Protocol):
+    """A program that waits in poll(2) for an event of a file. One method is called, once."""
+
+    def notify(self) -> None:
+        """Let the program ask again: there may be an event."""
+
+    def forget(self) -> None:
+        """Do nothing more for the program: it asks again by itself, or has ended."""
 
 
 class Handle:
@@ -19,6 +33,15 @@ class Handle:
     def write(self, data: bytes, offset: int) -> int:
         """Write bytes at an offset; return how many bytes were taken."""
         raise OSError(EACCES, "", data, offset)
+
+    def poll(self, waiter: Waiter | None) -> int:
+        """Return the events of poll(2) that there are now; without any, keep the waiter."""
+        if waiter:
+            waiter.forget()
+        return READY
+
+    def close(self) -> None:
+        """Forget what waits for the file: no program has the file open any more."""
 
 
 class Binding:

@@ -12,10 +12,9 @@ from collections.abc import Callable
 from errno import EACCES, EBADF, EINVAL, EIO, ENODEV, ENOENT, EPERM
 from typing import Any, NoReturn
 
-from adapters.sim.fuse.nodes import Attribute, Directory, Handle, Link, Node, find
+from adapters.sim.fuse.nodes import Attribute, Directory, Handle, Link, Node, Waiter, find
 
 _WRITES = os.O_WRONLY | os.O_RDWR
-_READY = select.POLLIN | select.POLLOUT | select.POLLRDNORM | select.POLLWRNORM
 _POLL_UNBOUND = {ENODEV: select.POLLERR | select.POLLPRI, EIO: select.POLLHUP}
 """Source: Linux fs/kernfs/file.c (kernfs_fop_poll), fs/debugfs/file.c (full_proxy_poll)."""
 
@@ -27,7 +26,7 @@ def _forbidden(*_: object) -> NoReturn:
 class KernelTree:
     """The operations of mfusepy, on a tree in which programs can change only attributes.
 
-    `mounted` is called once the tree is mounted; `forget` frees libfuse's handle of a poll.
+    `mounted` is called once the tree is mounted; `waiter` takes libfuse's handle of a poll.
     """
 
     use_ns = True
@@ -35,11 +34,11 @@ class KernelTree:
     mknod = mkdir = unlink = rmdir = symlink = link = rename = staticmethod(_forbidden)
 
     def __init__(
-        self, root: Directory, mounted: Callable[[], None], forget: Callable[[int], None]
+        self, root: Directory, mounted: Callable[[], None], waiter: Callable[[int], Waiter]
     ) -> None:
         self._root = root
         self._mounted = mounted
-        self._forget = forget
+        self._waiter = waiter
         self._owner = (os.getuid(), os.getgid())
         self._status: dict[str, dict[str, int]] = {}  # what chmod and chown have changed
         self._handles: dict[int, tuple[Handle, Node]] = {}
@@ -121,19 +120,25 @@ class KernelTree:
         return self._handle(fh).write(data, offset)
 
     def poll(self, path: str, fh: int, handle: int | None, events: Any) -> int:  # noqa: ARG002
-        """Report every file as ready; after its driver was unbound, with an error as sysfs does."""
-        _, node = self._handles.get(fh, (None, None))
-        unbound = node is not None and node.binding is not None and node.binding.ended
-        events[0] = _READY | (_POLL_UNBOUND[node.errno_unbound] if node and unbound else 0)
-        if handle:
-            self._forget(handle)  # no event will come that the program could be notified of
+        """Report the events of a file; after its driver was unbound, an error as sysfs does."""
+        found, node = self._handles.get(fh, (Handle(), None))
+        events[0] = found.poll(self._waiter(handle) if handle else None)
+        if node is not None and node.binding is not None and node.binding.ended:
+            events[0] |= _POLL_UNBOUND[node.errno_unbound]
         return 0
 
     def release(self, path: str, fh: int) -> int:  # noqa: ARG002
         """Forget an open file."""
         with self._lock:
-            self._handles.pop(fh, None)
+            found, _ = self._handles.pop(fh, (None, None))
+        if found is not None:
+            found.close()
         return 0
+
+    def destroy(self, path: str) -> None:  # noqa: ARG002
+        """Forget all open files: a waiter that is notified after this would crash libfuse."""
+        for handle, _ in self._handles.values():
+            handle.close()
 
     def chmod(self, path: str, mode: int) -> int:
         """Change the mode of a file, as boards do to let users start processors."""

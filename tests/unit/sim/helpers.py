@@ -20,9 +20,9 @@ def follow(processor, until, seconds=20.0):
         poll = select.poll()
         for descriptor in processor.watch():
             poll.register(descriptor, select.POLLIN)
-        period = processor.poll_seconds
-        left = deadline - time.monotonic()
-        poll.poll(1000 * max(0.0, left if period is None else min(period, left)))
+        periods = (processor.poll_seconds, processor.console.poll_seconds)
+        left = max(0.0, deadline - time.monotonic())
+        poll.poll(1000 * min([left, *(period for period in periods if period is not None)]))
         output += processor.console.read_output()
         state = processor.state()
         if until(output, state):

@@ -68,6 +68,16 @@ def test_stop_reads_the_trace_a_last_time(opened, image):
     assert processor.state() == OFFLINE
 
 
+def test_the_last_words_before_a_crash_are_read_although_no_read_is_due(opened, image):
+    processor = opened()
+    run(processor, image("trace"))
+    follow(processor, lambda output, _: b"trace line 1\n" in output)
+    processor.console._traces._due = time.monotonic() + 60
+    time.sleep(0.5)
+    processor._rproc.crash("watchdog")
+    assert b"trace line " in processor.console.read_output()
+
+
 def test_nobody_reading_costs_the_oldest_output():
     ours, other = socket.socketpair()
     ours.setblocking(False)
@@ -106,7 +116,7 @@ def test_idle_firmware_is_not_polled_and_costs_no_host_time(opened, image):
     processor = opened()
     run(processor, image("echo"))
     follow(processor, lambda output, _: output == b"> ")
-    assert processor.poll_seconds is None
+    assert processor.poll_seconds is None and processor.console.poll_seconds is None
     pid = processor._rproc.execution.pid
     before = _ticks(pid)
     time.sleep(1.5)

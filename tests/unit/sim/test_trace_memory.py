@@ -27,7 +27,7 @@ def test_the_period_grows_while_nothing_is_printed():
     while contents:
         traces.poll()
         periods.append(traces.period)
-    assert periods == [0.2, 0.4, 0.4, 0.4, 0.1]
+    assert periods == [0.2, 0.4, 0.5, 0.5, 0.1]
 
 
 def test_a_poll_is_due_once_a_period():

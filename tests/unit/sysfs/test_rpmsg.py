@@ -68,7 +68,7 @@ def test_answers(m4):
     processor, claim = m4.running(TALKS, console="rpmsg")
     output = hear(processor, b"you said: hello\n> ", type_in(processor, b"hello\n"))
     assert output == b"> hello\nyou said: hello\n> "
-    assert len(processor.watch()) == 1
+    assert len(processor.console.descriptors()) == 1
     end(processor, claim)
     assert processor.remarks() == []
 
@@ -119,7 +119,7 @@ def test_firmware_that_takes_no_input_costs_no_output(m4):
         assert taken < 1_000_000
     assert taken > 0
     assert b"you said: hello" in processor.console.read_output()
-    assert len(processor.watch()) == 1, "the tty is kept although it takes nothing"
+    assert len(processor.console.descriptors()) == 1, "the tty is kept although it takes nothing"
     end(processor, claim)
 
 
@@ -134,7 +134,7 @@ def test_gone_with_the_firmware(m4, crashes):
     processor.stop()
     assert rpmsg_tty("", m4.sys) == ""
     assert processor.console.read_output() == b"" and processor.console.write_input(b"x") == 0
-    assert processor.watch() == () and b"you said: hello" in output
+    assert processor.console.descriptors() == () and b"you said: hello" in output
     processor.release(claim)
     assert processor.remarks() == []
 
@@ -167,7 +167,7 @@ def test_driver_removed(m4):
     hear(processor, b"hello\n> ", type_in(processor, b"hello\n"))
     m4.rebind()
     assert processor.state() == "deleted"
-    assert processor.console.read_output() == b"" and processor.watch() == ()
+    assert processor.console.read_output() == b"" and processor.console.descriptors() == ()
     processor.release(claim)
 
 

@@ -45,3 +45,43 @@ def test_buffer_outside_memory_says_nothing(tmp_path):
     traces = TraceFiles(str(tmp_path))
     assert traces.read(running=True) == b""
     traces.close()
+
+
+def test_the_period_grows_while_nothing_is_printed_and_the_files_are_read_at_once_again(debug):
+    traces = TraceFiles(str(debug), 0.1)
+    traces.open()
+    assert traces.period == 0.1
+    periods = []
+    for _ in range(5):
+        traces.read()
+        periods.append(traces.period)
+    assert periods == [0.1, 0.2, 0.4, 0.5, 0.5]
+    (debug / "trace2").write_text("two\nmore\n")
+    traces.read()
+    assert traces.period == 0.1
+    traces.seal()
+    assert traces.period is None
+
+
+def test_a_longer_period_of_the_configuration_stays(debug):
+    traces = TraceFiles(str(debug), 2.0)
+    traces.open()
+    for _ in range(3):
+        traces.read()
+        assert traces.period == 2.0
+    traces.close()
+
+
+def test_where_there_are_no_files_they_are_searched_for_once_a_second(tmp_path):
+    traces = TraceFiles(str(tmp_path), 0.1)
+    assert not traces.open()
+    assert traces.period == 1.0
+    traces.close()
+
+
+def test_files_of_firmware_that_is_gone_are_searched_for_at_once(debug):
+    traces = TraceFiles(str(debug), 0.1)
+    traces.open()
+    traces._next_search = 0.0  # they were opened long ago
+    traces.close()
+    assert traces.period == 0.1
