@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import NamedTuple
 
 from domain.errors import InvalidRequest
+from domain.light_types import NamedTuple
+
+TYPE_CHECKING = False  # importing typing takes time
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 PREFIX = "remoteproc."
 _NAME_OF = "remoteproc.name."

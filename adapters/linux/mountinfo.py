@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from typing import NamedTuple
 
 from adapters.linux.files import read_all
+from domain.light_types import NamedTuple
+
+TYPE_CHECKING = False  # importing typing takes time
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class MountEntry(NamedTuple):

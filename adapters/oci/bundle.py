@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import stat
-from typing import Any
 
 from adapters.oci.json_value import Value
 from adapters.oci.linux_section import read_hooks, read_linux_config
@@ -17,6 +16,10 @@ from adapters.oci.sandbox import is_sandbox
 from domain.annotations import drop_remoteproc_annotations
 from domain.creation import CreateRequest
 from domain.errors import InvalidRequest, NotFound
+
+TYPE_CHECKING = False  # importing typing takes time
+if TYPE_CHECKING:
+    from typing import Any
 
 _LIMIT = 8 << 20  # bytes; engines write some kilobytes
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from collections.abc import Iterator, Mapping
 
 from adapters.linux.channel import Channel
 from adapters.linux.unix_sockets import address_in
 from adapters.supervisor import control_protocol
 from domain.container import Operation
 from domain.errors import RemoteprocError, WrongState, host_fault
+
+TYPE_CHECKING = False  # importing typing takes time
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 _PEER_WITHIN = 1.0  # seconds: a command that was suspended must not hold up the supervisor
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from adapters.sysfs.attributes import Attributes
 from adapters.sysfs.policy import Policy
@@ -14,7 +12,10 @@ from domain.annotations import ProcessorOptions
 from domain.errors import InvalidRequest, NotFound, host_fault
 from domain.processor import DELETED, ProcessorInfo
 
+TYPE_CHECKING = False  # importing typing takes time
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from domain.ports import Claim, OpenArgs
 
 _DEVICE = re.compile(r"remoteproc[0-9]+")
