@@ -8,7 +8,6 @@ from domain.container import Exit, FirmwareContainer, Operation, Status, check_i
 from domain.errors import Busy, HostFault, NotFound, WrongState
 from domain.hook_calls import HookCalls
 from domain.light_types import NamedTuple
-from domain.processor import ProcessorInfo
 from domain.recovery import Recovery
 from domain.signals import SIGKILL
 
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
         Leases,
         Supervisors,
     )
+    from domain.processor import ProcessorInfo
     from domain.stdio import Stdio
 
 
