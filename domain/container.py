@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 EXIT_KILLED = 137
 EXIT_CRASHED = 139
 
-_ID_CHARACTERS = frozenset("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz+.-")
+ID_CHARACTERS = frozenset("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz+.-")
 _ID_MAX = 200  # a file name has 255 bytes, and names of drafts have a prefix and a suffix
 
 
@@ -135,7 +135,7 @@ class FirmwareContainer(NamedTuple):
 
 def check_id(container_id: str) -> str:
     """Return the id if it is well-formed (runc's rule), else raise InvalidRequest."""
-    if container_id in ("", ".", "..") or not _ID_CHARACTERS.issuperset(container_id):
+    if container_id in ("", ".", "..") or not ID_CHARACTERS.issuperset(container_id):
         raise InvalidRequest(
             f"container id {container_id!r} is not allowed",
             hint="use letters, digits and _ + . - only",

@@ -53,6 +53,12 @@ _KNOWN = frozenset(
 )
 
 
+def is_device(name: str) -> bool:
+    """Return whether this is a name that the kernel gives to a processor: remoteproc0 and so on."""
+    number = name.removeprefix("remoteproc")
+    return number != name and number.isascii() and number.isdigit()
+
+
 class ProcessorInfo(NamedTuple):
     """One processor of a board.
 

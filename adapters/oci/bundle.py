@@ -6,10 +6,10 @@ that have no meaning for firmware are ignored.
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 
+from adapters.encoding.light_json import loads
 from adapters.oci.json_value import Value
 from adapters.oci.linux_section import read_hooks, read_linux_config
 from adapters.oci.sandbox import is_sandbox
@@ -97,7 +97,7 @@ def _load(path: str) -> Any:
     if len(data) > _LIMIT:
         raise InvalidRequest(f"{path} is larger than {_LIMIT >> 20} MiB")
     try:
-        return json.loads(data)
+        return loads(data)
     except RecursionError:
         raise InvalidRequest(f"{path} is nested too deeply") from None
     except UnicodeDecodeError as error:
