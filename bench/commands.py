@@ -1,40 +1,52 @@
 """Measures each command and the bare start of Python, in alternation in the same run.
 
-The processor executes nothing and starts at once, so the times are the runtime's own.
+The processor executes nothing and starts at once, so the times are the runtime's own. CPU time is
+that of the command alone: `create` leaves a supervisor, which is not waited for.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import resource
 import shutil
-import statistics
+import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 
 HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, HERE)
+
+from adapters.containerd import sockets  # noqa: E402
+from adapters.containerd.protobuf_wire import text_field  # noqa: E402
+from bench.measure import Budgets, Times  # noqa: E402
+
 BIN = f"{HERE}/.venv/bin"
 FIRMWARE = f"{HERE}/firmware/build/cortex-m3/hello.elf"
-BUDGETS = {"create + start": 12.0, "state": 4.0, "kill": 4.0, "delete": 4.0, "list": 4.0}
+BARE = "bare interpreter"
+# How many times the bare interpreter's time each may take.
+BUDGETS = {"state": 1.6, "kill": 1.6, "delete": 1.6, "list": 1.6, "shim start": 1.6}
+BUDGETS["shim delete"] = 1.6
+CREATE_AND_START = 5.0
+PLAIN, CONFIGURED = "no config", "config"
 
 
-def timed(work: Callable[[], object]) -> float:
-    """Return the milliseconds that the work takes."""
-    began = time.perf_counter()
-    work()
-    return (time.perf_counter() - began) * 1000
+def cpu() -> float:
+    """Return the CPU seconds of all programs that have ended so far."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
-def command(*words: str) -> Callable[[], object]:
+def command(*words: str, **settings) -> Callable[[], object]:
     """Return a function that runs a program and drops its output."""
-    return lambda: subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
+    return lambda: subprocess.run(words, check=True, stdout=subprocess.DEVNULL, **settings)
 
 
-def measure(rounds: int, place: str, configured: bool) -> dict[str, list[float]]:
-    """Run whole lifecycles; return the times of each command and of the bare interpreter."""
+def measure(times: Times, rounds: int, place: str, configured: bool) -> None:
+    """Run whole lifecycles, and record the times of each command and of the bare interpreter."""
+    who = CONFIGURED if configured else PLAIN
     with open(f"{place}/config.yaml", "w", encoding="utf-8") as file:
         file.write("backend: sim\nboard: idle\nrun-directory: run\n")
     config = ["--config", f"{place}/config.yaml"]
@@ -44,32 +56,42 @@ def measure(rounds: int, place: str, configured: bool) -> dict[str, list[float]]
     os.makedirs(f"{place}/bundle/rootfs")
     shutil.copy(FIRMWARE, f"{place}/bundle/rootfs/hello.elf")
     command(*runtime, "spec", "--bundle", f"{place}/bundle", "--processor", "idle-0")()
-    times: dict[str, list[float]] = {}
-
-    def record(name: str, work: Callable[[], object]) -> None:
-        times.setdefault(name, []).append(timed(work))
-
     for number in range(rounds):
         name = f"bench{number}"
-        record("bare interpreter", command(f"{BIN}/python3", "-I", "-c", "pass"))
-        record("create", command(*runtime, "create", "--bundle", f"{place}/bundle", name))
-        record("start", command(*plain, "start", name))
-        record("state", command(*plain, "state", name))
-        record("list", command(*plain, "list"))
-        record("kill", command(*plain, "kill", name))
-        record("delete", command(*plain, "delete", name))
-    return times
+        times.take(who, BARE, command(f"{BIN}/python3", "-I", "-c", "pass"))
+        create = command(*runtime, "create", "--bundle", f"{place}/bundle", name)
+        times.take(who, "create", create)
+        times.take(who, "start", command(*plain, "start", name))
+        times.take(who, "state", command(*plain, "state", name))
+        times.take(who, "list", command(*plain, "list"))
+        times.take(who, "kill", command(*plain, "kill", name))
+        times.take(who, "delete", command(*plain, "delete", name))
+        if not configured:  # containerd's shim reads the one file in /etc, if there is one
+            _measure_shim(times, who, f"{place}/bundle", name)
 
 
-def report(times: dict[str, list[float]]) -> None:
-    """Print medians, ratios and budgets."""
-    bare = statistics.median(times["bare interpreter"])
-    rows = {name: statistics.median(values) for name, values in times.items()}
-    rows["create + start"] = rows["create"] + rows["start"]
-    print(f"{'':24}{'median ms':>10}{'ratio':>8}{'budget':>8}")
-    for name, value in rows.items():
-        budget = f"{BUDGETS[name]:8.1f}" if name in BUDGETS else ""
-        print(f"{name:24}{value:10.1f}{value / bare:8.1f}{budget}")
+def _measure_shim(times: Times, who: str, bundle: str, name: str) -> None:
+    """Measure the shim's `start` where the pod has a shim already, and its `delete`."""
+    shim = [f"{BIN}/containerd-shim-remoteproc-v1", "-namespace", "bench", "-id", name]
+    params = text_field(1, name) + text_field(2, "bench") + text_field(9, bundle)
+    with socket.socket(socket.AF_UNIX) as served:
+        served.bind(sockets.path_for(bundle, "", "bench", name))
+        served.listen()
+        times.take(who, "shim start", command(*shim, "start", cwd=bundle, input=params))
+    times.take(who, "shim delete", command(*shim, "-bundle", bundle, "delete"))
+
+
+def budgets(times: Times) -> Budgets:
+    """Compare the ratios to the bare interpreter with the budgets."""
+    table = Budgets()
+    for who in (PLAIN, CONFIGURED):
+        bare = times.median(who, BARE)
+        both = times.median(who, "create") + times.median(who, "start")
+        table.most(f"create + start / bare, {who}", both / bare, CREATE_AND_START)
+        for step, budget in BUDGETS.items():
+            if times.has(who, step):
+                table.most(f"{step} / bare, {who}", times.median(who, step) / bare, budget)
+    return table
 
 
 def main() -> None:
@@ -77,10 +99,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=20)
     rounds = parser.parse_args().rounds
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed program is compiled
+    times = Times(cpu)
     for configured in (False, True):
         with tempfile.TemporaryDirectory() as place:
-            print("with a configuration file:" if configured else "without one, as on most boards:")
-            report(measure(rounds, place, configured))
+            measure(times, rounds, place, configured)
+    times.report(PLAIN, CONFIGURED)
+    budgets(times).report()
     sys.stdout.flush()
 
 

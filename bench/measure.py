@@ -24,6 +24,10 @@ class Times:
         wall = time.perf_counter() - began
         self._taken.setdefault((who, step), []).append((wall * 1000, (self._cpu() - cpu) * 1000))
 
+    def has(self, who: str, step: str) -> bool:
+        """Return whether the step was recorded."""
+        return (who, step) in self._taken
+
     def median(self, who: str, step: str) -> float:
         """Return the median wall-clock milliseconds."""
         return statistics.median(wall for wall, _ in self._taken[who, step])
@@ -37,9 +41,10 @@ class Times:
         print(f"{'ms':24}{one:>8}{'':24}{other:>8}{'':24}{'ratio':>8}")
         print(f"{'':24}{''.join(f'{word:>8}' for word in HEAD * 2)}")
         for step in dict.fromkeys(step for _, step in self._taken):
-            cells = [*self._row(one, step), *self._row(other, step)]
-            numbers = "".join(f"{cell:8.0f}" for cell in cells)
-            print(f"{step:24}{numbers}{self.ratio(step, one, other):8.2f}")
+            rows = [self._row(who, step) if self.has(who, step) else () for who in (one, other)]
+            numbers = "".join(f"{cell:8.1f}" for row in rows for cell in row)
+            ratio = f"{self.ratio(step, one, other):8.2f}" if all(rows) else ""
+            print(f"{step:24}{numbers}{ratio}")
 
     def _row(self, who: str, step: str) -> Sequence[float]:
         walls = sorted(wall for wall, _ in self._taken[who, step])

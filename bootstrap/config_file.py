@@ -17,10 +17,12 @@ processors:                   # sysfs: what is special about one, by name or rem
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from adapters.config.yaml_node import YamlNode, compose
+
+TYPE_CHECKING = False  # importing typing takes time
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
 
 _BACKENDS = ("sysfs", "sim")
 _PATHS = ("tree", "firmware-directory", "run-directory")

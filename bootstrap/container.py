@@ -70,7 +70,7 @@ class Runtime(containers.DeclarativeContainer):
         settings.provided.firmware_directory,
         providers.Callable(read_policies, settings.provided.policies),
     )
-    # Few commands need the hardware, so the others are given this provider and not the board.
+    # Few commands need the board, the source and the hooks: they are given as providers.
     board = providers.Selector(settings.provided.backend, sim=sim_board, sysfs=sysfs_board)
     store = providers.ThreadSafeSingleton(DirectoryStore, settings.provided.root)
     leases = providers.ThreadSafeSingleton(
@@ -84,18 +84,20 @@ class Runtime(containers.DeclarativeContainer):
         leases,
         board.provider,
     )
+    source = providers.ThreadSafeSingleton(FirmwareStaging, settings.provided.largest_firmware)
+    hooks = providers.ThreadSafeSingleton(
+        LocalHooks,
+        providers.Object(programs.hook_state),
+        providers.Callable(programs.nsenter_command),
+    )
     lifecycle = providers.ThreadSafeSingleton(
         Lifecycle,
         store=store,
         board=board.provider,
-        source=providers.Callable(FirmwareStaging, settings.provided.largest_firmware),
+        source=source.provider,
         supervisors=supervisors,
         leases=leases,
-        hooks=providers.Callable(
-            LocalHooks,
-            providers.Object(programs.hook_state),
-            providers.Callable(programs.nsenter_command),
-        ),
+        hooks=hooks.provider,
         warn=warn,
     )
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Any, NamedTuple
 
 from adapters.linux.process import privileged
 from domain.errors import InvalidRequest, NotFound
 from domain.firmware import SIZE_LIMIT
+from domain.light_types import NamedTuple
+
+TYPE_CHECKING = False  # importing typing takes time
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
 
 DEFAULT_FILE = "/etc/remoteproc-runtime/config.yaml"
 
@@ -29,7 +32,7 @@ class Settings(NamedTuple):
     base: str = ""
     tree: str = "/"
     firmware_directory: str = ""
-    policies: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
+    policies: Mapping[str, Mapping[str, Any]] = {}
 
     @property
     def leases_directory(self) -> str:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from adapters.containerd.task import Tasks
     from adapters.containerd.task_queries import TaskQueries
     from adapters.containerd.ttrpc.server import Server
+    from adapters.images.staging import FirmwareStaging
+    from adapters.isolation.hooks import LocalHooks
     from adapters.linux.channel import Channel
     from adapters.sim.processor import SimProcessor
     from adapters.sim.sim_board import SimBoard
@@ -48,6 +50,8 @@ class Runtime:
         self._store: DirectoryStore | None = None
         self._leases: FileLeases | None = None
         self._supervisors: ProcessSupervisors | None = None
+        self._source: FirmwareStaging | None = None
+        self._hooks: LocalHooks | None = None
         self._lifecycle: Lifecycle | None = None
 
     def sim_board(self) -> SimBoard:
@@ -114,21 +118,35 @@ class Runtime:
                 )
             return self._supervisors
 
+    def source(self) -> FirmwareStaging:
+        with self._lock:
+            if self._source is None:
+                from adapters.images.staging import FirmwareStaging
+
+                self._source = FirmwareStaging(self._settings.largest_firmware)
+            return self._source
+
+    def hooks(self) -> LocalHooks:
+        with self._lock:
+            if self._hooks is None:
+                from adapters.isolation.hooks import LocalHooks
+                from bootstrap.programs import hook_state, nsenter_command
+
+                self._hooks = LocalHooks(hook_state, nsenter_command())
+            return self._hooks
+
     def lifecycle(self) -> Lifecycle:
         with self._lock:
             if self._lifecycle is None:
-                from adapters.images.staging import FirmwareStaging
-                from adapters.isolation.hooks import LocalHooks
-                from bootstrap.programs import hook_state, nsenter_command
                 from domain.lifecycle import Lifecycle
 
                 self._lifecycle = Lifecycle(
                     store=self.store(),
                     board=self.board,
-                    source=FirmwareStaging(self._settings.largest_firmware),
+                    source=self.source,
                     supervisors=self.supervisors(),
                     leases=self.leases(),
-                    hooks=LocalHooks(hook_state, nsenter_command()),
+                    hooks=self.hooks,
                     warn=self._warn,
                 )
             return self._lifecycle

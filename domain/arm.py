@@ -5,8 +5,11 @@ Source: Addenda to the ABI for the Arm Architecture (addenda32), "Build Attribut
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from domain.light_types import NamedTuple
+
+TYPE_CHECKING = False  # importing typing takes time
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _TAG_FILE = 1
 _TAG_CPU_ARCH = 6

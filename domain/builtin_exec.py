@@ -5,12 +5,14 @@ Their exit codes suit health checks: 0 healthy, 1 not healthy, 127 no such comma
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
-
 from domain.container import FirmwareContainer, Status
 from domain.errors import FirmwareUnfit
 from domain.firmware import LOG_FILES, REMARK, STAGED_NAME
+from domain.light_types import NamedTuple
+
+TYPE_CHECKING = False  # importing typing takes time
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 UNKNOWN = 127
 

@@ -7,13 +7,15 @@ can execute: it would start any. So an adapter that knows the core must check th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
-
 from domain.arm import ArmArchitecture
 from domain.elf import ElfFacts, machine_name
 from domain.errors import FirmwareUnfit
+from domain.light_types import NamedTuple
 from domain.resource_table import Devmem, ResourceTable
+
+TYPE_CHECKING = False  # importing typing takes time
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _RELINK = "link the firmware for this processor, or choose another one"
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, NamedTuple
-
 from domain.annotations import ProcessorOptions, read_annotations
 from domain.container import FirmwareContainer, Status
 from domain.errors import FirmwareUnfit
 from domain.firmware import staged_path
 from domain.hooks import Hook
+from domain.light_types import NamedTuple
 from domain.linux_config import LinuxConfig
 from domain.selection import choose
 
+TYPE_CHECKING = False  # importing typing takes time
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from domain.hook_calls import HookCalls
     from domain.ports import Board, ContainerStore, FirmwareSource, Supervisors
     from domain.stdio import Stdio

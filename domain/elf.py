@@ -12,14 +12,16 @@ find_table), remoteproc_core.c (rproc_da_to_va).
 from __future__ import annotations
 
 from struct import Struct
-from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from domain.arm import ArmArchitecture, read_attributes
 from domain.errors import FirmwareUnfit
 from domain.file_magic import looks_like
+from domain.light_types import NamedTuple
 
+TYPE_CHECKING = False  # importing typing takes time
 if TYPE_CHECKING:
     from mmap import mmap
+    from typing import NoReturn
 
 EM_ARM = 40
 EM_RISCV = 243

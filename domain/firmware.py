@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from domain.light_types import NamedTuple
 
 SIZE_LIMIT = 64 << 20
 """The largest firmware, in bytes, that a processor takes unless the operator says otherwise."""

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
 
 from domain.container import Exit, FirmwareContainer, Operation, Status, check_id
 from domain.errors import Busy, HostFault, NotFound, WrongState
 from domain.hook_calls import HookCalls
-from domain.processor import ProcessorInfo
+from domain.light_types import NamedTuple
 from domain.recovery import Recovery
 from domain.signals import SIGKILL
 
 _GONE_WITHIN = 10.0  # seconds that a supervisor may take to exit
 
+TYPE_CHECKING = False  # importing typing takes time
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from domain.builtin_exec import ExecResult
     from domain.creation import CreateRequest
     from domain.ports import (
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         Leases,
         Supervisors,
     )
+    from domain.processor import ProcessorInfo
     from domain.stdio import Stdio
 
 
@@ -38,9 +39,10 @@ class ProcessorRow(NamedTuple):
 
 
 class Lifecycle:
-    """All operations on containers. `board` is a function, since few operations need hardware.
+    """All operations on containers.
 
-    All but `pause`, `resume` and `directory` first clean up after processes that died, see
+    `board`, `source` and `hooks` are functions, since few operations need what they return. All
+    but `pause`, `resume` and `directory` first clean up after processes that died, see
     domain.recovery.
     """
 
@@ -48,10 +50,10 @@ class Lifecycle:
         self,
         store: ContainerStore,
         board: Callable[[], Board],
-        source: FirmwareSource,
+        source: Callable[[], FirmwareSource],
         supervisors: Supervisors,
         leases: Leases,
-        hooks: HookRunner,
+        hooks: Callable[[], HookRunner],
         warn: Callable[[str], None],
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -72,7 +74,7 @@ class Lifecycle:
         check_id(request.id)
         self.reap_stale()
         creation = Creation(
-            self._store, self._board, self._source, self._supervisors, self._hooks, self._clock
+            self._store, self._board, self._source(), self._supervisors, self._hooks, self._clock
         )
         return creation.create(request, stdio)
 
@@ -141,8 +143,10 @@ class Lifecycle:
             with self._store.locked(container_id) as recorded:
                 container = self._recovery.refresh(recorded)
                 if force and container.status is not Status.STOPPED:
-                    with contextlib.suppress(WrongState):  # the container has ended meanwhile
+                    try:
                         self.kill(container_id, SIGKILL)
+                    except WrongState:
+                        pass  # the container has ended meanwhile
                     container = self._recovery.refresh(self._store.load(container_id))
                 container.check(Operation.DELETE)
                 self._destroy(container)

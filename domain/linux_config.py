@@ -5,8 +5,11 @@ They apply to the supervisor, the Linux process that stands for the firmware.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from domain.light_types import NamedTuple
+
+TYPE_CHECKING = False  # importing typing takes time
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Namespace(NamedTuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from domain.light_types import NamedTuple
 
 
 class ProcessorState(str):
@@ -51,6 +51,12 @@ DELETED = ProcessorState("deleted")
 _KNOWN = frozenset(
     (OFFLINE, RUNNING, CRASHED, ATTACHED, DETACHED, SUSPENDED, DELETED, "invalid", "defunct")
 )
+
+
+def is_device(name: str) -> bool:
+    """Return whether this is a name that the kernel gives to a processor: remoteproc0 and so on."""
+    number = name.removeprefix("remoteproc")
+    return number != name and number.isascii() and number.isdigit()
 
 
 class ProcessorInfo(NamedTuple):

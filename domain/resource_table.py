@@ -7,9 +7,9 @@ Sources: Linux include/linux/remoteproc.h (layout), drivers/remoteproc/remotepro
 from __future__ import annotations
 
 from struct import Struct
-from typing import NamedTuple
 
 from domain.errors import FirmwareUnfit
+from domain.light_types import NamedTuple
 from domain.text import printable
 
 ANY_ADDRESS = 0xFFFF_FFFF

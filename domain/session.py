@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
 
 from domain.container import Operation
 from domain.errors import Busy, NotFound, RemoteprocError, Unsupported
 from domain.processor import DELETED
 from domain.supervision import ActionDone
 
+TYPE_CHECKING = False  # importing typing takes time
 if TYPE_CHECKING:
     from collections.abc import Callable
 

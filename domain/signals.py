@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Mapping
-
 from domain.errors import InvalidRequest
 
+TYPE_CHECKING = False  # importing typing takes time
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 SIGKILL = 9
-_STOPS = frozenset((int(signal.SIGTERM), int(signal.SIGINT)))
+# The numbers that POSIX gives to signals; others differ between architectures (signal(7)), and
+# importing Python's module for them takes time.
+_POSIX = {"HUP": 1, "INT": 2, "QUIT": 3, "ABRT": 6, "KILL": SIGKILL, "ALRM": 14, "TERM": 15}
+_STOPS = frozenset((_POSIX["TERM"], _POSIX["INT"]))
 _IMAGE_STOP_SIGNAL = "org.opencontainers.image.stopSignal"
 _LAST = 64  # Linux's SIGRTMAX
 
@@ -22,6 +26,10 @@ def read_signal(text: str) -> int:
     if short and text.isascii() and text.isdigit() and 0 < int(text) <= _LAST:
         return int(text)
     name = text.upper().removeprefix("SIG")
+    if name in _POSIX:
+        return _POSIX[name]
+    import signal
+
     try:
         return int(signal.Signals[f"SIG{name}"])
     except KeyError:
@@ -32,6 +40,8 @@ def read_signal(text: str) -> int:
 
 def signal_name(number: int) -> str:
     """Return `TERM` for 15; the number as text where the signal has no name."""
+    import signal
+
     try:
         return signal.Signals(number).name.removeprefix("SIG")
     except ValueError:

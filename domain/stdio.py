@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from domain.light_types import NamedTuple
 
 
 class Stdio(NamedTuple):

@@ -6,10 +6,9 @@ that come out. After an `Action` the supervisor at once passes in `ActionDone`.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from domain.container import EXIT_CRASHED, EXIT_KILLED, Operation, Status, check_operation
 from domain.errors import RemoteprocError, WrongState
+from domain.light_types import NamedTuple
 from domain.processor import FirmwareExit, ProcessorState
 
 # --- events ---------------------------------------------------------------------------------

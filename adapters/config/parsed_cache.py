@@ -13,24 +13,26 @@ command fails because of the cache.
 
 from __future__ import annotations
 
-import fcntl
-import json
 import os
 from binascii import crc32
-from collections.abc import Callable
-from typing import Any, TypeVar
 
 from adapters import __version__
+from adapters.encoding.light_json import loads
 from adapters.linux.files import open_directory
 from domain.errors import InvalidRequest
+
+TYPE_CHECKING = False  # importing typing takes time
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeVar
+
+    _Value = TypeVar("_Value")
 
 SLOTS = 64
 LARGEST = 1 << 16  # bytes of one cached value with its text
 _TEMPORARY = "new~"
 _OPEN = os.O_CLOEXEC | os.O_NOFOLLOW
 _WRITABLE_BY_OTHERS = 0o022
-
-_Value = TypeVar("_Value")
 
 
 def read_parsed(
@@ -79,7 +81,7 @@ def _load(directory: str, slot: str, text: str) -> Any:
         os.close(descriptor)
     if head != _head(body):
         raise ValueError("damaged")
-    version, cached_text, value = json.loads(body)
+    version, cached_text, value = loads(body)
     if (version, cached_text) != (__version__, text):
         raise LookupError("stale")
     return value
@@ -87,6 +89,9 @@ def _load(directory: str, slot: str, text: str) -> Any:
 
 def _store(directory: str, slot: str, text: str, value: Any) -> None:
     """Cache a value. Raises OSError, also if another process is storing one now, and ValueError."""
+    import fcntl
+    import json
+
     body = json.dumps([__version__, text, value]).encode()
     data = b"%s\n%s\n]\n" % (_head(body), body)
     if len(data) > LARGEST:

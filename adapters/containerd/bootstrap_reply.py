@@ -8,10 +8,12 @@ Source: containerd core/runtime/v2/{binary,shim}.go and pkg/shim/compat.go.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-
 from adapters.containerd.protobuf_wire import number_field, read_fields, text_field
+from adapters.encoding.light_json import dumps
+
+TYPE_CHECKING = False  # importing typing takes time
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 STDIN_MAX = 10 << 20  # bytes, as in Go's shims
 
@@ -54,5 +56,5 @@ def reply(address: str, bootstrap: Bootstrap | None, environment: Mapping[str, s
         return number_field(1, 3) + text_field(2, address) + text_field(3, "ttrpc")
     if "MAX_SHIM_VERSION" in environment:
         # containerd 2 accepts version 3, but sets the variable as 1.7 does, which does not.
-        return json.dumps({"version": 2, "address": address, "protocol": "ttrpc"}).encode()
+        return dumps({"version": 2, "address": address, "protocol": "ttrpc"}).encode()
     return address.encode()

@@ -5,9 +5,11 @@ Source: containerd pkg/shim/shim.go, and its callers in core/runtime/v2.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
 from domain.errors import InvalidRequest
+
+TYPE_CHECKING = False  # importing typing takes time
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 NAME = "containerd-shim-remoteproc-v1"
 """The name of the shim's program: containerd derives it from the runtime's name."""

@@ -1,10 +1,14 @@
-"""Protobuf's wire format without the library, whose import takes too long for `start`."""
+"""Protobuf's wire format without the library, whose import takes longer than an action may."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+TYPE_CHECKING = False  # importing typing takes time
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
-Field = tuple[int, int | bytes]
+    Field = tuple[int, int | bytes]
+
+_ALL_64 = (1 << 64) - 1  # a negative number goes as its two's complement
 
 
 def read_fields(data: bytes) -> Iterator[Field]:
@@ -45,14 +49,28 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
 
 
 def number_field(number: int, value: int) -> bytes:
-    """Return the bytes of an integer field; the value is not negative."""
-    return _number(number << 3) + _number(value)
+    """Return the bytes of an integer field of 64 bits; as protobuf does, leave out a 0."""
+    return _number(number << 3) + _number(value & _ALL_64) if value else b""
 
 
 def text_field(number: int, text: str) -> bytes:
-    """Return the bytes of a string field."""
-    data = text.encode()
-    return _number(number << 3 | 2) + _number(len(data)) + data
+    """Return the bytes of a string field; as protobuf does, leave out an empty one."""
+    return message_field(number, text.encode()) if text else b""
+
+
+def message_field(number: int, message: bytes) -> bytes:
+    """Return the bytes of a field that is a message; an empty message is not left out."""
+    return _number(number << 3 | 2) + _number(len(message)) + message
+
+
+def timestamp(seconds: float) -> bytes:
+    """Return seconds since the epoch as a google.protobuf.Timestamp."""
+    return number_field(1, int(seconds)) + number_field(2, nanoseconds(seconds))
+
+
+def nanoseconds(seconds: float) -> int:
+    """Return the fraction of a time in seconds."""
+    return int((seconds - int(seconds)) * 1e9)
 
 
 def _number(value: int) -> bytes:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
-import socket
+from _socket import AF_UNIX, SOCK_STREAM, socket  # the module `socket` is slow to import
 from binascii import crc32
-from collections.abc import Iterator
 
 from adapters.linux.locks import flock
 from domain.errors import host_fault
@@ -31,34 +29,42 @@ def path_for(directory: str, grpc_address: str, namespace: str, group: str) -> s
     return f"{directory or DIRECTORY}/{sha256(parts).hexdigest()}"
 
 
-def listen(path: str) -> socket.socket | None:
+def listen(path: str) -> socket | None:
     """Bind the socket, or return None if a process serves it already. Raises HostFault."""
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    sock = socket(AF_UNIX, SOCK_STREAM)
+    lock = -1
     try:
-        with _locked(os.path.dirname(path)):
-            if not _bind(sock, path):
-                sock.close()
-                return None
-            sock.listen(_BACKLOG)
+        lock = _lock(os.path.dirname(path))
+        if not _bind(sock, path):
+            sock.close()
+            return None
+        sock.listen(_BACKLOG)
     except OSError as error:
         sock.close()
         raise host_fault(f"cannot make the shim's socket {path}", error) from error
+    finally:
+        _unlock(lock)
     return sock
 
 
-@contextlib.contextmanager
-def _locked(directory: str) -> Iterator[None]:
-    """Hold a lock, so that no other process takes the new socket for a dead one and removes it."""
+def _lock(directory: str) -> int:
+    """Lock, so that no other process takes the new socket for a dead one and removes it."""
     os.makedirs(directory, 0o700, exist_ok=True)
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         flock(descriptor)
-        yield
-    finally:
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _unlock(descriptor: int) -> None:
+    if descriptor >= 0:
         os.close(descriptor)
 
 
-def _bind(sock: socket.socket, path: str) -> bool:
+def _bind(sock: socket, path: str) -> bool:
     umask = os.umask(0o177)
     try:
         sock.bind(path)
@@ -76,19 +82,27 @@ def _bind(sock: socket.socket, path: str) -> bool:
 
 def is_served(path: str) -> bool:
     """Return whether a process serves the socket."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+    probe = socket(AF_UNIX, SOCK_STREAM)
+    try:
         probe.settimeout(_ALIVE_WITHIN)
-        try:
-            probe.connect(path)
-        except (BlockingIOError, TimeoutError):
-            return True  # the server is too busy to accept
-        except OSError:
-            return False
+        probe.connect(path)
+    except (BlockingIOError, TimeoutError):
+        return True  # the server is too busy to accept
+    except OSError:
+        return False
+    finally:
+        probe.close()
     return True
 
 
 def remove_dead(path: str) -> None:
     """Remove the socket unless a process serves it."""
-    with contextlib.suppress(OSError), _locked(os.path.dirname(path)):
+    lock = -1
+    try:
+        lock = _lock(os.path.dirname(path))
         if not is_served(path):
             os.unlink(path)
+    except OSError:
+        pass
+    finally:
+        _unlock(lock)

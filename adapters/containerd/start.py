@@ -6,15 +6,18 @@ process has imported its modules. The user waits for this module's imports.
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Mapping, Sequence
 
 from adapters.containerd import sockets
 from adapters.containerd.bootstrap_reply import STDIN_MAX, Bootstrap, read_bootstrap, reply
 from adapters.containerd.flags import NAME, ShimFlags
+from adapters.encoding.light_json import loads
 from adapters.linux.spawn import environment_of, spawn
 from domain.errors import InvalidRequest, NotFound, host_fault
+
+TYPE_CHECKING = False  # importing typing takes time
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 LISTENER = 3  # the descriptor of the socket in the spawned process
 
@@ -57,7 +60,7 @@ def group(container: str) -> str:
     """Return the group of the bundle in the current directory: its containers share a shim."""
     try:
         with open("config.json", "rb") as file:
-            annotations = json.loads(file.read(_CONFIG_MAX)).get("annotations") or {}
+            annotations = loads(file.read(_CONFIG_MAX)).get("annotations") or {}
             found = [annotations[key] for key in _GROUPS if annotations.get(key)]
     except FileNotFoundError:
         raise NotFound(f"{os.getcwd()}/config.json does not exist") from None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from adapters.containerd.protobuf_wire import nanoseconds
+
 
 def timestamp(seconds: float) -> Timestamp:
     """Return seconds since the epoch as a Timestamp."""
-    whole = int(seconds)
-    return Timestamp(seconds=whole, nanos=int((seconds - whole) * 1e9))
+    return Timestamp(seconds=int(seconds), nanos=nanoseconds(seconds))

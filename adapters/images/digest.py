@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+TYPE_CHECKING = False  # importing typing takes time
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class Hash(Protocol):
+        """A hash object of hashlib, as far as it is used here."""
+
+        def update(self, data: bytes, /) -> None:
+            """Take more data."""
+
+        def hexdigest(self) -> str:
+            """Return the digest of all data, in hexadecimal."""
+
 
 # hashlib loads OpenSSL, which takes some 3 ms, or 11 ms from a cold disk: a quarter of an
 # interpreter's start. Python's own SHA-256 is loaded at once, but takes 3 ms more for each MB.
@@ -10,16 +22,6 @@ _WORTH_OPENSSL = 1 << 20  # bytes
 # Python's own modules, of 3.11 and of later versions. They are not documented: without them hashlib
 # is used.
 _BUILTIN = ("_sha256", "_sha2")
-
-
-class Hash(Protocol):
-    """A hash object of hashlib, as far as it is used here."""
-
-    def update(self, data: bytes, /) -> None:
-        """Take more data."""
-
-    def hexdigest(self) -> str:
-        """Return the digest of all data, in hexadecimal."""
 
 
 def sha256(size: int) -> Hash:

@@ -10,15 +10,18 @@ import errno
 import json
 import os
 import time
-from collections.abc import Iterator
-from typing import NamedTuple
 
 from adapters.isolation.cgroup_limits import V1_FILES, v2_settings
 from adapters.isolation.refusals import Refusals
 from adapters.linux.files import read_all, write_existing, write_whole
 from adapters.linux.mountinfo import mounts
 from domain.errors import InvalidRequest, host_fault
+from domain.light_types import NamedTuple
 from domain.linux_config import LinuxConfig
+
+TYPE_CHECKING = False  # importing typing takes time
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 RECORD = "cgroups"
 

@@ -6,17 +6,17 @@ Few bundles have hooks, so what running them needs is imported when there is one
 from __future__ import annotations
 
 import os
-import signal
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 from adapters.linux.files import write_all
 from domain.container import FirmwareContainer, Status
 from domain.errors import HostFault, host_fault
 from domain.hooks import Hook
+from domain.signals import SIGKILL
 
+TYPE_CHECKING = False  # importing typing takes time
 if TYPE_CHECKING:
     import subprocess
+    from collections.abc import Callable, Sequence
 
 # config.md#posix-platform-hooks: these run in the container's namespaces.
 _IN_NAMESPACES = ("createContainer", "startContainer")
@@ -93,7 +93,7 @@ def _wait(process: subprocess.Popen[bytes], timeout: int | None, what: str) -> i
     try:
         return process.wait(timeout)
     except BaseException as error:
-        os.killpg(process.pid, signal.SIGKILL)
+        os.killpg(process.pid, SIGKILL)
         process.wait()
         if isinstance(error, subprocess.TimeoutExpired):
             raise HostFault(

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False  # importing typing takes time
 if TYPE_CHECKING:
-    import socket
+    from _socket import socket  # of which socket.socket is a subclass
 
 LIMIT = 1 << 26
 """Bytes of a message. A longer one is a mistake, which must not fill the receiver's memory."""
@@ -21,7 +21,7 @@ _LENGTH = 4  # bytes before each message
 class Channel:
     """One end of a connected stream socket, which the channel owns from now on."""
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: socket) -> None:
         self._connection = connection
 
     def fileno(self) -> int:

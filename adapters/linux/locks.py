@@ -10,7 +10,10 @@ from __future__ import annotations
 import fcntl
 import os
 import sys
-from collections.abc import Callable
+
+TYPE_CHECKING = False  # importing typing takes time
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def flock(descriptor: int) -> None:

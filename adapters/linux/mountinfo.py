@@ -1,10 +1,15 @@
-"""What is mounted in this process's mount namespace: /proc/self/mountinfo (proc(5))."""
+"""What is mounted in this process's mount namespace (proc(5), mountinfo and fdinfo)."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from typing import NamedTuple
+
+from adapters.linux.files import read_all
+from domain.light_types import NamedTuple
+
+TYPE_CHECKING = False  # importing typing takes time
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class MountEntry(NamedTuple):
@@ -39,3 +44,21 @@ def _decode(field: bytes) -> bytes:
     """Return a field without its escapes: the kernel writes a byte such as a space as \\040."""
     first, *rest = field.split(b"\\")
     return first + b"".join(bytes((int(part[:3], 8),)) + part[3:] for part in rest)
+
+
+def is_mount_point(path: str) -> bool:
+    """Return whether a file system is mounted on the path; a symbolic link is not followed."""
+    return _mount_id(path) not in (None, _mount_id(os.path.dirname(path)))
+
+
+def _mount_id(path: str) -> bytes | None:
+    """Return the kernel's number of the mount that has this file; None if there is no such file."""
+    try:
+        descriptor = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    try:
+        lines = read_all(f"/proc/self/fdinfo/{descriptor}").splitlines()
+    finally:
+        os.close(descriptor)
+    return next(line for line in lines if line.startswith(b"mnt_id:"))

@@ -7,7 +7,6 @@ time together.
 from __future__ import annotations
 
 import os
-import select
 
 from adapters.linux.files import read_all, write_existing
 
@@ -60,6 +59,8 @@ def wait(pid: int, started: int, seconds: float | None) -> bool:
     descriptor = open_process(pid, started)
     if descriptor is None:
         return True
+    import select
+
     try:
         poll = select.poll()
         poll.register(descriptor, select.POLLIN)

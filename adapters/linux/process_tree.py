@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
 from adapters.linux.files import read_all
 from adapters.linux.process import stat_fields
+from domain.light_types import NamedTuple
 
 _KIB = 1024
 

@@ -7,10 +7,10 @@ through a descriptor of the directory.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False  # importing typing takes time
 if TYPE_CHECKING:
-    import socket
+    from _socket import socket  # of which socket.socket is a subclass
 
 
 def address_in(directory: int, name: str) -> str:
@@ -18,7 +18,7 @@ def address_in(directory: int, name: str) -> str:
     return f"/proc/self/fd/{directory}/{name}"
 
 
-def connect(client: socket.socket, path: str) -> None:
+def connect(client: socket, path: str) -> None:
     """Connect to the socket at the path. Raises OSError."""
     folder, name = os.path.split(os.path.abspath(path))
     directory = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -5,8 +5,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False  # importing typing takes time
 if TYPE_CHECKING:
     from adapters.oci.fast_args import Grammar
 

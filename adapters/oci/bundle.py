@@ -6,17 +6,20 @@ that have no meaning for firmware are ignored.
 
 from __future__ import annotations
 
-import json
 import os
 import stat
-from typing import Any
 
+from adapters.encoding.light_json import loads
 from adapters.oci.json_value import Value
 from adapters.oci.linux_section import read_hooks, read_linux_config
 from adapters.oci.sandbox import is_sandbox
 from domain.annotations import drop_remoteproc_annotations
 from domain.creation import CreateRequest
 from domain.errors import InvalidRequest, NotFound
+
+TYPE_CHECKING = False  # importing typing takes time
+if TYPE_CHECKING:
+    from typing import Any
 
 _LIMIT = 8 << 20  # bytes; engines write some kilobytes
 
@@ -94,7 +97,7 @@ def _load(path: str) -> Any:
     if len(data) > _LIMIT:
         raise InvalidRequest(f"{path} is larger than {_LIMIT >> 20} MiB")
     try:
-        return json.loads(data)
+        return loads(data)
     except RecursionError:
         raise InvalidRequest(f"{path} is nested too deeply") from None
     except UnicodeDecodeError as error:

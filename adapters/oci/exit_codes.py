@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
-from typing import NamedTuple
 
 from domain.errors import RemoteprocError
+from domain.light_types import NamedTuple
+
+TYPE_CHECKING = False  # importing typing takes time
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 PROGRAM = "remoteproc-runtime"
 FAILED, INTERRUPTED = 1, 130

@@ -8,12 +8,13 @@ calls (help, mistakes, other commands) are left to click. A test proves that bot
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypedDict
-
 from adapters.oci.args_table import COMMANDS, GLOBAL_OPTIONS
 
+TYPE_CHECKING = False  # importing typing takes time
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, TypedDict
+
     from adapters.oci.commands import CommandContext
 
     class Grammar(TypedDict):

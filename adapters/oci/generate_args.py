@@ -28,8 +28,7 @@ _HEAD = '''\
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False  # importing typing takes time
 if TYPE_CHECKING:
     from adapters.oci.fast_args import Grammar
 

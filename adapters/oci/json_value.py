@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from domain.errors import InvalidRequest
+
+TYPE_CHECKING = False  # importing typing takes time
+if TYPE_CHECKING:
+    from typing import Any
 
 _WORDS = {
     dict: "an object",

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Sequence
-from typing import Any
 
+from adapters.encoding.light_json import dumps_for_people
 from domain.container import FirmwareContainer, Status
 from domain.lifecycle import ProcessorRow
 from domain.text import printable
+
+TYPE_CHECKING = False  # importing typing takes time
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
 
 OCI_VERSION = "1.2.1"
 
 
 def as_json(value: object) -> str:
     """Return JSON laid out for people."""
-    return json.dumps(value, indent=2, ensure_ascii=False)
+    return dumps_for_people(value)
 
 
 def state(container: FirmwareContainer, at: Status | None = None) -> dict[str, Any]:

@@ -12,16 +12,19 @@ log, log.1      the latest output of the firmware
 
 from __future__ import annotations
 
-import json
 import os
-from typing import Any
 
+from adapters.encoding.light_json import dumps, loads
 from adapters.linux.files import read_all, write_once, write_whole
 from domain.container import Exit, FirmwareContainer
 from domain.errors import HostFault
 from domain.firmware import FirmwareImage
 from domain.hooks import Hook
 from domain.linux_config import IdMapping, LinuxConfig, Namespace, Rlimit
+
+TYPE_CHECKING = False  # importing typing takes time
+if TYPE_CHECKING:
+    from typing import Any
 
 VERSION = 1
 
@@ -63,14 +66,14 @@ def _linux_config(fields: dict[str, Any]) -> LinuxConfig:
 
 def write_container(container: FirmwareContainer, directory: int) -> None:
     """Record a container at its creation."""
-    text = json.dumps({"version": VERSION, **to_json(container)})
+    text = dumps({"version": VERSION, **to_json(container)})
     write_whole("container.json", text.encode(), directory)
 
 
 def read_container(container_id: str, directory: int) -> FirmwareContainer:
     """Return the container, with its start, pause and exit if any. Raises HostFault, OSError."""
     try:
-        fields = json.loads(read_all("container.json", directory))
+        fields = loads(read_all("container.json", directory))
         version = fields.pop("version", None)
         if version == VERSION:
             container = from_json(fields)
@@ -104,7 +107,7 @@ def write_paused(paused: bool, directory: int) -> None:
 
 def write_exit(exit_: Exit, directory: int) -> Exit:
     """Record how the container ended, unless that is recorded; return what is recorded."""
-    if write_once("exit.json", json.dumps(exit_._asdict()).encode(), directory):
+    if write_once("exit.json", dumps(exit_._asdict()).encode(), directory):
         return exit_
     return read_exit(directory) or exit_
 
@@ -112,7 +115,7 @@ def write_exit(exit_: Exit, directory: int) -> Exit:
 def read_exit(directory: int) -> Exit | None:
     """Return how the container ended, if it has."""
     try:
-        return Exit(**json.loads(read_all("exit.json", directory)))
+        return Exit(**loads(read_all("exit.json", directory)))
     except FileNotFoundError:
         return None
 

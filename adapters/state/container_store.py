@@ -6,11 +6,9 @@ A name that begins with @, as no id does, is that of a draft or of a directory t
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 from _thread import get_native_id
-from collections.abc import Iterator
 
 from adapters.linux.files import open_directory, private_directory, read_all, remove_flat
 from adapters.linux.locks import flock, flock_or_fail, open_locked, still_at
@@ -74,17 +72,49 @@ class DirectoryDraft:
         """Rename the directory first, so that no process finds a container without its files."""
         if self._descriptor < 0:
             return
-        with contextlib.suppress(OSError, HostFault):  # the next sweep tries again
+        try:
             if self.path == self._final:
                 os.rename(self._final, self._hidden)
             _remove_cgroups(self._hidden, _GROUP_GONE_WITHIN)
             remove_flat(self._hidden)
+        except (OSError, HostFault):
+            pass  # the next sweep tries again
         self.close()
 
     def close(self) -> None:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+
+
+class _Opened:
+    """A container's directory, open until the end of a `with`. (contextlib is slow to import.)"""
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+
+    def __enter__(self) -> int:
+        return self.descriptor
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        os.close(self.descriptor)
+
+
+class _Locked:
+    """A container, whose directory is open, and locked, until the end of a `with`."""
+
+    def __init__(self, descriptor: int, container: FirmwareContainer) -> None:
+        self._descriptor = descriptor
+        self._container = container
+
+    def __enter__(self) -> FirmwareContainer:
+        return self._container
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._descriptor)
 
 
 class DirectoryStore:
@@ -117,27 +147,25 @@ class DirectoryStore:
         with self._open(container_id) as descriptor:
             return self._read(container_id, descriptor)
 
-    @contextlib.contextmanager
-    def locked(self, container_id: str) -> Iterator[FirmwareContainer]:
-        with self._open(container_id) as descriptor:
-            flock(descriptor)
-            if not still_at(self.directory(container_id), descriptor):
+    def locked(self, container_id: str) -> _Locked:
+        opened = self._open(container_id)
+        try:
+            flock(opened.descriptor)
+            if not still_at(self.directory(container_id), opened.descriptor):
                 raise self._unknown(container_id)
-            yield self._read(container_id, descriptor)
+            return _Locked(opened.descriptor, self._read(container_id, opened.descriptor))
+        except BaseException:
+            opened.close()
+            raise
 
-    @contextlib.contextmanager
-    def _open(self, container_id: str) -> Iterator[int]:
+    def _open(self, container_id: str) -> _Opened:
         path = self.directory(check_id(container_id))
         try:
-            descriptor = open_directory(path)
+            return _Opened(open_directory(path))
         except (FileNotFoundError, NotADirectoryError):
             raise self._unknown(container_id) from None
         except OSError as error:
             raise host_fault(f"cannot open {path}", error) from error
-        try:
-            yield descriptor
-        finally:
-            os.close(descriptor)
 
     def _read(self, container_id: str, descriptor: int) -> FirmwareContainer:
         try:
@@ -182,9 +210,10 @@ class DirectoryStore:
     def sweep(self) -> None:
         for name in self._names():
             if name.startswith("@"):
-                # A living process has locked the directory, or another sweep has removed it.
-                with contextlib.suppress(OSError, HostFault):
+                try:
                     _remove_unlocked(f"{self.root}/{name}")
+                except (OSError, HostFault):
+                    pass  # a living process has locked it, or it is gone already
 
 
 def _remove_unlocked(path: str) -> None:

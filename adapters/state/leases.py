@@ -7,19 +7,20 @@ that releases its processor removes the file.
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
 import time
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
 
+from adapters.encoding.light_json import dumps, read_first
 from adapters.linux.files import private_directory
 from adapters.linux.locks import is_locked, lock_or_fail, open_locked
 from domain.container import Owner
 from domain.errors import Busy, host_fault
 
+TYPE_CHECKING = False  # importing typing takes time
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
     from domain.ports import Claim
 
 _RECORD_MAX = 1 << 16
@@ -39,7 +40,7 @@ class FileLease:
 
     def _write(self) -> None:
         record = {"id": self.owner.id, "root": self.owner.root, "claim": dict(self.claim)}
-        data = json.dumps(record).encode()
+        data = dumps(record).encode()
         try:
             # First the write, then the cut: a reader in between finds whole JSON at the start.
             os.pwrite(self._descriptor, data, 0)
@@ -59,8 +60,10 @@ class FileLease:
     def release(self) -> None:
         """Remove the file, then release the lock."""
         if self._descriptor >= 0:
-            with contextlib.suppress(OSError):
+            try:
                 os.unlink(self._path)
+            except OSError:
+                pass
             self._unlock()
 
     def keep_claim(self) -> None:
@@ -75,7 +78,7 @@ class FileLease:
 
 def _parse(data: bytes) -> dict[str, Any]:
     try:
-        record, _ = json.JSONDecoder().raw_decode(data.decode())
+        record, _ = read_first(data.decode())
     except ValueError:
         return {}  # the owner died before it had recorded anything
     return record if isinstance(record, dict) else {}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
+from adapters.encoding.light_json import dumps, loads
 from domain import errors
 from domain.errors import HostFault, RemoteprocError
+
+TYPE_CHECKING = False  # importing typing takes time
+if TYPE_CHECKING:
+    from typing import Any
 
 SOCKET = "control"
 """The name of the supervisor's socket in the container's directory."""
@@ -19,7 +21,7 @@ def encode(error: RemoteprocError | None) -> bytes:
     fields = {"error": _kind(error), "message": error.message, "hint": error.hint}
     if isinstance(error, HostFault):
         fields["errno"] = str(error.errno)
-    return json.dumps(fields).encode()
+    return dumps(fields).encode()
 
 
 def _kind(error: RemoteprocError) -> str:
@@ -34,7 +36,7 @@ def _kind(error: RemoteprocError) -> str:
 
 def decode(message: bytes) -> RemoteprocError | None:
     """Undo `encode`."""
-    return from_json(json.loads(message))
+    return from_json(loads(message))
 
 
 def from_json(fields: dict[str, Any]) -> RemoteprocError | None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import socket
-from collections.abc import Iterator, Mapping
+from _socket import AF_UNIX, SOCK_STREAM, socket  # the module `socket` is slow to import
 
 from adapters.linux.channel import Channel
 from adapters.linux.unix_sockets import address_in
 from adapters.supervisor import control_protocol
 from domain.container import Operation
 from domain.errors import RemoteprocError, WrongState, host_fault
+
+TYPE_CHECKING = False  # importing typing takes time
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 _PEER_WITHIN = 1.0  # seconds: a command that was suspended must not hold up the supervisor
 
@@ -19,7 +21,7 @@ class ControlSocket:
     """The listening socket in the container's directory, and the commands that have connected."""
 
     def __init__(self, directory: int) -> None:
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket = socket(AF_UNIX, SOCK_STREAM)
         try:
             self._socket.bind(address_in(directory, control_protocol.SOCKET))
         except OSError as error:
@@ -38,15 +40,22 @@ class ControlSocket:
         for peer in [p for p in self._connected if p.fileno() in ready]:
             self._connected.remove(peer)
             self._requester = peer
-            with contextlib.suppress(OSError):
-                if word := peer.receive():
-                    yield from self._operation(word.decode(errors="replace"))
+            try:
+                word = peer.receive()
+            except OSError:
+                word = b""  # the command is suspended, or gone
+            if word:
+                yield from self._operation(word.decode(errors="replace"))
             self._hang_up()
         if self._socket.fileno() in ready:
-            with contextlib.suppress(OSError):
-                channel = Channel(self._socket.accept()[0])
-                channel.settimeout(_PEER_WITHIN)
-                self._connected.append(channel)
+            try:
+                # What socket.socket.accept calls; type checkers do not know the method.
+                descriptor, _ = self._socket._accept()  # type: ignore[attr-defined]
+            except OSError:
+                return  # the command has gone
+            channel = Channel(socket(fileno=descriptor))
+            channel.settimeout(_PEER_WITHIN)
+            self._connected.append(channel)
 
     def _operation(self, word: str) -> Iterator[Operation]:
         try:
@@ -57,8 +66,10 @@ class ControlSocket:
     def reply(self, error: RemoteprocError | None) -> None:
         """Reply to the command that made the last request, once."""
         if self._requester is not None:
-            with contextlib.suppress(OSError):
+            try:
                 self._requester.send(control_protocol.encode(error))
+            except OSError:
+                pass  # the command has gone
             self._hang_up()
 
     def _hang_up(self) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
-
 from domain.firmware import FirmwareImage
+from domain.light_types import NamedTuple
 from domain.linux_config import Namespace
 
+TYPE_CHECKING = False  # importing typing takes time
 if TYPE_CHECKING:
+    from typing import Any
+
     from domain.ports import OpenArgs
 
 CREATOR = 3  # the supervisor's descriptor of the channel to its creator

@@ -10,9 +10,12 @@ from __future__ import annotations
 import os
 import select
 import time
-from collections.abc import Callable
 
 from domain.firmware import LOG_FILES, REMARK
+
+TYPE_CHECKING = False  # importing typing takes time
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 PIECE = 4096  # PIPE_BUF: a pipe that polls writable takes this much without blocking
 WAITING_MAX = 1 << 20  # bytes that wait for a reader of one stream

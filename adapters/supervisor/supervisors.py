@@ -5,17 +5,17 @@ Most commands only look whether a supervisor runs. What the other methods need, 
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from adapters.linux import process
 from domain.container import FirmwareContainer, Operation
 from domain.errors import Busy, WrongState, host_fault
 from domain.signals import SIGKILL, signal_name
 
+TYPE_CHECKING = False  # importing typing takes time
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from adapters.linux.channel import Channel
     from adapters.state.leases import FileLeases
     from adapters.supervisor.launch import StartSupervisor
@@ -102,38 +102,44 @@ class ProcessSupervisors:
         if creator := self._creating.pop(container.id, None):
             creator.close()
         if not process.wait(container.pid, container.start_time, _GONE_WITHIN):
-            with contextlib.suppress(WrongState):
+            try:
                 self.signal(container, SIGKILL)
+            except WrongState:
+                pass  # it has just ended
             process.wait(container.pid, container.start_time, _GONE_WITHIN)
-        with contextlib.suppress(ChildProcessError):
+        try:
             os.waitpid(container.pid, 0)
+        except ChildProcessError:
+            pass  # it is another process's child
 
     def alive(self, container: FirmwareContainer) -> bool:
         return container.pid > 0 and process.start_time(container.pid) == container.start_time
 
     def ask(self, container: FirmwareContainer, operation: Operation) -> None:
-        import socket
+        from _socket import AF_UNIX, SOCK_STREAM, socket  # the module `socket` is slow to import
 
         from adapters.linux.channel import Channel
         from adapters.linux.unix_sockets import connect
         from adapters.supervisor import control_protocol
 
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            control = Channel(connection)
-            try:
-                connect(connection, f"{self._root}/{container.id}/{control_protocol.SOCKET}")
-                # The kernel may take any time to start; the caller can kill the container.
-                control.settimeout(None if operation is Operation.START else _ANSWER_WITHIN)
-                control.send(operation.encode())
-                answer = control.receive()
-            except TimeoutError:
-                raise Busy(
-                    f"the supervisor of container {container.id} has not answered for "
-                    f"{_ANSWER_WITHIN:.0f} s",
-                    hint="the kernel may be busy with the processor; try again or kill with KILL",
-                ) from None
-            except OSError as error:
-                raise self._gone(container) from error
+        connection = socket(AF_UNIX, SOCK_STREAM)
+        control = Channel(connection)
+        try:
+            connect(connection, f"{self._root}/{container.id}/{control_protocol.SOCKET}")
+            # The kernel may take any time to start; the caller can kill the container.
+            control.settimeout(None if operation is Operation.START else _ANSWER_WITHIN)
+            control.send(operation.encode())
+            answer = control.receive()
+        except TimeoutError:
+            raise Busy(
+                f"the supervisor of container {container.id} has not answered for "
+                f"{_ANSWER_WITHIN:.0f} s",
+                hint="the kernel may be busy with the processor; try again or kill with KILL",
+            ) from None
+        except OSError as error:
+            raise self._gone(container) from error
+        finally:
+            control.close()
         if not answer:
             raise self._gone(container)
         if refusal := control_protocol.decode(answer):

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from adapters.sysfs.attributes import Attributes
 from adapters.sysfs.policy import Policy
 from adapters.sysfs.processor import SysfsProcessor, open_processor
 from domain.annotations import ProcessorOptions
 from domain.errors import InvalidRequest, NotFound, host_fault
-from domain.processor import DELETED, ProcessorInfo
+from domain.processor import DELETED, ProcessorInfo, is_device
 
+TYPE_CHECKING = False  # importing typing takes time
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from domain.ports import Claim, OpenArgs
 
-_DEVICE = re.compile(r"remoteproc[0-9]+")
 _CLASS = "sys/class/remoteproc"
 
 
@@ -45,7 +44,7 @@ class SysfsBoard:
         """List the processors by number; none if the kernel has no remoteproc."""
         path = f"{self._prefix}/{_CLASS}"
         try:
-            devices = [name for name in os.listdir(path) if _DEVICE.fullmatch(name)]
+            devices = [name for name in os.listdir(path) if is_device(name)]
         except FileNotFoundError:
             return []
         except OSError as error:
@@ -76,7 +75,7 @@ class SysfsBoard:
     def open_args(self, device: str, options: ProcessorOptions) -> OpenArgs:
         """Return what `open_processor` takes. Raises as `open` does."""
         path = self._attributes(device).path
-        if not _DEVICE.fullmatch(device) or not os.path.isdir(path):
+        if not is_device(device) or not os.path.isdir(path):
             raise NotFound(
                 f"there is no processor {device} under {self._prefix}/{_CLASS}",
                 hint="was its driver removed?",
@@ -85,7 +84,7 @@ class SysfsBoard:
 
     def reclaim(self, device: str, claim: Claim) -> None:
         """Undo what a dead owner claimed; if the processor has gone, remove its firmware file."""
-        if _DEVICE.fullmatch(device):
+        if is_device(device):
             open_processor(self._open_args(device, ProcessorOptions())).release(claim)
 
     def _open_args(self, device: str, options: ProcessorOptions) -> OpenArgs:

@@ -10,7 +10,6 @@ processor runs the owner's firmware, and all changes are still to be undone.
 from __future__ import annotations
 
 import errno
-from typing import TYPE_CHECKING
 
 from adapters.sysfs.attributes import Attributes
 from adapters.sysfs.driver_errors import in_use, refused, unchanged
@@ -21,6 +20,7 @@ from domain.annotations import ProcessorOptions
 from domain.firmware import FirmwareImage
 from domain.processor import ATTACHED, DETACHED, OFFLINE
 
+TYPE_CHECKING = False  # importing typing takes time
 if TYPE_CHECKING:
     from domain.ports import Claim
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Sequence
 
 from domain.errors import ProcessorFault
+
+TYPE_CHECKING = False  # importing typing takes time
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _ROOT = "run as root, or let this user write the processor's attributes"
 _HINTS = {

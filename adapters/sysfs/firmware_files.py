@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import stat
 
 from adapters.images.digest import sha256
 from adapters.linux.files import write_all
 from adapters.sysfs.search_path import FirmwareDirectory, SearchPath
+from domain.container import ID_CHARACTERS
 from domain.errors import FirmwareUnfit, HostFault, host_fault, reason
 from domain.firmware import FirmwareImage
+from domain.processor import is_device
 
 DIRECTORY = "remoteproc-runtime"
 
-_FILE_NAME = re.compile(r"(remoteproc[0-9]+)-[0-9A-Za-z_+.-]+-[0-9a-f]{16}")
+_DIGITS_SHOWN = 16  # of the digest
+_HEXADECIMAL = frozenset("0123456789abcdef")
 _ID_SHOWN = 120  # characters; a name has 255 bytes, and the kernel appends .zst to try that
 _CHUNK = 1 << 18
 _HINTS = {
@@ -36,7 +38,7 @@ def kernel_name(
     parent: FirmwareDirectory, device: str, container: str, firmware: FirmwareImage
 ) -> str:
     """Return the name by which the kernel finds the file."""
-    digest = firmware.digest.removeprefix("sha256:")[:16]
+    digest = firmware.digest.removeprefix("sha256:")[:_DIGITS_SHOWN]
     # The id is for people: device and digest make the name unique.
     return f"{parent.prefix}{DIRECTORY}/{device}-{container[:_ID_SHOWN]}-{digest}"
 
@@ -44,8 +46,21 @@ def kernel_name(
 def is_published_name(name: str, device: str) -> bool:
     """Whether `kernel_name` gives such names to the files of this device."""
     head, _, file_name = name.rpartition("/")
-    found = _FILE_NAME.fullmatch(file_name)
-    return found is not None and found[1] == device and f"/{head}".endswith(f"/{DIRECTORY}")
+    return _device_of(file_name) == device and f"/{head}".endswith(f"/{DIRECTORY}")
+
+
+def _device_of(file_name: str) -> str:
+    """Return the device whose published file has this name; `` if it is no name of ours."""
+    rest, _, digest = file_name.rpartition("-")
+    device, _, container = rest.partition("-")
+    ours = (
+        is_device(device)
+        and container != ""
+        and ID_CHARACTERS.issuperset(container)
+        and len(digest) == _DIGITS_SHOWN
+        and _HEXADECIMAL.issuperset(digest)
+    )
+    return device if ours else ""
 
 
 def publish(parent: FirmwareDirectory, name: str, device: str, firmware: FirmwareImage) -> None:
@@ -129,8 +144,7 @@ def _open_directory(parent: str, *, create: bool) -> int:
 
 def _remove_all(directory: int, device: str) -> None:
     for name in os.listdir(directory):
-        found = _FILE_NAME.fullmatch(name.removeprefix("."))
-        if found and found[1] == device:
+        if _device_of(name.removeprefix(".")) == device:
             _remove(directory, name)
 
 

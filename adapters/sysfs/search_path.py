@@ -7,10 +7,10 @@ directory. If this process has another one, as in a container, the configuration
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
 from adapters.sysfs.attributes import escape, read_attribute
 from domain.errors import HostFault
+from domain.light_types import NamedTuple
 
 _PARAMETER = "sys/module/firmware_class/parameters/path"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 
 import pytest
 
@@ -52,7 +53,8 @@ def test_create_imports_pyyaml_only_after_a_change(runtime, firmware):
     runtime.bundle()
     runtime.prefix = [sys.executable, "-X", "importtime"]
     seen = []
-    for text in ("", "", "# changed\n", ""):
+    # All tests of root share a cache, and no other test's configuration may have the same text.
+    for text in (f"# {time.time_ns()}\n", "", "# changed\n", ""):
         with open(f"{runtime.place}/config.yaml", "a") as file:
             file.write(text)
         created = runtime.create(env=environment)

@@ -42,7 +42,7 @@ LEGAL = {
 
 
 @pytest.mark.parametrize("status", BY_STATUS)
-@pytest.mark.parametrize("operation", Operation)
+@pytest.mark.parametrize("operation", list(Operation))
 def test_every_operation_in_every_status(operation, status):
     container = BY_STATUS[status]
     if (operation.value, status.value) in LEGAL:

@@ -70,13 +70,14 @@ class World:
             injector.count("board")
             return injector.wrap("board", self.board)
 
+        source = injector.wrap("source", self.source)
         self.lifecycle = Lifecycle(
             store=injector.wrap("store", self.store),
             board=make_board,
-            source=injector.wrap("source", self.source),
+            source=lambda: source,
             supervisors=injector.wrap("supervisors", self.supervisors, "abandon"),
             leases=injector.wrap("leases", self.leases),
-            hooks=self.hooks,
+            hooks=lambda: self.hooks,
             warn=self.warnings.append,
             clock=lambda: NOW,
         )

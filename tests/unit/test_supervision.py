@@ -75,7 +75,7 @@ LEGAL: dict[tuple[Status, Operation], tuple[list[Effect], Status]] = {
 
 
 @pytest.mark.parametrize("status", STATUSES)
-@pytest.mark.parametrize("operation", Operation)
+@pytest.mark.parametrize("operation", list(Operation))
 def test_every_request_in_every_status(status, operation):
     machine = machine_in(status)
     effects = perform(machine, Request(operation))
@@ -191,7 +191,7 @@ endings = st.none() | st.builds(
     FirmwareExit, st.booleans(), st.none() | st.integers(0, 255), st.sampled_from(["", "watchdog"])
 )
 events = st.one_of(
-    st.builds(Request, st.sampled_from(Operation)),
+    st.builds(Request, st.sampled_from(list(Operation))),
     st.builds(SignalReceived, st.sampled_from(["TERM", "HUP"]), st.booleans()),
     st.builds(StateObserved, st.sampled_from(words).map(ProcessorState), endings),
     # Rare in life, and it ends most sequences: rare here.
@@ -230,7 +230,7 @@ def test_any_sequence(before, abandoned, after):
             assert machine.status is status
 
 
-@given(steps, st.sampled_from(Operation), steps)
+@given(steps, st.sampled_from(list(Operation)), steps)
 def test_a_failed_request_leaves_no_trace(before, operation, after):
     """Two supervisors get the same events, but for one request that fails in one of them."""
     plain, tried = Supervision("m4"), Supervision("m4")

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False  # importing typing takes time
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from adapters.oci.exit_codes import LogTarget
     from domain.creation import CreateRequest
     from domain.lifecycle import Lifecycle

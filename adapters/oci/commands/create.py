@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from adapters.oci.commands import CommandContext, write_pid_file
 
+TYPE_CHECKING = False  # importing typing takes time
 if TYPE_CHECKING:
     import click
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from adapters.oci.commands import CommandContext
 
+TYPE_CHECKING = False  # importing typing takes time
 if TYPE_CHECKING:
     import click
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from adapters.oci.commands import CommandContext, write_pid_file
 
+TYPE_CHECKING = False  # importing typing takes time
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import click
 
     from domain.builtin_exec import ExecResult
@@ -30,8 +31,6 @@ def run(
     Firmware has no programs. There are status, logs, trace, resource-table, firmware and help;
     status fails unless the firmware runs. Any other command exits 127.
     """
-    from adapters.oci.terminal import new_terminal
-
     if process is not None:
         from adapters.oci.bundle import read_process
 
@@ -40,6 +39,8 @@ def run(
     result = context.lifecycle.exec(container_id, words)
     if not detach and console_socket is None:
         return _show(result)  # on this process's stdio, a terminal or not
+    from adapters.oci.terminal import new_terminal
+
     with new_terminal(tty or console_socket is not None, console_socket, raw=False) as terminal:
         if terminal is not None and console_socket is not None:
             terminal.send(console_socket)

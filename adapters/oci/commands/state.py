@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from adapters.oci import render
 from adapters.oci.commands import CommandContext, show
 
+TYPE_CHECKING = False  # importing typing takes time
 if TYPE_CHECKING:
     import click
 

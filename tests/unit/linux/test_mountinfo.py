@@ -7,7 +7,8 @@ import os
 import pytest
 
 from adapters.isolation import cgroups, namespaces
-from adapters.linux.mountinfo import MountEntry, mounts, parse
+from adapters.linux import libc
+from adapters.linux.mountinfo import MountEntry, is_mount_point, mounts, parse
 from tests.sandbox import in_child, mount, small_tmpfs
 
 NAMES = ["é", "a b", "tab\tnew\nline", "back\\slash", "\\040", "#hash", "日本", "\udcff"]
@@ -82,3 +83,18 @@ def test_hierarchies_are_found_though_one_is_mounted_a_second_time_without_a_sou
 )
 def test_lines(line, entry):
     assert parse(line) == entry
+
+
+def test_a_mount_point_is_told_from_other_directories(tmp_path):
+    """A bind mount has the device of the directory above it; its mount differs all the same."""
+
+    def work():
+        small_tmpfs(tmp_path, "1m")
+        for name in ("plain", "source", "bound"):
+            os.mkdir(f"{tmp_path}/{name}")
+        os.symlink("bound", f"{tmp_path}/link")
+        libc.mount(f"{tmp_path}/source", f"{tmp_path}/bound", "", libc.MS_BIND)
+        names = ("", "/plain", "/bound", "/link", "/absent", "/absent/below")
+        return [is_mount_point(f"{tmp_path}{name}") for name in names]
+
+    assert in_child(work) == [True, False, True, False, False, False]

@@ -11,15 +11,20 @@ import sys
 
 import pytest
 from google.protobuf.any_pb2 import Any
+from hypothesis import given
+from hypothesis import strategies as st
 
 from adapters.containerd import protobuf_wire, sockets, start
 from adapters.containerd.api.bootstrap_pb2 import BootstrapParams, BootstrapResult
 from adapters.containerd.api.runc_options_pb2 import Options
-from adapters.containerd.api.task_pb2 import ConnectRequest, ConnectResponse
+from adapters.containerd.api.task_pb2 import ConnectRequest, ConnectResponse, DeleteResponse
 from adapters.containerd.api.types_pb2 import RuntimeInfo
 from adapters.containerd.bootstrap_reply import read_bootstrap, reply
+from adapters.containerd.delete import delete_response
 from adapters.containerd.flags import parse
+from adapters.containerd.times import timestamp
 from adapters.containerd.ttrpc.client import Client
+from domain.container import Exit
 from domain.errors import InvalidRequest, NotFound
 from tests.engines.process import wait_until
 
@@ -142,6 +147,17 @@ def test_fields_are_those_of_protobuf():
     encoded = protobuf_wire.number_field(1, 3000) + protobuf_wire.text_field(2, text)
     assert encoded == BootstrapResult(version=3000, address=text).SerializeToString()
     assert list(protobuf_wire.read_fields(encoded)) == [(1, 3000), (2, text.encode())]
+
+
+@given(
+    st.integers(0, 2**32 - 1),
+    st.integers(0, 2**32 - 1),
+    st.floats(0, 253402300799),
+)
+def test_a_delete_response_is_protobufs(pid, status, at):
+    whole = DeleteResponse(pid=pid, exit_status=status, exited_at=timestamp(at))
+    encoded = delete_response(pid, Exit(status, at))
+    assert encoded == whole.SerializeToString(deterministic=True)
 
 
 class TestSockets:
