@@ -37,15 +37,15 @@ class Reaper:
         self._orphans: dict[int, float] = {}
         self._wake_in, self._wake_out = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._poll.register(self._wake_in, select.EPOLLIN)
-        # The interpreter's C handler writes a byte to the pipe for each signal that has a handler
-        # in Python, so SIGCHLD needs one, though it has nothing to do.
-        signal.set_wakeup_fd(self._wake_out, warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGCHLD, lambda *_: self._wake())
         threads.start(lambda: threads.repeat(self._turn, self._report), "exits")
 
     def watch(self, pid: int, callback: ExitCallback) -> None:
         """Call `callback(exit status)`, in any thread, once the child has ended."""
         self._new.append((pid, callback))
+        self._wake()
+
+    def _wake(self) -> None:
         try:
             os.write(self._wake_out, b"\0")
         except BlockingIOError:

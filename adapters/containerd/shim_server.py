@@ -43,6 +43,7 @@ def prepare_process() -> None:
 
 def run(path: str, server: Server, publisher: EventPublisher) -> None:
     """Serve the socket that `start` bound to `path`; at the end remove it and send the events."""
+    signal.set_wakeup_fd(server.wakeup_fd, warn_on_full_buffer=False)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: server.shutdown(GRACE))
     listener = socket.socket(fileno=LISTENER)
@@ -50,6 +51,7 @@ def run(path: str, server: Server, publisher: EventPublisher) -> None:
     try:
         server.serve(listener)
     finally:
+        signal.set_wakeup_fd(-1)  # the server has closed that descriptor
         with contextlib.suppress(OSError):
             os.unlink(path)
         publisher.drain(_LAST_EVENTS)

@@ -54,6 +54,15 @@ class Server:
         self._next_deadline = math.inf
         self._stop_at: float | None = None
 
+    @property
+    def wakeup_fd(self) -> int:
+        """The descriptor for signal.set_wakeup_fd, if serve() runs in the main thread.
+
+        A signal that comes right before the loop waits does not end the wait: without this, its
+        handler would run only when something else wakes the loop.
+        """
+        return self._wake_out.fileno()
+
     def register(self, service: str, methods: Mapping[str, tuple[type[Message], Handler]]) -> None:
         """Serve `{method: (request type, handler)}` under a service's full name.
 
