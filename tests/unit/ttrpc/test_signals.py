@@ -1,4 +1,4 @@
-"""A signal ends a server in the main thread, though the kernel gave the signal to another thread."""
+"""A signal ends a server in the main thread, even if the kernel gave it to another thread."""
 
 from __future__ import annotations
 
