@@ -27,9 +27,18 @@ def main() -> None:
     # The creator's caller may have left descriptors open, and stdio closed.
     close_all_but(range(CREATOR + 1))
     open_stdio()
+    try:
+        supervisor = _prepare(creator)
+    except ConnectionError:
+        os._exit(1)  # the creator has died, or has given up
+    os._exit(supervisor.run())
+
+
+def _prepare(creator: Channel) -> Supervisor:
+    """Take the creator's order, and tell it that all is ready, or what failed."""
     message = creator.receive()
     if not message:
-        os._exit(1)  # the creator has died
+        os._exit(1)
     try:
         order = SupervisorOrder.from_json(json.loads(message))
         if order.namespaces:
@@ -39,7 +48,7 @@ def main() -> None:
         creator.send(control_protocol.encode(error))
         os._exit(1)
     creator.send(control_protocol.encode(None))
-    os._exit(supervisor.run())
+    return supervisor
 
 
 def _enter_namespaces(order: SupervisorOrder, creator: Channel) -> SupervisorOrder:

@@ -145,6 +145,9 @@ def _continue_as_child(creator: Channel) -> None:
     if pid:
         creator.send(b'{"pid": %d}' % pid)
         os._exit(0)
+    # The creator must know this child before it hears from it that all is ready.
+    if not creator.receive():
+        os._exit(1)  # the creator has died, or has given up
     os.setsid()
 
 

@@ -98,6 +98,7 @@ class Launch:
             self.container = self.container._replace(
                 pid=message["pid"], start_time=process.start_time(message["pid"])
             )
+            self.channel.send(b"known")
         elif refusal := control_protocol.from_json(message):
             raise refusal
         else:
