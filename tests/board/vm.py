@@ -21,7 +21,6 @@ import socket
 import subprocess
 import tempfile
 import threading
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Literal, NamedTuple, Self
@@ -231,12 +230,11 @@ def _build(kind: Kind) -> str:
 def _write_commands(directory: str) -> None:
     """Write the project's own commands for a guest that cannot use those of the host's .venv."""
     os.mkdir(directory)
-    with open(os.path.join(CHECKOUT, "pyproject.toml"), "rb") as project:
-        scripts = tomllib.load(project)["project"].get("scripts", {})
-    for name, target in scripts.items():
-        module, function = target.split(":")
+    programs = os.path.join(CHECKOUT, "bin")
+    for name in os.listdir(programs):
+        with open(os.path.join(programs, name)) as file:
+            _, code = file.read().split("\n", 1)
         path = os.path.join(directory, name)
         with open(path, "w") as file:
-            file.write("#!/usr/bin/python3.11\nimport sys\n")
-            file.write(f"from {module} import {function}\nsys.exit({function}())\n")
+            file.write(f"#!/usr/bin/python3.11\n{code}")
         os.chmod(path, 0o755)
