@@ -35,7 +35,9 @@ if TYPE_CHECKING:
     from domain.ports import Claim, OpenArgs
 
 _RECOVERY_WITHIN = 5.0  # seconds in which the kernel must have recovered from a crash
+_REMOVED_WITHIN = 0.3  # seconds from the stop by a driver that is removed to the processor's end
 _STOPPED_ELSEWHERE = "it ended by itself, or somebody else stopped it"
+_REMOVED = FirmwareExit(crashed=True, reason="its driver was removed")
 _BOOT_LOADER = (ATTACHED, DETACHED)
 
 
@@ -224,7 +226,7 @@ class SysfsProcessor:
         """Return why it ended, by the kernel's log; save a core dump if it is enabled."""
         state = self._attributes.state()
         if state == DELETED:
-            return FirmwareExit(crashed=True, reason="its driver was removed")
+            return _REMOVED
         messages = self._log.read()
         why = crash_type(messages)
         if self._recovering_since:
@@ -233,8 +235,23 @@ class SysfsProcessor:
             why = f"{why}; {self._dump()}" if why else self._dump()
         if state.crashed or why:
             return FirmwareExit(crashed=True, reason=why)
-        stopped = any(line.startswith("stopped remote processor ") for line in messages)
-        return FirmwareExit(crashed=False, reason=_STOPPED_ELSEWHERE if stopped else "")
+        if not any(line.startswith("stopped remote processor ") for line in messages):
+            return FirmwareExit(crashed=False)
+        if self._is_being_removed():
+            return _REMOVED
+        return FirmwareExit(crashed=False, reason=_STOPPED_ELSEWHERE)
+
+    def _is_being_removed(self) -> bool:
+        """Wait whether the processor goes: a driver that is removed stops its processor first.
+
+        Source: Linux drivers/remoteproc/remoteproc_core.c (rproc_del).
+        """
+        deadline = time.monotonic() + _REMOVED_WITHIN
+        while self._attributes.state() != DELETED:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.01)
+        return True
 
     def _dump(self) -> str:
         """Let the kernel make a core dump: it does so only when it recovers the processor.
