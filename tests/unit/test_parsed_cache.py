@@ -361,7 +361,7 @@ def test_concurrent_writers_leave_a_whole_value(tmp_path, monkeypatch):
     thread.start()
     found.append(in_child(lambda: read_often("b")))
     thread.join()
-    assert len(found) == 2 and min(found) > 10
+    assert len(found) == 2 and min(found) > 0
     with open(Reader(tmp_path).slot, "rb") as file:
         head, body, _ = file.read().split(b"\n", 2)
     assert head == b"[%d," % crc32(body)
