@@ -347,13 +347,21 @@ def test_concurrent_writers_leave_a_whole_value(tmp_path, monkeypatch):
     """Two processes read two files of one slot: each replaces the other's value all the time."""
     monkeypatch.setattr(parsed_cache, "SLOTS", 1)
     until = time.monotonic() + 1
+    deadline = until + 30
 
     def read_often(name):
+        """Read for a second, and on until both readers have found the other's value often."""
         reader = Reader(tmp_path)
         reader.path = str(tmp_path / name)
         reader.write(name * 500)
-        while time.monotonic() < until:
+        enough = tmp_path / f"enough-{name}"
+        others = [tmp_path / f"enough-{other}" for other in "ab"]
+        while (now := time.monotonic()) < until or not all(map(os.path.exists, others)):
             assert reader.read() == ("built", name * 500)
+            if reader.parsed > 10:
+                enough.touch()
+            if now > deadline:
+                break
         return reader.parsed
 
     found = []
@@ -361,7 +369,7 @@ def test_concurrent_writers_leave_a_whole_value(tmp_path, monkeypatch):
     thread.start()
     found.append(in_child(lambda: read_often("b")))
     thread.join()
-    assert len(found) == 2 and min(found) > 0
+    assert len(found) == 2 and min(found) > 10
     with open(Reader(tmp_path).slot, "rb") as file:
         head, body, _ = file.read().split(b"\n", 2)
     assert head == b"[%d," % crc32(body)

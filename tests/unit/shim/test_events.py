@@ -12,6 +12,7 @@ from adapters.containerd.api.events_pb2 import TaskDelete, TaskExit, TaskStart
 from adapters.containerd.events import EventPublisher
 from adapters.containerd.ttrpc import threads
 from tests.engines.process import wait_until
+from tests.unit.shim.conftest import Events
 
 TYPES: dict[str, type[TaskStart | TaskExit | TaskDelete]] = {
     "/tasks/start": TaskStart,
@@ -141,3 +142,7 @@ def test_a_containerd_that_has_gone_for_good_holds_up_the_end_no_longer_than_all
     begun = time.monotonic()
     publisher.drain(0.2)
     assert 0.2 <= time.monotonic() - begun < 2
+    # The publisher's thread would go on trying, and open sockets while other tests run.
+    containerd = Events(f"{tmp_path}/none")
+    assert wait_until(lambda: len(containerd.taken) == 1, 10)
+    containerd.stop()
