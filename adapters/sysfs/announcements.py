@@ -12,7 +12,7 @@ from __future__ import annotations
 import select
 import time
 
-from adapters.sysfs.kmsg import BATCH, KmsgReader, crash_type
+from adapters.sysfs.kmsg import BATCH, KmsgReader, crash_type, tells_start
 
 _SLOW_POLL = 1.0  # seconds between two reads of the state while the log announces changes
 _FLOOD_PAUSE = 1.0  # seconds without the log after more records than one turn should read
@@ -45,7 +45,7 @@ class Announcements:
                 return
             end.register(self._log.descriptor, select.POLLIN)
             if not end.poll(0):
-                self._trusted = any(map(_announces_start, self._log.messages))
+                self._trusted = any(map(tells_start, self._log.messages))
                 self._watching = self._trusted
                 return
 
@@ -77,9 +77,3 @@ class Announcements:
         self._watching = self._trusted and quiet
         if not quiet:
             self._quiet_from = now + (_FLOOD_PAUSE if count == BATCH else self._period)
-
-
-def _announces_start(message: str) -> bool:
-    return message.startswith("remote processor ") and message.endswith(
-        (" is now up", " is now attached")
-    )

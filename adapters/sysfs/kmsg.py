@@ -15,13 +15,15 @@ BATCH = 256
 _KEPT = 256  # messages of one processor that nobody has read yet
 _RECORD = 8192  # bytes; a read into a buffer smaller than the record fails with EINVAL
 _CRASH = ": type "
+_STARTED = (" is now up", " is now attached")
+_STOPPED = "stopped remote processor "
 _ROUTINE = (
     "powering up ",
     "firmware: direct-loading ",
     "Booting fw image ",
     "Boot failed: ",  # the errno of the write says the same
     "remote processor ",
-    "stopped remote processor ",
+    _STOPPED,
 )
 
 
@@ -108,6 +110,16 @@ def crash_type(messages: Sequence[str]) -> str:
         if message.startswith("crash detected in ") and _CRASH in message:
             return message.rpartition(_CRASH)[2].strip()
     return ""
+
+
+def tells_start(message: str) -> bool:
+    """Return whether the kernel tells that the processor runs, or that it has attached to it."""
+    return message.startswith("remote processor ") and message.endswith(_STARTED)
+
+
+def tells_stop(message: str) -> bool:
+    """Return whether the kernel tells that it has stopped the processor."""
+    return message.startswith(_STOPPED)
 
 
 def error_messages(messages: list[str]) -> list[str]:

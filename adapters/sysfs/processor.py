@@ -11,7 +11,7 @@ from adapters.sysfs.attributes import Attributes
 from adapters.sysfs.cdev import ShutdownOnRelease
 from adapters.sysfs.claim import ProcessorClaims
 from adapters.sysfs.coredump import Coredumps
-from adapters.sysfs.kmsg import KmsgReader, crash_type
+from adapters.sysfs.kmsg import KmsgReader, crash_type, tells_start, tells_stop
 from adapters.sysfs.policy import Policy
 from adapters.sysfs.power import Power, is_off
 from adapters.sysfs.preflight import check_firmware
@@ -213,7 +213,7 @@ class SysfsProcessor:
             if kind := crash_type([line]):
                 self._crash_logged = True
                 self._note_crash(f": {kind}")
-            elif line.endswith((" is now up", " is now attached")):
+            elif tells_start(line):
                 self._crash_logged = False
         if self._options.coredump == "enabled" and time.monotonic() < self._dump_until:
             self._remarks += self._coredumps.save(self._container)
@@ -235,14 +235,16 @@ class SysfsProcessor:
             why = f"{why}; {self._dump()}" if why else self._dump()
         if state.crashed or why:
             return FirmwareExit(crashed=True, reason=why)
-        if not any(line.startswith("stopped remote processor ") for line in messages):
+        if not any(map(tells_stop, messages)):
             return FirmwareExit(crashed=False)
         if self._is_being_removed():
             return _REMOVED
         return FirmwareExit(crashed=False, reason=_STOPPED_ELSEWHERE)
 
     def _is_being_removed(self) -> bool:
-        """Wait whether the processor goes: a driver that is removed stops its processor first.
+        """Return whether the stopped processor goes within a moment, as its driver is removed.
+
+        A driver that is removed stops its processor, and then removes the processor.
 
         Source: Linux drivers/remoteproc/remoteproc_core.c (rproc_del).
         """
