@@ -241,20 +241,6 @@ except SystemExit as error:
 """
 
 
-@pytest.fixture
-def root_with_a_container(tmp_path):
-    from adapters.state.container_store import DirectoryStore
-    from domain.container import Exit
-    from tests.contract.test_container_store import container
-
-    store = DirectoryStore(str(tmp_path / "state"))
-    draft = store.draft("c1")
-    draft.commit(container(bundle=str(tmp_path)))
-    draft.close()
-    store.record_exit("c1", Exit(0, 1.0))
-    return store.root
-
-
 @pytest.mark.parametrize(
     "arguments", [("state", "c1"), ("list", "-q"), ("delete", "c1"), ("kill", "c1", "KILL")]
 )

@@ -15,10 +15,7 @@ import pytest
 
 from adapters.containerd import sockets
 from adapters.containerd.protobuf_wire import text_field
-from adapters.state.container_store import DirectoryStore
-from domain.container import Exit
 from tests.architecture.sources import ROOT
-from tests.contract.test_container_store import container
 
 # The program ends by os._exit, so what it did is told right before.
 COUNTED = """
@@ -53,17 +50,6 @@ def count(tmp_path, program, *arguments, code=0, **settings):
     return modules.splitlines(), files.splitlines()
 
 
-@pytest.fixture
-def root(tmp_path):
-    """A state root with one container, which has ended."""
-    store = DirectoryStore(str(tmp_path / "state"))
-    draft = store.draft("c1")
-    draft.commit(container(bundle=str(tmp_path)))
-    draft.close()
-    store.record_exit("c1", Exit(0, 1.0))
-    return store.root
-
-
 # Three more than there are.
 MODULES, FILES = 46, 7
 
@@ -78,8 +64,8 @@ MODULES, FILES = 46, 7
         (("delete", "c1"), 0),
     ],
 )
-def test_commands(root, tmp_path, arguments, code):
-    loaded, opened = count(tmp_path, "oci", "--root", root, *arguments, code=code)
+def test_commands(root_with_a_container, tmp_path, arguments, code):
+    loaded, opened = count(tmp_path, "oci", "--root", root_with_a_container, *arguments, code=code)
     assert "adapters.state.container_store" in loaded, "the command was carried out"
     assert SLOW & set(loaded) == set()
     assert len(loaded) <= MODULES, loaded
