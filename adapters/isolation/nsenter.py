@@ -14,6 +14,7 @@ import sys
 from adapters.isolation.namespaces import FLAGS
 from adapters.linux import libc
 from adapters.linux.process import open_process
+from domain.errors import HostFault
 
 _FILES = {"network": "net", "mount": "mnt"}  # in /proc/PID/ns, where not named as the kind
 
@@ -22,7 +23,10 @@ def main() -> None:
     """Enter the namespaces, run the program, and exit as the program does."""
     pid, started, kinds, path, *args = sys.argv[1:]
     environment = _environment()
-    process = open_process(int(pid), int(started))
+    try:
+        process = open_process(int(pid), int(started))
+    except HostFault as error:
+        sys.exit(str(error))
     if process is None:
         sys.exit(f"process {pid} is gone")
     try:

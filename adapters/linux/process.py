@@ -6,9 +6,13 @@ time together.
 
 from __future__ import annotations
 
+import errno
 import os
 
 from adapters.linux.files import read_all, write_existing
+from domain.errors import host_fault
+
+_ENDED = (errno.ENOENT, errno.ESRCH)
 
 
 def stat_fields(pid: int) -> list[bytes]:
@@ -21,11 +25,16 @@ def stat_fields(pid: int) -> list[bytes]:
 
 
 def start_time(pid: int) -> int:
-    """Return when a living process started, in clock ticks since boot; 0 if it has ended."""
+    """Return when a living process started, in clock ticks since boot; 0 if it has ended.
+
+    Raises HostFault if that cannot be told, as when this process has no descriptor left.
+    """
     try:
         fields = stat_fields(pid)
-    except OSError:
-        return 0
+    except OSError as error:
+        if error.errno in _ENDED:
+            return 0
+        raise host_fault(f"cannot look at process {pid}", error) from error
     return 0 if fields[0] in b"ZX" else int(fields[19])
 
 
@@ -38,14 +47,25 @@ def is_zombie(pid: int) -> bool:
 
 
 def open_process(pid: int, started: int) -> int | None:
-    """Return a pidfd of the process that started at that time, or None if it has ended."""
+    """Return a pidfd of the process that started at that time, or None if it has ended.
+
+    Raises HostFault as `start_time` does.
+    """
     if pid <= 0:
         return None
     try:
         descriptor = os.pidfd_open(pid)
-    except OSError:
-        return None
-    if start_time(pid) == started:
+    except OSError as error:
+        # EINVAL: the number is that of a thread by now (pidfd_open(2)).
+        if error.errno in (*_ENDED, errno.EINVAL):
+            return None
+        raise host_fault(f"cannot look at process {pid}", error) from error
+    try:
+        same = start_time(pid) == started
+    except BaseException:
+        os.close(descriptor)
+        raise
+    if same:
         return descriptor
     os.close(descriptor)
     return None
@@ -54,7 +74,8 @@ def open_process(pid: int, started: int) -> int | None:
 def wait(pid: int, started: int, seconds: float | None) -> bool:
     """Wait until that process has ended; return False if it still runs after so many seconds.
 
-    The process counts as ended even if its parent has not waited for it.
+    The process counts as ended even if its parent has not waited for it. Raises HostFault as
+    `start_time` does.
     """
     descriptor = open_process(pid, started)
     if descriptor is None:

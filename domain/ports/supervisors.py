@@ -34,7 +34,10 @@ class Supervisors(Protocol):
         """End a supervisor that was spawned and never adopted."""
 
     def alive(self, container: FirmwareContainer) -> bool:
-        """Tell whether the very process that was spawned still runs."""
+        """Tell whether the very process that was spawned still runs.
+
+        Raises HostFault if that is not known: the container must not count as ended then.
+        """
 
     def ask(self, container: FirmwareContainer, operation: Operation) -> None:
         """Have the supervisor start, stop, kill, pause or resume; wait for the outcome.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -11,6 +12,8 @@ import time
 import pytest
 
 from adapters.linux import process, process_tree
+from domain.errors import HostFault
+from tests.sandbox import in_child
 
 NAME = "a) Z (b"  # a process's name may look like the fields that follow it
 
@@ -49,6 +52,27 @@ def test_a_process_is_known_by_pid_and_start_time(shell):
     assert process.open_process(pid, started + 1) is None
     assert process.wait(pid, started + 1, 0), "that one has ended long ago"
     assert not process.wait(pid, started, 0)
+
+
+@pytest.mark.parametrize(
+    "look",
+    [process.start_time, lambda pid: process.open_process(pid, 1), lambda p: process.wait(p, 1, 0)],
+    ids=["start_time", "open_process", "wait"],
+)
+def test_a_process_that_cannot_be_looked_at_has_not_ended(look):
+    def without_descriptors():
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+        try:
+            look(os.getppid())
+        except HostFault as error:
+            return str(error)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        return "ended"
+
+    fault = in_child(without_descriptors)
+    assert "cannot look at process" in fault and "EMFILE" in fault
 
 
 def test_a_summary_says_what_ps_shows(shell):
