@@ -16,6 +16,12 @@ void wait_ms(unsigned ms);
 /* The same for a trace buffer, where the Makefile says that a program has one. */
 void trace_putc(char c);
 
+/* What rings Linux, and is rung by it, where a chip has such a mailbox. Queues are those of rpmsg:
+ * 0 from the firmware to Linux, 1 from Linux to the firmware. */
+void mailbox_listen(void);
+void mailbox_ring(unsigned queue);
+void mailbox_wait(void); /* sleeps until Linux has rung since the last call */
+
 /* Where a program prints. */
 #ifndef CONSOLE
 #define CONSOLE uart_putc

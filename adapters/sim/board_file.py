@@ -2,13 +2,16 @@
 
     processors:
       - name: m4                  # what the kernel would call it
-        core: cortex-m4           # a key of spec.CORES, or none
+        core: cortex-m4           # a key of CORES in adapters/sim/spec.py, or none
         machine: mps2-an386       # the argument of QEMU's -M
         memory:                   # where firmware may be loaded, as the core sees it
           - {name: code, address: 0x0, size: 4M}
-        console: uart             # or none
+        console: uart             # the machine's first one; or uart2, ..., or none
         options: []               # further arguments for QEMU
+        generic: {...}            # of machine generic alone: see adapters/sim/generic_board.py
+        mailbox: {...}            # the same, for rpmsg: see adapters/sim/mailbox_board.py
         boot: off                 # or detached, attached: a boot loader started the core
+        crashes: shown            # or logged: remoteproc-sim's driver only logs a crash, as TI's do
         faults: {start-delay: 0.5, start-error: EIO, stop-error: EBUSY, crash-after: 2}
       - {name: dsp, core: none, faults: {end-after: 2, exit-code: 3}}
 
@@ -27,18 +30,23 @@ What is not understood is an error that names file, line and key.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from adapters.config.parsed_cache import read_parsed
 from adapters.sim.spec import CORES, NO_CORE, InjectedFaults, ProcessorSpec
 from domain.compatibility import Region
 from domain.errors import InvalidRequest, NotFound
+from domain.light_types import NamedTuple
 
+TYPE_CHECKING = False  # importing typing takes time
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
     from adapters.config.yaml_node import YamlNode
 
 _FOR_QEMU = ("machine", "console", "options")
+_GENERIC = "generic"  # the machine that a board file describes itself
+_CONSOLES = ("uart", *(f"uart{number}" for number in range(1, 9)), "none")
 _LARGEST_EXIT_CODE = 255
 
 SHIPPED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "boards")
@@ -63,7 +71,12 @@ def load_board(reference: str, directory: str = "", cache: str = "") -> BoardSpe
     real = os.path.realpath(path)
 
     def parse(text: str) -> list[dict[str, Any]]:
-        return [spec.to_json() for spec in parse_board(text, real).processors]
+        processors = parse_board(text, real).processors
+        if not shipped:
+            from adapters.sim.memory_map import check_memory_maps
+
+            check_memory_maps(processors, real, cache and f"{cache}-memory")
+        return [spec.to_json() for spec in processors]
 
     def build(values: Sequence[dict[str, Any]]) -> BoardSpec:
         return _board(real, [ProcessorSpec.from_json(value) for value in values])
@@ -101,7 +114,17 @@ def _board(path: str, processors: Sequence[ProcessorSpec]) -> BoardSpec:
 
 
 def _processor(item: YamlNode) -> ProcessorSpec:
-    known = ("name", "core", *_FOR_QEMU, "memory", "faults", "boot")
+    known = (
+        "name",
+        "core",
+        *_FOR_QEMU,
+        "memory",
+        "faults",
+        "boot",
+        "crashes",
+        "generic",
+        "mailbox",
+    )
     keys = item.mapping(known, ("name", "core"))
     core = keys["core"].choice((*CORES, NO_CORE))
     if core != NO_CORE:
@@ -110,24 +133,40 @@ def _processor(item: YamlNode) -> ProcessorSpec:
         for key in _FOR_QEMU:
             if key in keys:
                 keys[key].fail(f"{key} has no effect on core {NO_CORE!r}", "take the key out")
+    machine = keys["machine"].name() if "machine" in keys else ""
+    generic = ""
+    if machine == _GENERIC or _GENERIC in keys:
+        from adapters.sim.generic_board import describe
+
+        generic = describe(item, keys, machine == _GENERIC)
+    memory = _memory(keys["memory"], bool(generic)) if "memory" in keys else ()
+    mailbox = None
+    if "mailbox" in keys:
+        from adapters.sim.mailbox_board import read_mailbox
+
+        mailbox = read_mailbox(keys, memory, generic)
     return ProcessorSpec(
         name=keys["name"].name(),
         core=core,
-        machine=keys["machine"].name() if "machine" in keys else "",
-        memory=_memory(keys["memory"]) if "memory" in keys else (),
-        console=keys["console"].choice(("uart", "none")) if "console" in keys else "uart",
+        machine=machine,
+        generic=generic,
+        memory=memory,
+        mailbox=mailbox,
+        console=keys["console"].choice(_CONSOLES) if "console" in keys else "uart",
         options=tuple(o.text() for o in keys["options"].items()) if "options" in keys else (),
         faults=_faults(keys["faults"]) if "faults" in keys else InjectedFaults(),
         boot=keys["boot"].choice(("off", "detached", "attached")) if "boot" in keys else "off",
+        crashes=keys["crashes"].choice(("shown", "logged")) if "crashes" in keys else "shown",
     )
 
 
-def _memory(value: YamlNode) -> tuple[Region, ...]:
+def _memory(value: YamlNode, generic: bool) -> tuple[Region, ...]:
     from adapters.config.yaml_node import ADDRESS_END
 
     regions: list[Region] = []
     for item in value.items():
-        keys = item.mapping(("name", "address", "size"), ("name", "address", "size"))
+        needed = ("name", "address", "size")
+        keys = item.mapping((*needed, "alias-of") if generic else needed, needed)
         region = Region(
             keys["name"].name(), keys["address"].number(), keys["size"].number(units=True)
         )

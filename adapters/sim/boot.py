@@ -8,22 +8,26 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
 from errno import EINVAL, ETIMEDOUT
-from typing import TYPE_CHECKING
 
 from adapters.sim import loader
 from adapters.sim.idle_execution import IdleExecution
 from adapters.sim.kernel_log import KernelLogWriter, error_number
 from adapters.sim.spec import NO_CORE, InjectedFaults, ProcessorSpec, errno_of
 from domain.errors import FirmwareUnfit, HostFault
-from domain.resource_table import Trace
 
+TYPE_CHECKING = False  # importing typing takes time
 if TYPE_CHECKING:
-    from adapters.sim.execution import Execution
+    from collections.abc import Callable
 
-Finder = Callable[[str], bytes]
-"""Returns the content of a firmware file by its name. Raises OSError."""
+    from adapters.sim.execution import Execution
+    from adapters.sim.qemu_users import QemuUsers
+
+    Finder = Callable[[str], int]
+    """Returns a descriptor of a firmware file, which nobody changes, by the firmware's name.
+
+    The caller closes the descriptor. Raises OSError.
+    """
 
 
 def os_error(number: int, detail: str = "") -> OSError:
@@ -31,8 +35,8 @@ def os_error(number: int, detail: str = "") -> OSError:
     return OSError(number, detail or os.strerror(number))
 
 
-def request_firmware(name: str, find: Finder, log: KernelLogWriter) -> bytes:
-    """Return the content of a firmware file. Raises what `find` raises."""
+def request_firmware(name: str, find: Finder, log: KernelLogWriter) -> int:
+    """Return what `find` returns; log its error."""
     try:
         return find(name)
     except (OSError, HostFault) as error:
@@ -45,19 +49,21 @@ def request_firmware(name: str, find: Finder, log: KernelLogWriter) -> bytes:
 
 
 def check_firmware(
-    name: str, data: bytes, spec: ProcessorSpec, log: KernelLogWriter, *, recovering: bool
-) -> tuple[Trace, ...]:
-    """Return the trace buffers of a firmware, having checked that it can be loaded.
+    name: str, data: loader.Content, spec: ProcessorSpec, log: KernelLogWriter, *, recovering: bool
+) -> loader.Resources:
+    """Return the resources of a firmware, having checked that it can be loaded.
 
     `recovering`: the kernel loads it again after a crash, and logs less. Raises OSError.
     """
     booting = f"Booting fw image {name}, size {len(data)}"
     try:
-        traces = loader.check_firmware(data, spec, os.path.basename(name))
+        resources = loader.check_firmware(data, spec, os.path.basename(name))
     except FirmwareUnfit as error:
         from adapters.sim import kernel_messages
 
         sanity_error = kernel_messages.sanity_error(data)
+        if not sanity_error and isinstance(error, loader.WrongCore):
+            sanity_error = error.message  # the kernel itself would load it
         if not (sanity_error or recovering):
             log.info(booting)
         for words in (
@@ -67,7 +73,7 @@ def check_firmware(
         raise os_error(loader.kernel_errno(error), str(error)) from error
     if not recovering:
         log.info(booting)
-    return traces
+    return resources
 
 
 def inject_fault(faults: InjectedFaults, what: str, log: KernelLogWriter) -> None:
@@ -77,22 +83,21 @@ def inject_fault(faults: InjectedFaults, what: str, log: KernelLogWriter) -> Non
         raise log.failed(what, os_error(errno_of(faults.start_error), "an injected fault"))
 
 
-def execute(data: bytes, spec: ProcessorSpec, log: KernelLogWriter) -> Execution:
-    """Start to execute a checked firmware. Raises OSError, HostFault."""
+def execute(file: int, spec: ProcessorSpec, log: KernelLogWriter, users: QemuUsers) -> Execution:
+    """Start to execute the checked firmware in the file. Raises OSError, HostFault."""
     if spec.core == NO_CORE:
         return IdleExecution()
     from adapters.sim.qemu import QemuProcess  # the commands, which only check, do not need it
 
     what = f"can't start rproc {spec.name}"
-    file = loader.to_memfd(data)
     try:
-        qemu = QemuProcess(spec, file)
+        qemu = QemuProcess(spec, file, users)
     except (OSError, HostFault) as error:
         log.failed(what, error)
         raise
-    finally:
-        os.close(file)
     if not qemu.resume():
         qemu.close()
         raise log.failed(what, os_error(ETIMEDOUT, "the simulator (QEMU) does not answer"))
+    if qemu.rpmsg and qemu.rpmsg.device:
+        log.rpmsg_is_online()
     return qemu

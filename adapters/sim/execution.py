@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
 
 from adapters.sim.uart import UartConsole
 from domain.processor import FirmwareExit
+
+if TYPE_CHECKING:
+    from adapters.sim.rpmsg.link import RpmsgLink
 
 
 class Execution(Protocol):
@@ -15,7 +19,16 @@ class Execution(Protocol):
     """
 
     console: UartConsole
+    rpmsg: RpmsgLink | None
     firmware_exit: FirmwareExit | None
+
+    @property
+    def user(self) -> int | None:
+        """The user id of that process; None for this process's, or without one."""
+
+    @property
+    def unconfined(self) -> Sequence[str]:
+        """What the kernel refused when the process that executes the firmware was confined."""
 
     @property
     def pid(self) -> int:
@@ -26,6 +39,12 @@ class Execution(Protocol):
 
     def poll(self, milliseconds: int = 0) -> None:
         """Handle all news; if there are none, wait so long for some."""
+
+    def remarks(self) -> Sequence[str]:
+        """Return what was noticed of the firmware's mistakes since the last call."""
+
+    def monitor(self, command: str) -> str:
+        """Return the answer to a command of QEMU's monitor for people; empty without one."""
 
     def pause(self) -> bool:
         """Pause the processor; no effect after the firmware has ended. False on failure."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 
+from adapters.sim.confinement import LARGEST_EXIT_CODE
 from domain.processor import FirmwareExit
 
 _REGISTER_PC = re.compile(r"\bR15=([0-9a-f]{8})| pc +([0-9a-f]{8,16})")
@@ -23,13 +24,18 @@ def from_qmp_event(name: str, data: dict[str, object]) -> FirmwareExit | None:
         return FirmwareExit(True, None, "the simulator (QEMU) was told to quit")
     if data.get("reason") == "guest-reset":
         return FirmwareExit(True, None, "the firmware reset the processor")
+    if data.get("reason") == "guest-panic":  # the test device of RISC-V machines, in QEMU 10
+        return FirmwareExit(True, None, "the firmware gave up")
     return FirmwareExit(False, 0, "the firmware switched itself off")
 
 
-def from_wait_status(status: int, stderr: str, crash_code: int = 0) -> FirmwareExit:
+def from_wait_status(
+    status: int, stderr: str, crash_code: int = 0, whole_code: int | None = None
+) -> FirmwareExit:
     """Return how the firmware ended by the end of QEMU; `status` is that of waitpid.
 
     `crash_code` is the exit code by which QEMU reports a crash of the core, 0 for none.
+    `whole_code` is the exit code if it has more bits than a wait status.
     """
     if os.WIFSIGNALED(status):
         fatal = _line(stderr, "qemu: fatal: ")
@@ -42,6 +48,9 @@ def from_wait_status(status: int, stderr: str, crash_code: int = 0) -> FirmwareE
         return FirmwareExit(
             True, None, f"the simulator (QEMU) was killed by signal {os.WTERMSIG(status)}"
         )
+    if whole_code is not None:
+        most = LARGEST_EXIT_CODE
+        return FirmwareExit(False, most, f"exit code {whole_code}, which counts as {most}")
     code = os.WEXITSTATUS(status)
     error = error_message(stderr)
     if code == 1 and error:
@@ -55,7 +64,7 @@ def error_message(stderr: str) -> str:
     """Return the first error in QEMU's error output, or an empty string."""
     for line in stderr.splitlines():
         program, colon, text = line.partition(": ")
-        ours = colon and program.startswith(("qemu", "setpriv", "sh"))
+        ours = colon and program.startswith("qemu")
         if ours and not text.startswith(("warning:", "info:")):
             return text[:_LONGEST]
     return ""

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from errno import EIO
-from typing import TypeVar
 
-Printk = Callable[[int, str], None]
-"""Takes a level of <linux/kern_levels.h> and a message without the device's prefix."""
+TYPE_CHECKING = False  # importing typing takes time
+if TYPE_CHECKING:
+    from typing import Protocol, TypeVar
+
+    class Printk(Protocol):
+        """Takes a level of <linux/kern_levels.h>, a message without the device's prefix, a device.
+
+        The device is the processor, or what the kernel makes for it: BUS, VDEV.
+        """
+
+        def __call__(self, level: int, text: str, device: str = "", /) -> None: ...
+
+    _Error = TypeVar("_Error", bound=BaseException)
 
 _ERROR, _WARNING, _INFORMATION = 3, 4, 6
-_KINDS = ("mmufault", "watchdog", "unknown")
+BUS, VDEV = "virtio_rpmsg_bus", "rproc-virtio"
+"""The drivers of rpmsg's virtio device and of the platform device above it."""
 
-E = TypeVar("E", bound=BaseException)
+NEW_CHANNEL = "rpmsg: creating channel "
+"""How a remark on a channel begins that the firmware announces."""
+
+_KINDS = ("mmufault", "watchdog", "unknown")
 
 
 class KernelLogWriter:
@@ -35,7 +48,19 @@ class KernelLogWriter:
         """Log at the level error."""
         self._printk(_ERROR, text)
 
-    def failed(self, what: str, error: E) -> E:
+    def rpmsg_is_online(self) -> None:
+        """Log as virtio_rpmsg_bus.c and remoteproc_virtio.c do; `{}` is the device's name."""
+        self._printk(_INFORMATION, "rpmsg host is online", BUS)
+        self._printk(_INFORMATION, "registered {} (type 7)", VDEV)
+
+    def remark(self, words: str) -> None:
+        """Log what was noticed of the firmware: a new channel as virtio_rpmsg_bus.c does."""
+        if words.startswith(NEW_CHANNEL):
+            self._printk(_INFORMATION, words.removeprefix("rpmsg: "), BUS)
+        else:
+            self.warning(words)
+
+    def failed(self, what: str, error: _Error) -> _Error:
         """Log which step failed with which errno; return the error, for the caller to raise."""
         self.error(f"{what}: -{error_number(error)}")
         return error

@@ -1,6 +1,7 @@
 """The messages with which the kernel refuses firmware, in the kernel's words and order.
 
-Only what the kernel itself checks: it loads firmware for another core without a message.
+Only what the kernel itself checks: it loads firmware for another core, unless the core's driver
+checks that, without a message.
 Source: Linux 6.1 drivers/remoteproc/remoteproc_elf_loader.c (rproc_elf_sanity_check,
 rproc_elf_load_segments), remoteproc_core.c (rproc_fw_boot, rproc_handle_resources).
 """
@@ -16,6 +17,10 @@ from domain.elf import read_elf
 from domain.errors import FirmwareUnfit
 from domain.resource_table import Carveout, UnusableTable
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from adapters.sim.loader import Content
+
 _HEADER = {1: Struct("<16sHHIIIIIHHHHHH"), 2: Struct("<16sHHIQQQIHHHHHH")}  # by ELF class
 _PROGRAM = {1: Struct("<8I"), 2: Struct("<2I6Q")}
 _SECTION_SIZE = {1: 40, 2: 64}
@@ -26,7 +31,7 @@ _VDEV = Struct("<5I4B")
 _VRING = Struct("<5I")
 
 
-def sanity_error(data: bytes) -> str:
+def sanity_error(data: Content) -> str:
     """Return the message of rproc_elf_sanity_check, before `Booting fw image`; `` for none."""
     if len(data) < _HEADER[1].size:
         return "Image is too small"
@@ -47,7 +52,7 @@ def sanity_error(data: bytes) -> str:
     return "Firmware size is too small" if programs > len(data) else ""
 
 
-def load_errors(data: bytes, memory: Sequence[Region]) -> list[str]:
+def load_errors(data: Content, memory: Sequence[Region]) -> list[str]:
     """Return the messages after `Booting fw image`; none if the kernel would load the file.
 
     Without `memory`, any address is taken.
@@ -76,13 +81,13 @@ def load_errors(data: bytes, memory: Sequence[Region]) -> list[str]:
     return [words, "Failed to load program segments: -22"] if words else []
 
 
-def _header_offsets(data: bytes) -> tuple[int, int, int]:
+def _header_offsets(data: Content) -> tuple[int, int, int]:
     """Return the offset of the program headers, of the section headers, and the former's count."""
     fields = _HEADER[data[4]].unpack_from(data)
     return fields[5], fields[6], fields[10]
 
 
-def _segment_error(data: bytes, memory: Sequence[Region]) -> str:
+def _segment_error(data: Content, memory: Sequence[Region]) -> str:
     """Return the message of rproc_elf_load_segments about the first bad segment; `` for none."""
     layout = _PROGRAM[data[4]]
     offset, _, count = _header_offsets(data)
@@ -105,7 +110,7 @@ def _segment_error(data: bytes, memory: Sequence[Region]) -> str:
 def _table_error(table: bytes) -> str:
     """Return the message of rproc_handle_resources about the first bad entry; `` for none."""
     count = int.from_bytes(table[4:8], "little")
-    for number in range(min(count, (len(table) - 16) // 4)):
+    for number in range(min(count, (len(table) - 16) // 4, resource_table.ENTRIES_LIMIT)):
         at = int.from_bytes(table[16 + 4 * number : 20 + 4 * number], "little")
         if at + 4 > len(table):
             return "rsc table is truncated"

@@ -11,32 +11,68 @@ from domain import resource_table
 from domain.compatibility import check_core, check_memory, check_resources
 from domain.elf import read_elf
 from domain.errors import FirmwareUnfit
+from domain.light_types import NamedTuple
 from domain.resource_table import ANY_ADDRESS, Carveout, Trace, UnusableTable
+
+TYPE_CHECKING = False  # importing typing takes time
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from mmap import mmap
+
+    from adapters.sim.rpmsg.vdev import RpmsgDevice
+
+    Content = bytes | mmap
+    """The content of a firmware file; it is mapped, since the loader reads little of it."""
+
+
+class WrongCore(FirmwareUnfit):
+    """Code for another core; a driver that knows its core refuses that before it loads any."""
 
 
 class CarveoutTooLarge(FirmwareUnfit):
     """A carveout larger than the processor's memory, for which the kernel returns ENOMEM."""
 
 
-def check_firmware(
-    data: bytes, spec: ProcessorSpec, name: str = "the firmware"
-) -> tuple[Trace, ...]:
-    """Return the trace buffers of a firmware that can run here. Raises FirmwareUnfit.
+class Resources(NamedTuple):
+    """What the kernel finds in a firmware's resource table; `table` is empty without a usable one.
+
+    `address` is where the table is loaded.
+    """
+
+    traces: tuple[Trace, ...] = ()
+    table: bytes = b""
+    address: int = 0
+    rpmsg: RpmsgDevice | None = None
+
+
+NO_RESOURCES = Resources()
+
+
+def check_firmware(data: Content, spec: ProcessorSpec, name: str = "the firmware") -> Resources:
+    """Return the resources of a firmware that can run here. Raises FirmwareUnfit.
 
     A resource table whose header is broken is ignored, as the i.MX and STM32 drivers ignore it.
     """
     facts = read_elf(data, name)
     if spec.core != NO_CORE:
-        check_core(facts, CORES[spec.core].core, name)
+        try:
+            check_core(facts, CORES[spec.core].core, name)
+        except FirmwareUnfit as error:
+            raise WrongCore(error.message, hint=error.hint) from error
     if spec.memory:
         check_memory(facts, spec.memory, name)
     if facts.resource_table is None:
-        return ()
+        return NO_RESOURCES
     try:
         table = resource_table.parse(facts.resource_table, name)
     except UnusableTable:
-        return ()
+        return NO_RESOURCES
     check_resources(table, name, iommu=False)
+    rpmsg = None
+    if spec.mailbox:
+        from adapters.sim.rpmsg.vdev import find_rpmsg  # only where there is a mailbox
+
+        rpmsg = find_rpmsg(facts, spec, name)
     total = sum(region.size for region in spec.memory)
     for entry in table.entries:
         if spec.memory and isinstance(entry, Carveout) and entry.size > total:
@@ -46,7 +82,8 @@ def check_firmware(
                 hint="ask for less in the firmware's resource table",
             )
     # Nothing writes to the trace buffers of a processor that executes nothing.
-    return () if spec.core == NO_CORE else resource_table.traces(table)
+    traces = () if spec.core == NO_CORE else resource_table.traces(table)
+    return Resources(traces, facts.resource_table, facts.resource_table_address, rpmsg)
 
 
 def kernel_errno(error: FirmwareUnfit) -> int:
@@ -61,8 +98,21 @@ def in_memory(trace: Trace, spec: ProcessorSpec) -> bool:
     )
 
 
-def to_memfd(data: bytes) -> int:
+def content(file: int) -> Content:
+    """Return the content of an open file. Raises OSError."""
+    from mmap import PROT_READ, mmap
+
+    size = os.fstat(file).st_size
+    return mmap(file, size, prot=PROT_READ) if size else b""
+
+
+def to_memfd(pieces: Iterable[bytes]) -> int:
     """Return a descriptor of an anonymous file, so that QEMU loads the bytes checked."""
-    fd = os.memfd_create("firmware")
-    write_all(fd, data)
-    return fd
+    file = os.memfd_create("firmware")
+    try:
+        for piece in pieces:
+            write_all(file, piece)
+    except BaseException:
+        os.close(file)
+        raise
+    return file

@@ -7,14 +7,17 @@ is out of date.
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Mapping
-from contextlib import suppress
-from typing import Any
 
+from adapters.encoding.light_json import dumps, loads
+from adapters.linux.directories import private_directory
 from adapters.linux.locks import is_locked, lock_or_fail, open_locked
-from domain.errors import host_fault
+from domain.errors import HostFault, host_fault
+
+TYPE_CHECKING = False  # importing typing takes time
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
 
 _ROOM = 4096
 
@@ -34,69 +37,86 @@ class ProcessorLock:
 
     def take(self, record: Mapping[str, Any]) -> bool:
         """Take the lock; False if another process holds it. Raises HostFault."""
-        try:
-            return self._take(record)
-        except OSError as error:
-            raise host_fault(f"cannot note who uses a processor in {self.path}", error) from error
-
-    def _take(self, record: Mapping[str, Any]) -> bool:
         if not self.held:
             try:
                 self._fd = open_locked(self._open, lock_or_fail, self.path)
             except BlockingIOError:
                 return False
+            except OSError as error:
+                raise self._fault(error) from error
         self.record(record)
         return True
 
+    def _fault(self, error: OSError) -> HostFault:
+        return host_fault(f"cannot note who uses a processor in {self.path}", error)
+
     def record(self, record: Mapping[str, Any]) -> None:
-        """Replace the record; needs the lock. A reader sees the old record or the new."""
+        """Replace the record; needs the lock. A reader sees the old record or the new.
+
+        Raises HostFault.
+        """
         if record != self._written:
-            text = json.dumps(record).ljust(_ROOM - 1) + "\n"
-            os.pwrite(self._fd, text.encode(), 0)
+            text = dumps(record).ljust(_ROOM - 1) + "\n"
+            try:
+                os.pwrite(self._fd, text.encode(), 0)
+            except OSError as error:
+                raise self._fault(error) from error
             self._written = dict(record)
 
     def release(self) -> None:
-        """Release the lock; remove the file, and its directories if they are empty. Repeatable."""
+        """Release the lock; remove the file, and its directories if they are empty. Repeatable.
+
+        Raises HostFault if the file cannot be removed; the lock is then still held.
+        """
         if not self.held:
             return
-        with suppress(FileNotFoundError):  # another program may have cleared the directory
+        try:
             os.unlink(self.path)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise host_fault(f"cannot remove {self.path}", error) from error
         os.close(self._fd)
         self._fd, self._written = -1, None
         directory = os.path.dirname(self.path)
-        with suppress(OSError):  # other processors have files there
+        try:
             os.rmdir(directory)
             os.rmdir(os.path.dirname(directory))
+        except OSError:
+            pass  # other processors have files there
 
     def _open(self) -> int:
         board = os.path.dirname(self.path)
-        run = os.path.dirname(board)
-        os.makedirs(os.path.dirname(run), exist_ok=True)
         while True:
             try:
-                for directory in (run, board):
-                    with suppress(FileExistsError):
-                        os.mkdir(directory, 0o700)
-                return os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+                private_directory(board)
+                return os.open(
+                    self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
+                )
             except FileNotFoundError:
                 continue  # another process has removed an empty directory meanwhile
 
 
 def read_record(path: str) -> dict[str, Any]:
-    """Return the record of the process that runs the processor; empty if no process does."""
+    """Return the record of the process that runs the processor; empty if no process does.
+
+    Raises HostFault.
+    """
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            return _decode(os.pread(fd, _ROOM, 0)) if is_locked(fd) else {}
+        finally:
+            os.close(fd)
     except FileNotFoundError:
         return {}
-    try:
-        return _decode(os.pread(fd, _ROOM, 0)) if is_locked(fd) else {}
-    finally:
-        os.close(fd)
+    except OSError as error:
+        raise host_fault(f"cannot read who uses a processor in {path}", error) from error
 
 
 def _decode(data: bytes) -> dict[str, Any]:
     try:
-        value = json.loads(data)
+        value = loads(data)
     except ValueError:
         value = None  # another process has taken the lock and not yet written its record
     return value if isinstance(value, dict) else {"state": "offline"}

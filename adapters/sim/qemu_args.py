@@ -5,9 +5,18 @@ from __future__ import annotations
 from errno import ENOENT
 from typing import NamedTuple
 
+from adapters.sim.generic_machine import generic_machine
 from adapters.sim.spawn import find_program
 from adapters.sim.spec import CORES, ProcessorSpec
 from domain.errors import HostFault
+
+# Where firmware expects a network device, it has one without a network.
+_DEVICES = {"lm3s6965evb": ("-nic", "user,restrict=on")}
+
+LOGGED = "guest_errors,unimp"
+"""What QEMU logs of the firmware's mistakes; since QEMU 10 `invalid_mem`, too (qemu.py)."""
+
+_SANDBOX = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
 
 
 class Descriptors(NamedTuple):
@@ -36,21 +45,34 @@ def command_line(spec: ProcessorSpec, fds: Descriptors) -> list[str]:
         )
     return [
         program,
-        *("-M", spec.machine, "-cpu", spec.core),
+        *(generic_machine(spec) if spec.generic else ("-M", spec.machine, "-cpu", core.model)),
         *("-nodefaults", "-no-user-config", "-display", "none", "-monitor", "none"),
         *("-accel", "tcg,thread=single,tb-size=8"),
         *("-S", "-action", "reboot=shutdown,shutdown=pause,watchdog=pause"),
-        *("-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny"),
+        *("-sandbox", _SANDBOX),
+        *("-d", LOGGED),
         *("-chardev", f"socket,id=qmp,fd={fds.qmp}", "-mon", "chardev=qmp,mode=control"),
         *("-semihosting-config", "enable=on,target=gdb"),
-        *_serial(fds.console),
+        *_serial(spec.console, fds.console),
+        *_DEVICES.get(spec.machine, ()),
         *core.options,
         *spec.options,
-        *("-kernel", f"/proc/self/fd/{fds.firmware}"),
+        *_firmware(spec, f"/proc/self/fd/{fds.firmware}"),
     ]
 
 
-def _serial(console: int) -> tuple[str, ...]:
+def _firmware(spec: ProcessorSpec, path: str) -> tuple[str, ...]:
+    if not spec.generic:
+        return ("-kernel", path)
+    # A core that reads no vectors starts at the entry point.
+    start = "" if CORES[spec.core].has_vectors else ",cpu-num=0"
+    return ("-device", f"loader,file={path}{start}")
+
+
+def _serial(name: str, console: int) -> tuple[str, ...]:
+    """Return the arguments that connect the console to the UART of that name; `uart` is uart1."""
     if console < 0:
         return ("-serial", "none")
-    return ("-chardev", f"socket,id=con,fd={console}", "-serial", "chardev:con")
+    before = int(name.removeprefix("uart") or 1) - 1
+    unused = ("-serial", "null") * before
+    return (*unused, "-chardev", f"socket,id=con,fd={console}", "-serial", "chardev:con")

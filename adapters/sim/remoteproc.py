@@ -7,16 +7,16 @@ Errors are OSError with the kernel's errno; HostFault for a fault of the simulat
 
 from __future__ import annotations
 
+import os
 import time
 from _thread import RLock
-from collections.abc import Callable
 from errno import EBUSY, EINVAL, ENODEV
-from typing import TYPE_CHECKING
 
 from adapters.sim import boot, loader
-from adapters.sim.boot import Finder, os_error
-from adapters.sim.kernel_log import KernelLogWriter, Printk
-from adapters.sim.spec import InjectedFaults, ProcessorSpec, errno_of
+from adapters.sim.boot import os_error
+from adapters.sim.kernel_log import KernelLogWriter
+from adapters.sim.qemu_users import DEFAULT_USERS, QemuUsers
+from adapters.sim.spec import InjectedFaults, errno_of
 from domain.errors import HostFault
 from domain.processor import (
     ATTACHED,
@@ -28,10 +28,15 @@ from domain.processor import (
     FirmwareExit,
     ProcessorState,
 )
-from domain.resource_table import Trace
 
+TYPE_CHECKING = False  # importing typing takes time
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from adapters.sim.boot import Finder
     from adapters.sim.execution import Execution
+    from adapters.sim.kernel_log import Printk
+    from adapters.sim.spec import ProcessorSpec
 
 RECOVERY_WORDS = ("enabled", "disabled", "recover")
 COREDUMP_MODES = ("disabled", "enabled", "inline")
@@ -40,21 +45,30 @@ COREDUMP_MODES = ("disabled", "enabled", "inline")
 class RemoteProc:
     """One `struct rproc`. Reading an attribute never waits; one change waits for the other.
 
+    `report` takes remarks on the firmware.
     `before_stop` is called before every stop, while the firmware's memory can still be read.
     `before_recovery` is called before a recovery stops the processor; the function that it returns
     is called after that stop, before the recovery starts the processor again.
     A core that a boot loader started (`spec.boot`) has states, but no firmware.
     """
 
-    def __init__(self, spec: ProcessorSpec, find: Finder, printk: Printk = lambda *_: None) -> None:
+    def __init__(
+        self,
+        spec: ProcessorSpec,
+        find: Finder,
+        printk: Printk = lambda *_: None,
+        users: QemuUsers = DEFAULT_USERS,
+    ) -> None:
         self.spec = spec
         self.name = spec.name
         self.crashes = 0
         self.execution: Execution | None = None
+        self.report: Callable[[str], object] = lambda _: None
         self.before_stop: Callable[[], object] = lambda: None
         self.before_recovery: Callable[[], Callable[[], None]] = lambda: lambda: None
         self.find = find
         self._log = KernelLogWriter(printk)
+        self._users = users
         self._lock = RLock()
         self.reset()
 
@@ -71,7 +85,7 @@ class RemoteProc:
             self.coredump = "disabled"
             self.power = 0
             self.firmware_exit = FirmwareExit(crashed=False)
-            self.traces: tuple[Trace, ...] = ()
+            self.resources = loader.NO_RESOURCES
             self._crash_at = self._end_at = 0.0
             if self.spec.boot == "attached":  # the driver attaches as soon as it is bound
                 self.power = 1
@@ -131,10 +145,7 @@ class RemoteProc:
         self.coredump = word
 
     def crash(self, reason: str) -> None:
-        """Crash, as a write to debugfs `crash` does; only logged if it is off or crashed.
-
-        The reason may begin with the kernel's type of crash, as `watchdog`.
-        """
+        """Crash, as a write to debugfs `crash` does; only logged if it is off or crashed."""
         with self._lock:
             self._log.crash(self.name, reason)
             if self.state not in (OFFLINE, CRASHED, DELETED):
@@ -152,10 +163,16 @@ class RemoteProc:
         try:
             if self.execution is not None:
                 self.execution.poll()
+                self._pass_remarks(self.execution)
                 if self.state == RUNNING:
                     self._check_execution(self.execution)
         finally:
             self._lock.release()
+
+    def _pass_remarks(self, execution: Execution) -> None:
+        for words in execution.remarks():
+            self._log.remark(words)
+            self.report(f"{self.name}: {words}")
 
     def _check_execution(self, execution: Execution) -> None:
         if execution.firmware_exit and execution.firmware_exit.crashed:
@@ -170,7 +187,7 @@ class RemoteProc:
             self._end(FirmwareExit(False, code, f"exit code {code}"))
 
     def _end(self, firmware_exit: FirmwareExit) -> None:
-        # No driver has a state for firmware that ends by itself; so the processor is stopped.
+        # No driver has a state for firmware that ended by itself; the processor is stopped.
         self.firmware_exit = firmware_exit
         self.power = 0
         self._power_off()
@@ -183,7 +200,7 @@ class RemoteProc:
     def read_trace(self, number: int, most: int) -> bytes | None:
         """Return up to `most` bytes of a trace buffer; None if they cannot be read."""
         with self._lock:
-            trace = self.traces[number]
+            trace = self.resources.traces[number]
             if self.execution is None or not loader.in_memory(trace, self.spec):
                 return None
             return self.execution.read_memory(trace.address, min(trace.size, most))
@@ -214,12 +231,17 @@ class RemoteProc:
     def _load_and_start(self, *, recovering: bool) -> None:
         log, spec = self._log, self.spec
         try:
-            data = boot.request_firmware(self.firmware, self.find, log)
-            self.traces = boot.check_firmware(self.firmware, data, spec, log, recovering=recovering)
-            boot.inject_fault(spec.faults, f"can't start rproc {self.name}", log)
-            self.execution = boot.execute(data, spec, log)
+            file = boot.request_firmware(self.firmware, self.find, log)
+            try:
+                self.resources = boot.check_firmware(
+                    self.firmware, loader.content(file), spec, log, recovering=recovering
+                )
+                boot.inject_fault(spec.faults, f"can't start rproc {self.name}", log)
+                self.execution = boot.execute(file, spec, log, self._users)
+            finally:
+                os.close(file)
         except BaseException:
-            self.traces = ()
+            self.resources = loader.NO_RESOURCES
             raise
         self.firmware_exit = FirmwareExit(crashed=False)
         now, faults = time.monotonic(), spec.faults
@@ -253,7 +275,8 @@ class RemoteProc:
             self.execution.pause()
             self.before_stop()
             self.execution.close()
-        self.traces = ()
+            self._pass_remarks(self.execution)
+        self.resources = loader.NO_RESOURCES
         self.state = OFFLINE
         self._log.info(f"stopped remote processor {self.name}")
 

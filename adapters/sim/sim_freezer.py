@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from adapters.sim.remoteproc import RemoteProc
 from domain.errors import HostFault
 from domain.processor import RUNNING
+
+TYPE_CHECKING = False  # importing typing takes time
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from adapters.sim.remoteproc import RemoteProc
 
 
 class SimFreezer:

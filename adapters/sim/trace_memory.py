@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from functools import partial
 
-from domain.trace_buffer import MAX_SIZE, TraceBuffer, TraceBufferReader, kernel_view
+from domain.trace_buffer import TraceBufferReader, kernel_view
+
+TYPE_CHECKING = False  # importing typing takes time
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from domain.trace_buffer import Snapshot
+
+    ReadMemory = Callable[[int, int], bytes | None]
+    """Returns up to so many bytes of the n-th buffer; None where they cannot be read."""
 
 # Seconds between two polls while output on the UART wakes the supervisor: a poll costs QEMU half a
 # millisecond a buffer.
 _PAUSE = 0.09
-
-ReadMemory = Callable[[int, int], bytes | None]
-"""Returns up to so many bytes of the n-th trace buffer; None where they cannot be read."""
 
 
 class TraceMemory(TraceBufferReader):
@@ -24,7 +28,7 @@ class TraceMemory(TraceBufferReader):
     def __init__(self, count: int, read: ReadMemory) -> None:
         super().__init__()
         self._due = 0.0
-        self.follow([partial(_snapshot, read, number) for number in range(count)])
+        self.follow([_snapshot(read, number) for number in range(count)])
 
     def poll_if_due(self) -> None:
         """Poll unless the last poll was a moment ago."""
@@ -37,6 +41,11 @@ class TraceMemory(TraceBufferReader):
         return super().poll()
 
 
-def _snapshot(read: ReadMemory, number: int, _buffer: TraceBuffer) -> bytes | None:
-    memory = read(number, MAX_SIZE)
-    return None if memory is None else kernel_view(memory)
+def _snapshot(read: ReadMemory, number: int) -> Snapshot:
+    """Return the function that reads the n-th buffer."""
+
+    def snapshot(_: object, most: int) -> bytes | None:
+        memory = read(number, most)
+        return None if memory is None else kernel_view(memory)
+
+    return snapshot

@@ -1,5 +1,6 @@
 /* UART and watchdog of Arm's CMSDK, which the MPS2 boards have. */
 #include "board.h"
+#include "cortex-m/nvic.h"
 #include "firmware.h"
 
 #define UART_DATA REGISTER(UART_BASE + 0x00)
@@ -14,10 +15,6 @@
 #define CTRL_RX 2u
 #define CTRL_RX_INTERRUPT 8u
 #define INTERRUPT_RX 2u
-
-#define NVIC_ISER REGISTER(0xe000e100 + UART_RX_IRQ / 32 * 4)
-#define NVIC_ICPR REGISTER(0xe000e280 + UART_RX_IRQ / 32 * 4)
-#define RX_IRQ_BIT (1u << UART_RX_IRQ % 32)
 
 #define WATCHDOG_LOAD REGISTER(WATCHDOG_BASE + 0x000)
 #define WATCHDOG_CTRL REGISTER(WATCHDOG_BASE + 0x008)
@@ -48,12 +45,12 @@ char uart_getc(void)
     char c;
 
     uart_enable(CTRL_RX_INTERRUPT);
-    NVIC_ISER = RX_IRQ_BIT;
+    nvic_enable(UART_RX_IRQ);
     while (!(UART_STATE & STATE_RX_FULL))
         __asm__ volatile("wfi");
     c = UART_DATA;
     UART_INTCLEAR = INTERRUPT_RX;
-    NVIC_ICPR = RX_IRQ_BIT;
+    nvic_clear(UART_RX_IRQ);
     return c;
 }
 

@@ -44,8 +44,10 @@ __attribute__((section(".vectors"), used)) static void *const vectors[16] = {
 
 void wait_ms(unsigned ms)
 {
+    const unsigned most = 0x1000000u / (CLOCK_HZ / 1000); /* SysTick counts 24 bits */
+
     while (ms > 0) {
-        unsigned part = ms < 500 ? ms : 500; /* SysTick counts 24 bits */
+        unsigned part = ms < most ? ms : most;
 
         SYST_RVR = CLOCK_HZ / 1000 * part - 1;
         SYST_CVR = 0;

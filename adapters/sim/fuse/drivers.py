@@ -71,7 +71,8 @@ class PlatformDevice:
         """Return the content of the device's directory."""
         more: dict[str, Node] = {"subsystem": Link("../../../bus/platform")}
         if self._binding:
-            here = Directory({self.processor: Directory(self._attributes)})
+            ttys = self.worker.tty.devices() if self.worker.tty else {}
+            here = Directory({self.processor: Directory({**self._attributes, **ttys})})
             more.update(driver=Link(f"../../../{DRIVER}"), remoteproc=here)
         return more
 

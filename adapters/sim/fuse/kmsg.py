@@ -49,12 +49,16 @@ class KmsgFile(Node):
         self._records: list[bytes] = []
 
     def emit(self, device: str, level: int, text: str) -> None:
-        """Add a record about a device of the class remoteproc.
+        """Add a record about a device of the class remoteproc; see `add`."""
+        self.add("remoteproc", "remoteproc", device, level, text)
+
+    def add(self, subsystem: str, driver: str, device: str, level: int, text: str) -> None:
+        """Add a record about any device.
 
         `level` is one of <linux/kern_levels.h>: 3 error, 4 warning, 6 information.
         """
-        line = _escaped(os.fsencode(f"remoteproc {device}: {text}")[:_LINE])
-        about = f" SUBSYSTEM=remoteproc\n DEVICE=+remoteproc:{device}\n"
+        line = _escaped(os.fsencode(f"{driver} {device}: {text}")[:_LINE])
+        about = f" SUBSYSTEM={subsystem}\n DEVICE=+{subsystem}:{device}\n"
         with self.changed:
             stamp = time.monotonic_ns() // 1000
             record = f"{level},{self._count},{stamp},-;{line}\n{about}".encode()

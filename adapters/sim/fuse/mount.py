@@ -18,7 +18,7 @@ from adapters.sim.fuse.fault_injection import LONGEST_DELAY
 from adapters.sim.fuse.mountpoint import SOURCE, Mountpoint
 from adapters.sim.fuse.operations import KernelTree
 from adapters.sim.fuse.search import FirmwareSearch
-from adapters.sim.fuse.tree import make_tree
+from adapters.sim.fuse.tree import device_names, make_tree
 from domain.errors import HostFault, InvalidRequest
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def serve(board: BoardSpec, path: str, ready: Callable[[], None]) -> None:
     _check(board)
     fuse = _load_fuse()
     signal.pthread_sigmask(signal.SIG_BLOCK, _STOP)  # each new thread inherits the mask
-    root = Mountpoint(path)
+    root = Mountpoint(path, device_names(board))
     try:
         _mount(fuse, board, root, ready)
     finally:
@@ -93,6 +93,8 @@ def _mount(fuse: ModuleType, board: BoardSpec, root: Mountpoint, ready: Callable
         "attr_timeout": 0,
         "negative_timeout": 0,
         "allow_other": os.getuid() == 0,
+        # Since 3.17, libfuse hears of no interrupt without it: a reader could not even be killed.
+        "intr": (fuse.fuse_version_major, fuse.fuse_version_minor) >= (3, 17),
     }
 
     def loop() -> None:

@@ -4,6 +4,7 @@ ROOT/.remoteproc-sim   the pid of the program that uses the root, which holds a 
                        and the directories that it has made
 ROOT/sys               the mount
 ROOT/dev/kmsg          a symbolic link to the kernel's log, which is in the mount
+ROOT/dev/ttyRPMSGn     the same for a processor with a mailbox; it leads nowhere without a channel
 ROOT/lib/firmware      a regular directory, for firmware
 """
 
@@ -12,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from collections.abc import Sequence
 from errno import ENOTCONN
 
 from adapters.linux.locks import flock_or_fail, open_locked
@@ -22,23 +24,22 @@ from domain.errors import Busy, HostFault, InvalidRequest, host_fault
 SOURCE = "remoteproc-sim"
 """The source of the mount in /proc/mounts."""
 
-KERNEL_LOG = "../sys/kernel/debug/remoteproc-sim/kmsg"
-"""The target of the link ROOT/dev/kmsg: so one mount is enough, and needs no further rights."""
+_DEVICES = "../sys/kernel/debug/remoteproc-sim"
+"""Where the links in ROOT/dev lead: so one mount is enough, and needs no further rights."""
 
 _MARKER = ".remoteproc-sim"
 _PARTS = ("", "sys", "dev", "lib", "lib/firmware")
-_LINK = "dev/kmsg"
 
 
 class Mountpoint:
-    """One root directory that this process uses, until `close`."""
+    """One root directory that this process uses, until `close`; `devices` are names in its dev."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, devices: Sequence[str]) -> None:
         """Lock the root and make its directories. Raises InvalidRequest, Busy, HostFault."""
+        self._devices = devices
         self.path = os.path.realpath(path)
         self.sys = os.path.join(self.path, "sys")
         self._marker = os.path.join(self.path, _MARKER)
-        self._link = os.path.join(self.path, _LINK)
         self._made = [p for p in _PARTS if not os.path.lexists(os.path.join(self.path, p))]
         try:
             os.makedirs(self.path, exist_ok=True)
@@ -84,12 +85,17 @@ class Mountpoint:
             raise InvalidRequest(
                 f"{self.sys} is not empty", hint="empty it, or choose another root"
             )
-        if not self._has_link():
-            os.symlink(KERNEL_LOG, self._link)
+        self._unlink()
+        for name in self._devices:
+            os.symlink(f"{_DEVICES}/{name}", os.path.join(self.path, "dev", name))
 
-    def _has_link(self) -> bool:
-        """Whether the link exists, made by this process or by an earlier one that was killed."""
-        return os.path.islink(self._link) and os.readlink(self._link) == KERNEL_LOG
+    def _unlink(self) -> None:
+        """Remove the links that this process made, or an earlier one that was killed."""
+        directory = os.path.join(self.path, "dev")
+        for name in os.listdir(directory):
+            path = os.path.join(directory, name)
+            if os.path.islink(path) and os.readlink(path) == f"{_DEVICES}/{name}":
+                os.unlink(path)
 
     def unmount(self) -> None:
         """Unmount, if it is mounted, even if programs use the mount. Raises HostFault."""
@@ -106,8 +112,7 @@ class Mountpoint:
     def close(self) -> None:
         """Unmount, and remove the directories that were made, if they are empty."""
         self.unmount()
-        if self._has_link():
-            os.unlink(self._link)
+        self._unlink()
         for part in ("lib/firmware", "lib", "dev", "sys"):
             if part in self._made:
                 _remove(os.path.join(self.path, part))

@@ -6,6 +6,7 @@ import select
 import stat
 from collections.abc import Callable, Mapping
 from errno import EACCES, EINVAL, EIO, ENODEV
+from functools import cache
 from typing import Protocol
 
 PAGE = 4096  # bytes; the size that sysfs gives every attribute, and the most of one write
@@ -141,6 +142,14 @@ class DebugFile(Node):
     def open(self, _flags: int, /) -> Handle:
         """Open the file."""
         return _DebugHandle(self._show, self._store)
+
+
+class SeqFile(DebugFile):
+    """A file of debugfs that takes its text once, when it is read first (fs/seq_file.c)."""
+
+    def open(self, _flags: int, /) -> Handle:
+        """Open the file."""
+        return _DebugHandle(self._show and cache(self._show), None)
 
 
 class _DebugHandle(Handle):

@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from errno import EBUSY, EINVAL, ERANGE
 
-from adapters.sim.fuse.nodes import Attribute, DebugFile, Handle, Node
+from adapters.sim.fuse.nodes import Attribute, DebugFile, Handle, Node, SeqFile
+from adapters.sim.fuse.resource_files import carveouts_text, table_text
 from adapters.sim.fuse.worker import ProcessorWorker
 from adapters.sim.loader import in_memory
 from adapters.sim.remoteproc import COREDUMP_MODES, RECOVERY_WORDS, RemoteProc
@@ -44,9 +45,13 @@ def debug_files(worker: ProcessorWorker) -> Mapping[str, Node]:
         ),
         "crash": DebugFile(0o200, None, _crash_store(worker)),
         "coredump": DebugFile(0o600, lambda: _line(rproc.coredump), _debug_coredump_store(worker)),
+        "resource_table": SeqFile(0o400, lambda: table_text(worker.resource_table())),
+        "carveout_memories": SeqFile(
+            0o400, lambda: carveouts_text(rproc.resources, rproc.spec.mailbox)
+        ),
     }
-    for number, trace in enumerate(rproc.traces):
-        files[f"trace{number}"] = TraceFile(worker, rproc.traces, number, trace)
+    for number, trace in enumerate(rproc.resources.traces):
+        files[f"trace{number}"] = TraceFile(worker, rproc.resources.traces, number, trace)
     return files
 
 

@@ -12,6 +12,8 @@ import stat
 from collections.abc import Callable
 from errno import EFBIG, EINTR, EINVAL, ENAMETOOLONG, ENOENT, ENOMEM, ENOSPC
 
+from adapters.sim.loader import to_memfd
+
 _PATH_MAX = 4096
 _LONGEST_PATH = 255  # bytes of firmware_class.path
 _LARGEST = 1 << 28  # bytes that are read; the kernel's limit is INT_MAX
@@ -36,8 +38,8 @@ class FirmwareSearch:
         if data:
             self._path = text
 
-    def find(self, name: str, abandoned: Callable[[], bool] = lambda: False) -> bytes:
-        """Return the content of a firmware file. Raises OSError, that of the last directory.
+    def find(self, name: str, abandoned: Callable[[], bool] = lambda: False) -> int:
+        """Return a copy of a firmware file, open. Raises OSError, that of the last directory.
 
         A FIFO is waited for until it has a writer or `abandoned` returns True.
         """
@@ -45,7 +47,7 @@ class FirmwareSearch:
         if b".." in wanted.split(b"/"):
             raise OSError(EINVAL, f"the name {name!r} leads out of the firmware directories")
         try:
-            return self._search(wanted, abandoned)
+            return to_memfd([self._search(wanted, abandoned)])
         except OSError as error:
             if error.errno != ENOENT:
                 raise
@@ -53,7 +55,7 @@ class FirmwareSearch:
             packed = self._search(wanted + b".xz", abandoned)
         except OSError as error:
             raise OSError(error.errno, f"firmware {name!r}: {error.strerror}") from error
-        return _unpack(packed)
+        return to_memfd([_unpack(packed)])
 
     def _search(self, name: bytes, abandoned: Callable[[], bool]) -> bytes:
         problem = OSError(ENOENT, os.strerror(ENOENT))

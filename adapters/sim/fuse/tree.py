@@ -10,10 +10,17 @@ from adapters.sim.fuse.coredumps import DevcoredumpClass
 from adapters.sim.fuse.drivers import DRIVER, PlatformDevice, driver_files
 from adapters.sim.fuse.fault_injection import control_files
 from adapters.sim.fuse.kmsg import KmsgFile
+from adapters.sim.fuse.logged_crashes import LoggingRemoteProc
 from adapters.sim.fuse.nodes import Attribute, Children, Directory, Link, Node
+from adapters.sim.fuse.rpmsg_tty import RpmsgTty
 from adapters.sim.fuse.search import FirmwareSearch
 from adapters.sim.fuse.worker import ProcessorWorker
+from adapters.sim.kernel_log import BUS, VDEV
 from adapters.sim.remoteproc import RemoteProc
+
+TYPE_CHECKING = False  # a type that is there for type checkers only
+if TYPE_CHECKING:
+    from adapters.sim.kernel_log import Printk
 
 
 def make_tree(
@@ -26,13 +33,20 @@ def make_tree(
     dumps = DevcoredumpClass()
     log = KmsgFile(interrupted)
     devices: list[PlatformDevice] = []
+    ttys: dict[int, RpmsgTty] = {}
     control: dict[str, Node] = {"kmsg": log}
     for number, spec in enumerate(board.processors):
-        rproc = RemoteProc(spec, search.find, partial(log.emit, f"remoteproc{number}"))
-        worker = ProcessorWorker(rproc, interrupted)
+        kind = LoggingRemoteProc if spec.crashes == "logged" else RemoteProc
+        rproc = kind(spec, search.find, _printk(log, number))
+        if spec.mailbox:
+            ttys[number] = RpmsgTty(len(ttys), number, rproc)
+        worker = ProcessorWorker(rproc, interrupted, ttys.get(number))
         rproc.find = partial(search.find, abandoned=worker.abandoned)
         device = PlatformDevice(number, worker)
         rproc.before_recovery = partial(dumps.create, rproc, device.path)
+        if isinstance(rproc, LoggingRemoteProc):
+            text = f"K3 R5F rproc {spec.name} crashed"
+            rproc.log_crash = partial(log.add, "platform", "remoteproc-sim", device.name, 3, text)
         devices.append(device)
         control[device.processor] = Directory(control_files(worker))
     platform = {device.name: Directory(device.children) for device in devices}
@@ -43,6 +57,7 @@ def make_tree(
                 {
                     "remoteproc": Directory(lambda: _links(devices)),
                     "devcoredump": Directory(dumps.links),
+                    "tty": Directory(lambda: _tty_links(devices)),
                 }
             ),
             "bus": _nested(DRIVER.removeprefix("bus/"), driver_files(devices)),
@@ -58,7 +73,7 @@ def make_tree(
                     "debug": Directory(
                         {
                             "remoteproc": Directory(lambda: _debug(devices)),
-                            "remoteproc-sim": Directory(control),
+                            "remoteproc-sim": Directory(lambda: {**control, **_terminals(devices)}),
                         },
                         0o700,
                     )
@@ -68,8 +83,33 @@ def make_tree(
     )
 
 
+def _printk(log: KmsgFile, number: int) -> Printk:
+    """Return what logs messages of the processor with that number, and of its rpmsg devices."""
+    virtio = f"virtio{number}"
+
+    def printk(level: int, text: str, device: str = "") -> None:
+        if device == BUS:
+            log.add("virtio", BUS, virtio, level, text)
+        elif device == VDEV:
+            log.add("platform", VDEV, f"{VDEV}.{number}.auto", level, text.format(virtio))
+        else:
+            log.emit(f"remoteproc{number}", level, text)
+
+    return printk
+
+
 def _links(devices: Sequence[PlatformDevice]) -> dict[str, Node]:
     return {d.processor: Link(f"../../{d.path}") for d in devices if d.bound}
+
+
+def _tty_links(devices: Sequence[PlatformDevice]) -> dict[str, Node]:
+    found = [(d.path, d.worker.tty) for d in devices if d.worker.tty and d.worker.tty.terminal]
+    return {t.name: Link(f"../../{path}/{t.device}/tty/{t.name}") for path, t in found}
+
+
+def _terminals(devices: Sequence[PlatformDevice]) -> dict[str, Node]:
+    found = [d.worker.tty for d in devices if d.worker.tty and d.worker.tty.terminal]
+    return {tty.name: Link(tty.terminal) for tty in found}
 
 
 def _debug(devices: Sequence[PlatformDevice]) -> dict[str, Node]:
@@ -81,6 +121,12 @@ def _nested(path: str, children: Children) -> Directory:
     for name in reversed(path.split("/")):
         directory = Directory({name: directory})
     return directory
+
+
+def device_names(board: BoardSpec) -> Sequence[str]:
+    """Return what the board has in /dev."""
+    ttys = sum(spec.mailbox is not None for spec in board.processors)
+    return ["kmsg", *(f"ttyRPMSG{number}" for number in range(ttys))]
 
 
 def names(board: BoardSpec) -> Sequence[str]:

@@ -16,14 +16,17 @@ from collections import deque
 from collections.abc import Callable
 from errno import EINTR, EIO
 
+from adapters.sim.fuse.rpmsg_tty import RpmsgTty
 from adapters.sim.remoteproc import RemoteProc
 from domain.errors import HostFault
 from domain.processor import RUNNING
 from domain.resource_table import Trace
-from domain.trace_buffer import MAX_SIZE, kernel_view
+from domain.text import printable
+from domain.trace_buffer import SIZE_LIMIT, kernel_view
 
 _PAUSE = 0.05  # seconds between two checks whether the waiting program was interrupted
 _CONSOLE = 1 << 16  # bytes of UART output that are kept
+_HEADER = 16  # bytes of a resource table which nobody changes
 _TRACE_PAUSE = 0.25  # seconds between two reads: text not yet read is lost if QEMU dies
 
 
@@ -42,10 +45,14 @@ class ProcessorWorker:
     """Runs requests for one processor one by one, and follows what its firmware does.
 
     `interrupted` returns whether the program that waits in this thread's request got a signal.
+    `tty` is the processor's, None where there is no mailbox.
     """
 
-    def __init__(self, rproc: RemoteProc, interrupted: Callable[[], bool]) -> None:
+    def __init__(
+        self, rproc: RemoteProc, interrupted: Callable[[], bool], tty: RpmsgTty | None = None
+    ) -> None:
         self.rproc = rproc
+        self.tty = tty
         self._interrupted = interrupted
         self._current: _Request | None = None
         self.output = b""  # the latest output on the UART
@@ -111,10 +118,12 @@ class ProcessorWorker:
         poll.register(self._wake, select.POLLIN)
         for fd in self.rproc.execution.watch() if self.rproc.execution else ():
             poll.register(fd, select.POLLIN)
+        for fd, events in self.tty.watch() if self.tty else ():
+            poll.register(fd, events)
         seconds = None
         if self.rproc.state == RUNNING:
             seconds = self.rproc.seconds_to_end()
-            if self.rproc.traces:
+            if self.rproc.resources.traces:
                 seconds = min(_TRACE_PAUSE, _TRACE_PAUSE if seconds is None else seconds)
         poll.poll(None if seconds is None else 1000 * seconds + 1)
         try:
@@ -125,29 +134,41 @@ class ProcessorWorker:
     def _poll(self) -> None:
         self.rproc.poll()
         execution = self.rproc.execution
+        if self.tty:
+            self.tty.poll()
         if execution and execution.console.pending:
             self.output = (self.output + execution.console.read())[-_CONSOLE:]
         if self.rproc.state == RUNNING and time.monotonic() >= self._next_trace_read:
-            for number in range(len(self.rproc.traces)):
+            for number in range(len(self.rproc.resources.traces)):
                 self._read_trace(number)
             self._next_trace_read = time.monotonic() + _TRACE_PAUSE * 0.9
 
     def trace(self, entries: tuple[Trace, ...], number: int) -> bytes:
         """Return a trace buffer as the kernel shows it; EIO once the firmware was stopped."""
         execution = self.rproc.execution
-        if self.rproc.traces is entries and execution is not None and execution.pid > 0:
+        if self.rproc.resources.traces is entries and execution is not None and execution.pid > 0:
             self.run(lambda: self._read_trace(number))
-        if self.rproc.traces is not entries:
+        if self.rproc.resources.traces is not entries:
             raise OSError(EIO, "")
         return self._traces.get(number, b"") if self._traces_of is entries else b""
 
     def _read_trace(self, number: int) -> None:
-        if self._traces_of is not self.rproc.traces:
-            self._traces, self._traces_of = {}, self.rproc.traces
+        if self._traces_of is not self.rproc.resources.traces:
+            self._traces, self._traces_of = {}, self.rproc.resources.traces
         if number < len(self._traces_of):
-            memory = self.rproc.read_trace(number, MAX_SIZE)
+            memory = self.rproc.read_trace(number, SIZE_LIMIT)
             if memory is not None:
                 self._traces[number] = kernel_view(memory)
+
+    def resource_table(self) -> bytes:
+        """Return the firmware's resource table: as in memory now if it is there, or the file's."""
+        resources, execution = self.rproc.resources, self.rproc.execution
+        found: list[bytes | None] = [None]
+        if resources.table and execution is not None and execution.pid > 0:
+            place = resources.address, len(resources.table)
+            self.run(lambda: found.append(execution.read_memory(*place)))
+        now = found[-1] or b""
+        return now if now[:_HEADER] == resources.table[:_HEADER] else resources.table
 
     def _attempt(self, work: Callable[[], None]) -> OSError | None:
         """Run `work`; return its error, and print it on stderr as the kernel would log it."""
@@ -165,4 +186,5 @@ class ProcessorWorker:
         return None
 
     def _log_error(self, text: str) -> None:
-        print(f"remoteproc-sim: {self.rproc.spec.name}: {text}", file=sys.stderr, flush=True)
+        line = printable(f"{self.rproc.spec.name}: {text}")
+        print(f"remoteproc-sim: {line}", file=sys.stderr, flush=True)

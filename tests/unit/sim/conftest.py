@@ -10,18 +10,19 @@ import pytest
 from adapters.sim.board_file import load_board, parse_board
 from adapters.sim.sim_board import SimBoard
 from domain.annotations import ProcessorOptions
-from domain.firmware import FirmwareImage
+from tests.firmware_images import image_of
 
 FIRMWARE = os.path.join(os.path.dirname(__file__), "..", "..", "..", "firmware")
 
 
 @pytest.fixture(scope="session")
 def samples(tmp_path_factory):
-    """Build the sample firmware of all targets; return its directory."""
+    """Build the sample firmware of all targets, and the library; return the former's directory."""
     lock = os.path.join(tmp_path_factory.getbasetemp().parent, "firmware.lock")
     with open(lock, "w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        subprocess.run(["make", "-s", "-C", FIRMWARE], check=True)
+        for place in (FIRMWARE, f"{FIRMWARE}/../generic-machine"):
+            subprocess.run(["make", "-s", "-C", place], check=True)
     return os.path.realpath(os.path.join(FIRMWARE, "build"))
 
 
@@ -33,7 +34,7 @@ def image(samples):
         path = os.fspath(program)
         if "/" not in path:
             path = f"{samples}/{target}/{program}.elf"
-        return FirmwareImage(os.path.basename(path), os.path.getsize(path), "", path)
+        return image_of(path)
 
     return image
 
@@ -60,9 +61,9 @@ def opened(make_board):
     """Open the first processor of a board; all that were opened are released at the end."""
     with contextlib.ExitStack() as stack:
 
-        def opened(board="cortex-m3", extra="", device="remoteproc0"):
+        def opened(board="cortex-m3", extra="", device="remoteproc0", options=None):
             made = board if isinstance(board, SimBoard) else make_board(board, extra)
-            processor = made.open(device, ProcessorOptions())
+            processor = made.open(device, options or ProcessorOptions())
             stack.callback(lambda: processor._lock.release())
             stack.callback(processor._rproc.reset)
             return processor

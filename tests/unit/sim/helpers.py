@@ -30,6 +30,23 @@ def follow(processor, until, seconds=20.0):
     raise AssertionError(f"nothing after {seconds} s; state {state}, output {output!r}")
 
 
+def watch(processor, enough, seconds=20.0):
+    """Look as a supervisor does until `enough(remarks, state)`; return the remarks and the time."""
+    said, started = [], time.monotonic()
+    while time.monotonic() < started + seconds:
+        poll = select.poll()
+        for descriptor in processor.watch():
+            poll.register(descriptor, select.POLLIN)
+        due = processor.poll_seconds
+        poll.poll(1000 * min(1.0, due) if due is not None else 1000)
+        processor.console.read_output()
+        state = processor.state()
+        said += processor.remarks()
+        if enough(said, state):
+            return said, time.monotonic() - started
+    raise AssertionError(f"not after {seconds} s: {said}, {state}")
+
+
 def ended(_, state):
     return state.ended
 

@@ -5,6 +5,7 @@ import signal
 
 import pytest
 
+from adapters.sim.exit_reason import from_qmp_event
 from domain.processor import CRASHED, OFFLINE, RUNNING, FirmwareExit
 from tests.unit.sim.helpers import ended, follow, run
 
@@ -54,10 +55,18 @@ def test_firmware_on_riscv_reports_a_crash_to_the_test_device(opened, image):
 
 
 @pytest.mark.parametrize(
+    ("reason", "crashed"),
+    [("guest-panic", True), ("guest-reset", True), ("guest-shutdown", False)],
+)
+def test_qemus_reason_for_a_shutdown_tells_a_crash(reason, crashed):
+    found = from_qmp_event("SHUTDOWN", {"guest": True, "reason": reason})
+    assert found is not None and found.crashed == crashed
+
+
+@pytest.mark.parametrize(
     ("number", "reason"),
     [
         (signal.SIGKILL, "the simulator (QEMU) was killed by signal 9"),
-        (signal.SIGSEGV, "the simulator (QEMU) was killed by signal 11"),
         (signal.SIGTERM, "the simulator (QEMU) was told to quit"),
     ],
 )

@@ -9,6 +9,7 @@ import time
 import pytest
 
 from adapters.sim.board_file import load_board, parse_board
+from adapters.sim.loader import to_memfd
 from adapters.sim.remoteproc import RemoteProc
 from adapters.sim.sim_board import SimBoard
 from domain.errors import FirmwareUnfit, ProcessorFault
@@ -182,7 +183,7 @@ def test_it_refuses_on_request(idle, firmware, step):
 def test_it_recovers_as_any_other_and_its_time_counts_anew(firmware):
     spec = load_board("idle").processors[0]
     spec = spec._replace(faults=spec.faults._replace(end_after=60.0))
-    rproc = RemoteProc(spec, lambda _: elf())
+    rproc = RemoteProc(spec, lambda _: to_memfd([elf()]))
     rproc.write_state("start")
     first = rproc._end_at
     rproc.crash("watchdog, injected")

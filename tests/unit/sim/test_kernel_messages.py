@@ -10,6 +10,7 @@ import time
 import pytest
 
 from adapters.sim.board_file import load_board
+from adapters.sim.loader import to_memfd
 from adapters.sim.remoteproc import RemoteProc
 from adapters.sim.spec import InjectedFaults
 from domain.compatibility import Region
@@ -40,9 +41,9 @@ class Bench:
             raise OSError(errno.EINVAL, "")
         if name not in self.files:
             raise OSError(errno.ENOENT, "")
-        return self.files[name]
+        return to_memfd([self.files[name]])
 
-    def printk(self, level, text):
+    def printk(self, level, text, device=""):
         self.lines.append(f"{LEVELS[level]} {text}")
 
     def news(self):
@@ -111,12 +112,12 @@ def test_firmware_is_refused_in_the_kernels_words(make, name, number, words):
     )
 
 
-def test_the_kernel_finds_no_fault_with_firmware_for_another_core(make):
+def test_the_cores_driver_refuses_firmware_for_another_core(make):
     number, lines = make().refused("riscv.elf")
     assert number == errno.EINVAL
     assert lines == [
         "info powering up m4",
-        f"info Booting fw image riscv.elf, size {len(IMAGES['riscv.elf'])}",
+        "err riscv.elf is 32-bit RISC-V code, but cortex-m3 executes 32-bit ARM code",
         "err Boot failed: -22",
     ]
 

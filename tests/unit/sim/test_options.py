@@ -31,7 +31,7 @@ def test_what_a_boot_loader_started_is_not_available(tmp_path, boot):
     assert not (tmp_path / "boards").exists()
 
 
-@pytest.mark.parametrize("attached", ["take", "keep"])
+@pytest.mark.parametrize("attached", ["take", "keep", "replace", "borrow"])
 def test_nothing_there_can_be_taken_or_kept(tmp_path, attached):
     board = SimBoard(load_board("quad"), str(tmp_path))
     with pytest.raises(Unsupported, match=f"nothing to {attached} on processor m3-0"):

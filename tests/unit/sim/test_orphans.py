@@ -3,7 +3,6 @@
 import json
 import os
 import select
-import shutil
 import subprocess
 import sys
 import time
@@ -12,13 +11,34 @@ import pytest
 
 from domain.annotations import ProcessorOptions
 from tests.unit.sim.helpers import alive
+from tests.waiting import wait_until
 
+# The owner's child waits at a gate, if there is one, before it is confined, or before QEMU begins.
 OWNER = """
-import json, sys
+import json, os, sys, time
 from adapters.sim.processor import open_processor
-from domain.firmware import FirmwareImage
+from tests.firmware_images import image_of
+
+if len(sys.argv) > 3:
+    from adapters.sim import spawn
+    confine, ask, gate = spawn.confine, spawn.libc.die_with_parent, sys.argv[4]
+
+    def wait(confinement):
+        open(gate + ".reached", "w").close()
+        open(gate).read()
+        open(gate + ".passed", "w").close()
+        return confine(confinement)
+
+    def ask_and_sleep(number):
+        ask(number)
+        time.sleep(60)
+
+    if sys.argv[3] == "before":
+        spawn.confine = wait
+    else:
+        spawn.libc.die_with_parent = ask_and_sleep
 processor = open_processor(json.loads(sys.argv[1]))
-image = FirmwareImage("hello.elf", 1, "", sys.argv[2])
+image = image_of(sys.argv[2])
 processor.load(processor.plan_claim("c1", image), image)
 print("ready", flush=True)
 processor.start()
@@ -28,13 +48,12 @@ sys.stdin.read()
 
 
 def descendants(mark):
-    """Return the pids of processes that inherited the environment variable MARK."""
-    wanted = f"MARK={mark}".encode()
+    """Return the pids of the owner and its children: the mark is an argument of them all."""
     found = set()
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
-            with open(f"/proc/{pid}/environ", "rb") as file:
-                if wanted in file.read().split(b"\0"):
+            with open(f"/proc/{pid}/cmdline", "rb") as file:
+                if mark.encode() in file.read():
                     found.add(int(pid))
         except OSError:
             continue
@@ -52,14 +71,13 @@ def gone_within(mark, seconds):
 
 @pytest.fixture
 def owner(make_board, image):
-    description = json.dumps(make_board().open_args("remoteproc0", ProcessorOptions()))
-
-    def owner(mark, program="hello"):
+    def owner(mark, program="hello", gate=()):
+        board = make_board(extra=f'options: ["-name", "{mark}"]')
+        description = json.dumps(board.open_args("remoteproc0", ProcessorOptions()))
         return subprocess.Popen(
-            [sys.executable, "-c", OWNER, description, image(program).path],
+            [sys.executable, "-c", OWNER, description, image(program).path, *gate],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={**os.environ, "MARK": mark},
         )
 
     return owner
@@ -79,7 +97,7 @@ def test_running_firmware_dies_with_its_owner(owner, tmp_path, program):
     assert gone_within(mark, 5) == set()
 
 
-# A start takes some 50 ms: spawn, setpriv, shell, QEMU's start, its monitor, the first run.
+# A start takes some 50 ms: fork, namespaces, QEMU's start, its monitor, the first run.
 @pytest.mark.parametrize("delay", [ms / 1000 for ms in range(0, 60, 2)])
 def test_at_every_instant_of_a_start(owner, tmp_path, delay):
     mark = f"{tmp_path}-{delay}"
@@ -90,35 +108,35 @@ def test_at_every_instant_of_a_start(owner, tmp_path, delay):
     assert gone_within(mark, 5) == set()
 
 
-@pytest.mark.parametrize(("program", "asked"), [("setpriv", False), ("qemu-system-arm", True)])
-def test_before_and_after_the_child_has_set_its_parent_death_signal(
-    owner, tmp_path, monkeypatch, program, asked
-):
-    """The child is held in front of setpriv, then in front of QEMU, while the owner dies."""
-    mark = f"{tmp_path}-{program}"
-    gate = tmp_path / "bin" / program
-    gate.parent.mkdir()
-    real = shutil.which(program)
-    gate.write_text(f'#!/bin/sh\ntrap "" HUP\nkill -STOP $$\n: >{gate}.passed\nexec {real} "$@"\n')
-    gate.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{gate.parent}:{os.environ['PATH']}")
-    with owner(mark) as process:
+def test_before_the_child_has_set_its_parent_death_signal(owner, tmp_path):
+    """Nobody kills the child then: it must see by itself that its parent has gone."""
+    gate = str(tmp_path / "gate")
+    os.mkfifo(gate)
+    held = os.open(gate, os.O_RDWR)
+    with owner(str(tmp_path), gate=("before", gate)) as process:
         assert process.stdout.readline() == b"ready\n"
-        _stopped(mark, process.pid)
+        wait_until(lambda: os.path.exists(f"{gate}.reached"))
         process.kill()
         process.wait()
-    # The kernel itself continues the stopped group of a dead parent: so the child that nobody
-    # kills goes on, and must see by itself that its parent has gone.
-    assert gone_within(mark, 5) == set()
-    assert os.path.exists(f"{gate}.passed") == (not asked)
+    assert len(descendants(str(tmp_path))) == 1
+    os.close(held)
+    assert gone_within(str(tmp_path), 5) == set()
+    assert os.path.exists(f"{gate}.passed")
 
 
-def _stopped(mark, owner, seconds=10):
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        for pid in descendants(mark) - {owner}:
-            with open(f"/proc/{pid}/stat") as file:
-                if file.read().rpartition(")")[2].split()[0] == "T":
-                    return pid
-        time.sleep(0.005)
-    raise AssertionError("the child never stopped")
+def test_after_the_child_has_set_its_parent_death_signal(owner, tmp_path):
+    with owner(str(tmp_path), gate=("after", "")) as process:
+        assert process.stdout.readline() == b"ready\n"
+        wait_until(lambda: any(map(filtered, descendants(str(tmp_path)))))
+        process.kill()
+        process.wait()
+    assert gone_within(str(tmp_path), 5) == set()
+
+
+def filtered(pid):
+    """Whether the process has given up all rights: it asks for the signal right then."""
+    try:
+        with open(f"/proc/{pid}/status") as file:
+            return "Seccomp:\t2" in file.read()
+    except OSError:
+        return False

@@ -168,13 +168,6 @@ def test_qemu_missing_says_what_to_install(opened, image, monkeypatch, tmp_path)
     assert processor.state() == OFFLINE
 
 
-def test_setpriv_missing_says_what_to_install(opened, image, monkeypatch, tmp_path):
-    monkeypatch.setenv("PATH", str(tmp_path))
-    (tmp_path / "qemu-system-arm").symlink_to("/bin/false")
-    with pytest.raises(HostFault, match="setpriv is not installed; install util-linux"):
-        run(opened(), image("hello"))
-
-
 @pytest.mark.parametrize(
     ("extra", "says"),
     [
@@ -189,12 +182,28 @@ def test_an_error_of_qemu_is_in_the_message(opened, image, extra, says):
     assert processor.state() == OFFLINE
 
 
+@pytest.mark.parametrize(
+    ("number", "says"),
+    [(signal.SIGKILL, "it was killed; try again"), (signal.SIGSTOP, "does not answer within 2 s")],
+)
+def test_what_befalls_qemu_is_no_mistake_of_the_board_file(
+    opened, image, monkeypatch, number, says
+):
+    monkeypatch.setattr("adapters.sim.qemu._REPLY_TIMEOUT", 2)
+    monkeypatch.setattr(
+        "adapters.sim.qemu.FileRemoval.prepare", lambda _, pid: os.kill(pid, number)
+    )
+    with pytest.raises(HostFault, match=says) as caught:
+        run(opened(), image("hello"))
+    assert "board file" not in str(caught.value)
+
+
 OTHER = """
 import json, sys
 from adapters.sim.processor import open_processor
-from domain.firmware import FirmwareImage
+from tests.firmware_images import image_of
 processor = open_processor(json.loads(sys.argv[1]))
-image = FirmwareImage("hello.elf", 1, "", sys.argv[2])
+image = image_of(sys.argv[2])
 claim = processor.plan_claim("other", image)
 processor.load(claim, image)
 processor.start()

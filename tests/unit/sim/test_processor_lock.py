@@ -93,5 +93,5 @@ def test_a_reader_sees_one_record_or_the_next(tmp_path):
 
 def test_a_directory_that_cannot_be_made_is_reported(tmp_path):
     (tmp_path / "run").write_text("a file")
-    with pytest.raises(HostFault, match=r"run/board/remoteproc0: Not a directory \(ENOTDIR\)"):
+    with pytest.raises(HostFault, match=r"run/board: Not a directory \(ENOTDIR\)"):
         ProcessorLock(str(tmp_path / "run" / "board" / "remoteproc0")).take({})

@@ -1,6 +1,7 @@
 """The model of the kernel's remoteproc core does what Linux 6.1 was measured to do."""
 
 import errno
+import os
 import threading
 import time
 
@@ -18,8 +19,7 @@ def make(samples):
     made = []
 
     def find(name):
-        with open(f"{samples}/cortex-m3/{name}.elf", "rb") as file:
-            return file.read()
+        return os.open(f"{samples}/cortex-m3/{name}.elf", os.O_RDONLY | os.O_CLOEXEC)
 
     def make(firmware="echo", **faults):
         spec = load_board("cortex-m3").processors[0]._replace(faults=InjectedFaults(**faults))
@@ -204,4 +204,4 @@ def test_trace_memory_can_be_read_while_held(make):
     rproc.crash("test")
     assert rproc.read_trace(0, 5) == b"trace"
     rproc.write_state("stop")
-    assert rproc.traces == ()
+    assert rproc.resources.traces == ()

@@ -1,0 +1,1 @@
+"""Linux' side of RPMsg, for firmware on a simulated processor whose board file has a mailbox."""
