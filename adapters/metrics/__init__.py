@@ -1,0 +1,1 @@
+"""Input adapter: shows processors to Prometheus."""
