@@ -1,0 +1,1 @@
+"""Looks at the host for `doctor`: the software, the engines, the users. Changes nothing."""
