@@ -66,14 +66,15 @@ class Announcements:
         """Read what the log announces; call before the state is read, which it may be about.
 
         After a record the log is left alone for a period: many records cost no more than polls.
-        But a crash is logged before it changes the state, and then the next record counts.
+        But a crash is logged before it changes the state, and then the next record counts. A log
+        that announced no start is read, too: a driver may tell a crash there and nowhere else.
         """
-        if not self._trusted or (now := time.monotonic()) < self._quiet_from:
+        if not self._log.is_open or (now := time.monotonic()) < self._quiet_from:
             return
         known = len(self._log.messages)
         count = self._log.collect()
         quiet = not count or (count < BATCH and crash_type(self._log.messages[known:]) != "")
-        self._trusted = self._log.is_open
+        self._trusted = self._trusted and self._log.is_open
         self._watching = self._trusted and quiet
         if not quiet:
             self._quiet_from = now + (_FLOOD_PAUSE if count == BATCH else self._period)

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
 
+from adapters.linux.light_signal import signal
 from adapters.linux.mountinfo import mounts
-from domain.errors import HostFault
+from domain.errors import HostFault, host_fault
 from domain.processor import DELETED, ProcessorState
 from domain.text import printable
 
@@ -24,54 +24,98 @@ _GONE = (
     *(errno.ENODEV, errno.ENXIO, errno.ENOENT, errno.ENOTDIR),
     *(errno.ENOTCONN, errno.ECONNABORTED),  # a simulated board whose simulator has died
 )
+_NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EINVAL)
 
 
 class Attributes:
-    """The attributes in one directory. `require_sysfs`: refuse to write to a file elsewhere."""
+    """The attributes in one directory. `require_sysfs`: refuse to write to a file elsewhere.
 
-    __slots__ = ("_last_state", "_require_sysfs", "_state", "path")
+    An attribute that does not exist, and all of a processor that has gone, has no value. One that
+    cannot be read, as for lack of descriptors, is an error: nobody may take the processor for free.
+    """
+
+    __slots__ = ("_held", "_last_state", "_require_sysfs", "path")
 
     def __init__(self, path: str, *, require_sysfs: bool) -> None:
         self.path = path
         self._require_sysfs = require_sysfs
-        self._state = -1
+        self._held: dict[str, int] = {}
         self._last_state = (b"", UNKNOWN)  # as it was read, and what it means
 
-    def read(self, name: str) -> str | None:
-        """Return a value without one newline at its end; None if it cannot be read."""
+    def hold(self, *names: str) -> None:
+        """Keep open those of the attributes that exist, until `close`. Raises HostFault.
+
+        So their use needs no descriptor, and never reaches a later processor of this name.
+        """
+        self.close()
+        for name in names:
+            try:
+                self._held[name] = self._open(name)
+            except OSError as error:
+                if error.errno not in _GONE:
+                    self.close()
+                    raise host_fault(f"cannot open {self.path}/{name}", error) from error
+            except BaseException:
+                self.close()
+                raise
+
+    def _open(self, name: str) -> int:
+        path = f"{self.path}/{name}"
         try:
-            data = read_attribute(f"{self.path}/{name}")
-        except OSError:
-            return None
+            descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except OSError as error:
+            if error.errno not in _NOT_WRITABLE:
+                raise
+            return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        try:
+            self._check(name, descriptor)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return descriptor
+
+    def close(self) -> None:
+        """Close what is held. Repeatable."""
+        while self._held:
+            os.close(self._held.popitem()[1])
+
+    def read(self, name: str) -> str | None:
+        """Return a value without one newline at its end; None for none. Raises HostFault."""
+        try:
+            data = self._read(name)
+        except OSError as error:
+            if error.errno in _GONE:
+                return None
+            raise host_fault(f"cannot read {self.path}/{name}", error) from error
         return data.decode("utf-8", "surrogateescape").removesuffix("\n")
 
+    def _read(self, name: str) -> bytes:
+        if name in self._held:
+            return os.pread(self._held[name], _LIMIT, 0)
+        return read_attribute(f"{self.path}/{name}")
+
     def printable(self, name: str) -> str:
-        """Return a value for people: unprintable characters escaped, cut if long, `` for none."""
+        """Return a value for people: unprintable characters escaped, cut if long, `` for none.
+
+        Raises HostFault.
+        """
         return escape(self.read(name) or "")
 
-    def open_state(self) -> None:
-        """Keep `state` open: reading is cheaper, and never reads a later processor of this name."""
-        self.close_state()
+    def parent(self) -> str:
+        """Return the name of the device behind the processor, `` if the kernel shows none."""
         try:
-            self._state = os.open(f"{self.path}/state", os.O_RDONLY | os.O_CLOEXEC)
+            return escape(os.path.basename(os.readlink(f"{self.path}/device")))
         except OSError:
-            pass  # the next read of the state reports it
-
-    def close_state(self) -> None:
-        """Close `state`. Repeatable."""
-        if self._state >= 0:
-            os.close(self._state)
-            self._state = -1
+            return ""
 
     def state(self) -> ProcessorState:
-        """Return the state; `deleted` if the processor has gone, `unknown` if unreadable."""
+        """Return the state; `deleted` if the processor has gone. Raises HostFault."""
         try:
-            if self._state >= 0:
-                data = os.pread(self._state, _LIMIT, 0)
-            else:
-                data = read_attribute(f"{self.path}/state")
+            data = self._read("state")
         except OSError as error:
-            if error.errno in _GONE and (self._state >= 0 or not os.path.isdir(self.path)):
+            if error.errno not in _GONE:
+                raise host_fault(f"cannot read {self.path}/state", error) from error
+            if "state" in self._held or not self._exists():
                 return DELETED
             return UNKNOWN
         if data != self._last_state[0]:
@@ -79,20 +123,38 @@ class Attributes:
             self._last_state = data, ProcessorState(word or UNKNOWN)
         return self._last_state[1]
 
+    def _exists(self) -> bool:
+        try:
+            os.stat(self.path)
+        except OSError as error:
+            if error.errno not in _GONE:
+                raise host_fault(f"cannot look at {self.path}", error) from error
+            return False
+        return True
+
     def write(self, name: str, value: str) -> None:
         """Write one command to the kernel. Raises the kernel's OSError, HostFault."""
-        path = f"{self.path}/{name}"
-        descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        if name in self._held:
+            self._write(self._held[name], value)
+            return
+        descriptor = os.open(f"{self.path}/{name}", os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         try:
-            if self._require_sysfs and not on_sysfs(descriptor):
-                raise HostFault(f"{path} is not on a sysfs", hint="check what is mounted at /sys")
-            before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-            try:
-                os.write(descriptor, value.encode("utf-8", "surrogateescape"))
-            finally:
-                signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            self._check(name, descriptor)
+            self._write(descriptor, value)
         finally:
             os.close(descriptor)
+
+    def _check(self, name: str, descriptor: int) -> None:
+        if self._require_sysfs and not on_sysfs(descriptor):
+            path = f"{self.path}/{name}"
+            raise HostFault(f"{path} is not on a sysfs", hint="check what is mounted at /sys")
+
+    def _write(self, descriptor: int, value: str) -> None:
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        try:
+            os.pwrite(descriptor, value.encode("utf-8", "surrogateescape"), 0)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def read_only(self) -> bool:
         """Whether the driver allows no user, not even root, to write the state."""

@@ -3,6 +3,7 @@
 Keys of a claim: `firmware` is the name of the published file, `name` that of the processor.
 `previous`, `recovery` and `coredump` are the old values of the attributes `firmware`, `recovery`
 and `coredump`, `` for those that the owner does not change. `attached` is the container's option.
+`borrowed` is `yes` if the kernel ran `previous`, which is to be started again at the end.
 The attribute `firmware` is restored last: while it has the name of the published file, the
 processor runs the owner's firmware, and all changes are still to be undone.
 """
@@ -10,6 +11,7 @@ processor runs the owner's firmware, and all changes are still to be undone.
 from __future__ import annotations
 
 import errno
+import os
 
 from adapters.sysfs.attributes import Attributes
 from adapters.sysfs.driver_errors import in_use, refused, unchanged
@@ -17,8 +19,9 @@ from adapters.sysfs.firmware_files import is_published_name, kernel_name, publis
 from adapters.sysfs.power import Power, is_off
 from adapters.sysfs.search_path import SearchPath
 from domain.annotations import ProcessorOptions
+from domain.errors import ProcessorFault, WrongState
 from domain.firmware import FirmwareImage
-from domain.processor import ATTACHED, DETACHED, OFFLINE
+from domain.processor import ATTACHED, CRASHED, DETACHED, OFFLINE, RUNNING, ProcessorState
 
 TYPE_CHECKING = False  # importing typing takes time
 if TYPE_CHECKING:
@@ -30,10 +33,17 @@ _GONE = (errno.ENODEV, errno.ENOENT, errno.ENXIO)
 _NAME_MAX = 255
 
 
+def may_take(state: ProcessorState, attached: str) -> bool:
+    """Return whether the option `attached` lets a container have a processor that is not off."""
+    if state in (ATTACHED, DETACHED):
+        return attached not in ("", "borrow")  # nobody knows what runs there
+    return attached in ("replace", "borrow") and state in (RUNNING, CRASHED)
+
+
 class ProcessorClaims:
     """Makes, applies and undoes the claims on one processor."""
 
-    __slots__ = ("_attributes", "_device", "_name", "_power", "_search")
+    __slots__ = ("_attributes", "_device", "_directory", "_name", "_power", "_search")
 
     def __init__(
         self, device: str, name: str, attributes: Attributes, power: Power, search: SearchPath
@@ -43,6 +53,13 @@ class ProcessorClaims:
         self._attributes = attributes
         self._power = power
         self._search = search
+        self._directory = -1  # where the file was published, open so that it can be removed
+
+    def close(self) -> None:
+        """Close the directory of the published file. Repeatable."""
+        if self._directory >= 0:
+            os.close(self._directory)
+            self._directory = -1
 
     def check(self) -> None:
         """Raise HostFault where no file can be published."""
@@ -51,7 +68,10 @@ class ProcessorClaims:
     def plan(
         self, container: str, firmware: FirmwareImage, options: ProcessorOptions
     ) -> dict[str, str]:
-        """Return a claim; changes nothing. Raises HostFault if no file can be published."""
+        """Return a claim; changes nothing.
+
+        Raises HostFault if no file can be published, WrongState for what cannot be put back.
+        """
         claim = {"name": self._name, "attached": options.attached, "firmware": "", "previous": ""}
         claim["recovery"] = (
             self._value_to_restore("recovery") if options.recovery == "container" else ""
@@ -65,6 +85,14 @@ class ProcessorClaims:
             previous = self._attributes.read("firmware") or ""
             if previous != "unknown" and not is_published_name(previous, self._device):
                 claim["previous"] = previous
+        if options.attached == "borrow" and self._attributes.state() == RUNNING:
+            claim["borrowed"] = "yes"
+            if not claim["previous"]:
+                raise WrongState(
+                    f"the firmware that runs on processor {self._name} has no name: it cannot be "
+                    "started again",
+                    hint="use remoteproc.attached = replace",
+                )
         return claim
 
     def _value_to_restore(self, attribute: str) -> str:
@@ -77,21 +105,23 @@ class ProcessorClaims:
         Raises ProcessorFault, with EBUSY where anything runs; HostFault, FirmwareUnfit.
         """
         if claim["attached"] != "keep":
-            if claim["attached"] == "take":
-                self._take_over()
+            if claim["attached"]:
+                self._take_over(claim["attached"])
             if (state := self._attributes.state()) != OFFLINE:
                 raise in_use("load", self._name, state, OFFLINE)
-            publish(self._search.choose(), claim["firmware"], self._device, firmware)
+            self.close()
+            place = self._search.choose()
+            self._directory = publish(place, claim["firmware"], self._device, firmware)
             self._set("firmware", claim["firmware"])
         for attribute, value in _WHILE_OWNED.items():
             if claim[attribute]:
                 self._set(attribute, value)
 
-    def _take_over(self) -> None:
+    def _take_over(self, how: str) -> None:
         # The kernel stops a detached processor only after it has attached to it.
         if self._attributes.state() == DETACHED:
             self._power.attach()
-        if self._attributes.state() == ATTACHED:
+        if may_take(self._attributes.state(), how):
             self._power.stop()
 
     def undo(self, claim: Claim) -> None:
@@ -104,10 +134,31 @@ class ProcessorClaims:
             if not is_off(self._attributes.state()):
                 self._power.stop()
             self._restore(claim)
-            unpublish(self._search, claim["firmware"], self._device)
+            self._unpublish(claim["firmware"])
             self._restore_firmware(claim.get("previous", ""))
         else:
-            unpublish(self._search, claim.get("firmware", ""), self._device)
+            self._unpublish(claim.get("firmware", ""))
+
+    def put_back(self, claim: Claim) -> list[str]:
+        """Start what ran before, if it was borrowed from; return what goes wrong there.
+
+        Call it last, after `undo` and the release of /dev/remoteprocN. Repeatable.
+        """
+        previous = claim.get("previous", "")
+        if (
+            claim.get("borrowed") == "yes"
+            and claim.get("name") == self._name
+            and self._attributes.state() == OFFLINE
+            and self._attributes.read("firmware") == previous
+        ):
+            try:
+                return self._power.start()
+            except ProcessorFault as error:
+                return [f"{previous}, which ran before, does not run again: {error.message}"]
+        return []
+
+    def _unpublish(self, name: str) -> None:
+        unpublish(self._search, name, self._device, self._directory)
 
     def _is_current(self, claim: Claim) -> bool:
         name = claim.get("firmware", "")
@@ -131,8 +182,10 @@ class ProcessorClaims:
         if previous and previous.isprintable() and len(previous) <= _NAME_MAX:
             try:
                 self._attributes.write("firmware", previous)
-            except OSError:
-                pass  # another program has started the processor, with firmware of its own
+            except OSError as error:
+                # EBUSY: another program has started the processor, with firmware of its own.
+                if error.errno not in (errno.EBUSY, *_GONE):
+                    raise refused("restore firmware of", self._name, error) from error
 
     def _set(self, attribute: str, value: str) -> None:
         try:

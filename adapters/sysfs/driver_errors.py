@@ -27,7 +27,9 @@ _HINTS = {
 }  # fmt: skip
 _ANYWHERE = {
     errno.EACCES: _ROOT,
-    errno.EPERM: "its driver lets no program control this processor",
+    # Source of the order: Linux drivers/remoteproc/ti_k3_r5_remoteproc.c.
+    errno.EPERM: "its driver lets no program control this processor, or wants the cores of a "
+    "cluster started and stopped in order: start core 0 first, stop it last",
     errno.EROFS: "mount sysfs writable: a container needs it so",
     errno.ENODEV: "its driver was removed meanwhile",
     errno.ENOENT: "the processor or this attribute has gone: was its driver removed?",

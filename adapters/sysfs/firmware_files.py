@@ -11,11 +11,11 @@ import errno
 import os
 import stat
 
-from adapters.images.digest import sha256
+from adapters.images.digest import check_copy, sha256
 from adapters.linux.files import write_all
 from adapters.sysfs.search_path import FirmwareDirectory, SearchPath
 from domain.container import ID_CHARACTERS
-from domain.errors import FirmwareUnfit, HostFault, host_fault, reason
+from domain.errors import HostFault, host_fault, reason
 from domain.firmware import FirmwareImage
 from domain.processor import is_device
 
@@ -31,7 +31,7 @@ _HINTS = {
     errno.EROFS: "mount it writable, or set firmware_class.path to a writable directory",
     errno.EDQUOT: "raise the disk quota",
 }
-_REPLACED = "delete the container and create it anew"
+_NOT_OURS = (0, errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EACCES)
 
 
 def kernel_name(
@@ -63,10 +63,11 @@ def _device_of(file_name: str) -> str:
     return device if ours else ""
 
 
-def publish(parent: FirmwareDirectory, name: str, device: str, firmware: FirmwareImage) -> None:
+def publish(parent: FirmwareDirectory, name: str, device: str, firmware: FirmwareImage) -> int:
     """Publish a complete copy, written to disk. The caller owns the device, which is off.
 
-    Files that dead owners of the device have left are removed.
+    Files that dead owners of the device have left are removed. Returns a descriptor of the
+    directory, by which `unpublish` needs no other.
 
     Raises FirmwareUnfit if the staged copy has changed since its digest was taken, HostFault.
     """
@@ -77,38 +78,50 @@ def publish(parent: FirmwareDirectory, name: str, device: str, firmware: Firmwar
         _copy(firmware, directory, f".{file_name}")
         os.rename(f".{file_name}", file_name, src_dir_fd=directory, dst_dir_fd=directory)
         os.fsync(directory)
-    except OSError as error:
-        _remove_all(directory, device)
-        raise _fault(f"cannot publish firmware in {parent.path}/{DIRECTORY}", error) from error
-    except BaseException:
-        _remove_all(directory, device)
-        raise
-    finally:
+    except BaseException as error:
+        # What cannot be removed now is removed by the owner's claim, or by the next owner.
+        try:
+            _remove_all(directory, device)
+        except OSError:
+            pass
         os.close(directory)
+        if isinstance(error, OSError):
+            raise _fault(f"cannot publish firmware in {parent.path}/{DIRECTORY}", error) from error
+        raise
+    return directory
 
 
-def unpublish(search: SearchPath, name: str, device: str) -> None:
+def unpublish(search: SearchPath, name: str, device: str, opened: int = -1) -> None:
     """Remove the file published by this name, if the name is one for the device.
 
-    The directory stays: another process may be publishing a file for another device there.
-    Raises HostFault.
+    `opened` is the directory as `publish` returned it; without it, all are searched. The directory
+    stays: another process may be publishing a file for another device there. Raises HostFault.
     """
     if not is_published_name(name, device):
         return
     file_name = name.rpartition("/")[2]
+    if opened >= 0:
+        _remove_published(opened, file_name)
+        return
     for parent in search.candidates():
         try:
             directory = _open_directory(parent.path, create=False)
-        except HostFault:
+        except HostFault as error:
+            if error.errno not in _NOT_OURS:
+                raise
             continue  # no published file can be in a directory that is not ours
         try:
-            _remove(directory, file_name)
-            _remove(directory, f".{file_name}")
-        except OSError as error:
-            where = f"{parent.path}/{DIRECTORY}"
-            raise _fault(f"cannot remove firmware from {where}", error) from error
+            _remove_published(directory, file_name)
         finally:
             os.close(directory)
+
+
+def _remove_published(directory: int, file_name: str) -> None:
+    try:
+        _remove(directory, file_name)
+        _remove(directory, f".{file_name}")
+    except OSError as error:
+        raise _fault(f"cannot remove firmware {file_name}", error) from error
 
 
 def _remove(directory: int, name: str) -> None:
@@ -163,10 +176,7 @@ def _copy(firmware: FirmwareImage, directory: int, name: str) -> None:
             os.close(target)
     finally:
         os.close(source)
-    if f"sha256:{digest.hexdigest()}" != firmware.digest:
-        raise FirmwareUnfit(
-            f"the copy of {firmware.name} at {firmware.path} was changed", hint=_REPLACED
-        )
+    check_copy(firmware, digest)
 
 
 def _fault(what: str, error: OSError) -> HostFault:

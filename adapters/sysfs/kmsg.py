@@ -1,20 +1,28 @@
 """Reads the kernel's messages about one processor from /dev/kmsg, without blocking.
 
 A user who may not read the log gets no messages, and no error.
-Source: Linux Documentation/ABI/testing/dev-kmsg; remoteproc_core.c for the lines.
+TI's K3 drivers only log a crash, in the name of the parent device: the state stays `running`.
+Source: Linux Documentation/ABI/testing/dev-kmsg; remoteproc_core.c for the lines;
+ti_k3_common.c, ti_k3_r5_remoteproc.c (mailbox callbacks).
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import time
+
+TYPE_CHECKING = False  # importing typing takes time
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 BATCH = 256
 """Records that `collect` reads at most."""
 
 _KEPT = 256  # messages of one processor that nobody has read yet
+_READ_WITHIN = 0.2  # seconds
 _RECORD = 8192  # bytes; a read into a buffer smaller than the record fails with EINVAL
 _CRASH = ": type "
+_LOGGED_ONLY = "its driver has logged it, and left the state as it was"
 _STARTED = (" is now up", " is now attached")
 _STOPPED = "stopped remote processor "
 _ROUTINE = (
@@ -28,19 +36,26 @@ _ROUTINE = (
 
 
 class KmsgReader:
-    """The messages about the processor `device` since `open`; `path` is that of kmsg."""
+    """The messages about the processor `device`, which is called `name`, since `open`.
 
-    __slots__ = ("_descriptor", "_messages", "_path", "_prefix")
+    `path` is that of kmsg. `logged_only` is not empty once the driver has logged a crash that no
+    state shows: it says so for people.
+    """
 
-    def __init__(self, path: str, device: str) -> None:
+    __slots__ = ("_descriptor", "_driver", "_messages", "_path", "_prefix", "logged_only")
+
+    def __init__(self, path: str, device: str, name: str = "") -> None:
         self._path = path
         self._prefix = f"remoteproc {device}: ".encode()
+        self._driver = f" rproc {name} crashed".encode()
+        self.logged_only = ""
         self._descriptor = -1
         self._messages: list[str] = []
 
     def open(self) -> None:
         """Start at the end of the log, if this user may read it."""
         self.close()
+        self.logged_only = ""
         try:
             self._descriptor = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
             os.lseek(self._descriptor, 0, os.SEEK_END)
@@ -76,8 +91,12 @@ class KmsgReader:
                 pass  # the simulator has died; the descriptor is closed all the same
 
     def read(self) -> list[str]:
-        """Return the messages since the last call, oldest first."""
-        while self.collect() == BATCH:
+        """Return the messages since the last call, oldest first.
+
+        While the kernel logs faster than this process reads, the newest messages may be missing.
+        """
+        deadline = time.monotonic() + _READ_WITHIN
+        while self.collect() == BATCH and time.monotonic() < deadline:
             pass
         found, self._messages = self._messages, []
         return found
@@ -101,6 +120,8 @@ class KmsgReader:
             if text.startswith(self._prefix):
                 message = text.removeprefix(self._prefix).decode("utf-8", "replace")
                 self._messages = [*self._messages[-_KEPT:], message]
+            elif text.endswith(self._driver) and b": K3 " in text:
+                self.logged_only = _LOGGED_ONLY
         return BATCH
 
 

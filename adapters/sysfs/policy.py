@@ -19,8 +19,9 @@ class Policy(NamedTuple):
     signed or wrapped. `size_limit`: of a firmware file, in bytes. `consoles`: the ttys that
     containers may name and the speed of each in baud, 0 to leave the speed as it is.
     `coredumps`: the directory for core dumps. `poll_seconds`: the supervisor reads the state this
-    often where the kernel's log does not wake it, and the output at most this often. The defaults
-    suit any driver.
+    often where the kernel's log does not wake it, and the output at most this often.
+    `wait_seconds`: see domain.patience. `start_retries`: how often a start that fails is tried
+    again. The defaults suit any driver.
     """
 
     resource_table: str = "auto"
@@ -29,12 +30,9 @@ class Policy(NamedTuple):
     consoles: Mapping[str, int] = {}
     coredumps: str = "/var/lib/remoteproc-runtime/coredumps"
     poll_seconds: float = 0.1
+    wait_seconds: float = 0.0
+    start_retries: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Return what `Policy(**...)` takes, in JSON's types."""
         return {**self._asdict(), "consoles": dict(self.consoles)}
-
-
-def read_policies(fields: Mapping[str, Mapping[str, Any]]) -> dict[str, Policy]:
-    """Return the policies of a configuration, by processor; what a policy leaves out is default."""
-    return {name: Policy(**given) for name, given in fields.items()}

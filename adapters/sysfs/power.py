@@ -25,14 +25,20 @@ def is_off(state: ProcessorState) -> bool:
 
 
 class Power:
-    """Starts, stops, attaches and detaches one processor; errors cite the kernel's `log`."""
+    """Starts, stops, attaches and detaches one processor; errors cite the kernel's `log`.
 
-    __slots__ = ("_attributes", "_log", "_name")
+    `retries`: how often a start that fails is tried again.
+    """
 
-    def __init__(self, name: str, attributes: Attributes, log: KmsgReader) -> None:
+    __slots__ = ("_attributes", "_log", "_name", "_retries")
+
+    def __init__(
+        self, name: str, attributes: Attributes, log: KmsgReader, retries: int = 0
+    ) -> None:
         self._name = name
         self._attributes = attributes
         self._log = log
+        self._retries = retries
 
     def _write(self, verb: str, word: str, attribute: str = "state") -> None:
         try:
@@ -50,8 +56,22 @@ class Power:
         if state not in after and not state.crashed:
             raise unchanged(verb, self._name, state, error_messages(self._log.read()))
 
-    def start(self) -> None:
-        """Start the firmware that the attribute `firmware` names. Raises ProcessorFault."""
+    def start(self) -> list[str]:
+        """Start the firmware that the attribute `firmware` names. Raises ProcessorFault.
+
+        Returns remarks about starts that failed before one went well.
+        """
+        failed: list[str] = []
+        while True:
+            try:
+                self._start_once()
+                return failed
+            except ProcessorFault as error:
+                if len(failed) == self._retries or self._attributes.state() != OFFLINE:
+                    raise
+                failed.append(f"{error.message}: tried again")
+
+    def _start_once(self) -> None:
         # The write returns once the firmware runs (rproc_boot): if the processor is off again, the
         # firmware has ended within that instant, and the supervisor reports the end.
         self._switch_on("start", OFFLINE, RUNNING, OFFLINE)

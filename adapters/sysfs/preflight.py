@@ -6,7 +6,7 @@ import os
 
 from adapters.sysfs.attributes import read_attribute
 from adapters.sysfs.policy import Policy
-from domain.errors import FirmwareUnfit, HostFault, reason
+from domain.errors import FirmwareUnfit, HostFault, host_fault, reason
 from domain.firmware import FirmwareImage
 
 # imx_rproc on an i.MX93 dereferences NULL for firmware without a table after one that had one.
@@ -23,8 +23,10 @@ def table_rule(processor: str) -> str:
     """
     try:
         compatible = read_attribute(f"{processor}/device/of_node/compatible").split(b"\0")
-    except OSError:
-        return "ignore"
+    except FileNotFoundError:
+        return "ignore"  # no device tree
+    except OSError as error:
+        raise host_fault(f"cannot read what processor {processor} is", error) from error
     if any(word in _REFUSE for word in compatible):
         return "refuse"
     return "warn" if any(word in _WARN for word in compatible) else "ignore"

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from adapters.sysfs.announcements import Announcements
 from adapters.sysfs.attributes import Attributes
 from adapters.sysfs.cdev import ShutdownOnRelease
-from adapters.sysfs.claim import ProcessorClaims
+from adapters.sysfs.claim import ProcessorClaims, may_take
 from adapters.sysfs.coredump import Coredumps
+from adapters.sysfs.crash_dump import CrashDump
 from adapters.sysfs.kmsg import KmsgReader, crash_type, tells_start, tells_stop
 from adapters.sysfs.policy import Policy
 from adapters.sysfs.power import Power, is_off
@@ -19,10 +18,11 @@ from adapters.sysfs.search_path import SearchPath
 from adapters.sysfs.sysfs_console import SysfsConsole
 from adapters.sysfs.tty import TtyConsole
 from domain.annotations import ProcessorOptions
-from domain.errors import RemoteprocError, WrongState, reason
+from domain.errors import WrongState
 from domain.firmware import FirmwareImage
 from domain.processor import (
     ATTACHED,
+    CRASHED,
     DELETED,
     DETACHED,
     OFFLINE,
@@ -31,13 +31,17 @@ from domain.processor import (
     ProcessorState,
 )
 
+TYPE_CHECKING = False  # importing typing takes time
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from domain.ports import Claim, OpenArgs
 
 _RECOVERY_WITHIN = 5.0  # seconds in which the kernel must have recovered from a crash
 _REMOVED_WITHIN = 0.3  # seconds from the stop by a driver that is removed to the processor's end
 _STOPPED_ELSEWHERE = "it ended by itself, or somebody else stopped it"
 _REMOVED = FirmwareExit(crashed=True, reason="its driver was removed")
+_HELD = ("state", "firmware", "recovery", "coredump")  # what is needed to undo a claim
 _BOOT_LOADER = (ATTACHED, DETACHED)
 
 
@@ -68,9 +72,9 @@ class SysfsProcessor:
         self._name = self._attributes.printable("name") or device
         self._options = options
         self._policy = policy
-        self._log = KmsgReader(f"{root}/dev/kmsg", device)
+        self._log = KmsgReader(f"{root}/dev/kmsg", device, self._name)
         self._announcements = Announcements(self._log, policy.poll_seconds)
-        self._power = Power(self._name, self._attributes, self._log)
+        self._power = Power(self._name, self._attributes, self._log, policy.start_retries)
         search = SearchPath(root, directory)
         self._claims = ProcessorClaims(device, self._name, self._attributes, self._power, search)
         self._cdev = ShutdownOnRelease(f"{root}/dev/{device}")
@@ -79,6 +83,7 @@ class SysfsProcessor:
         tty = TtyConsole(root, path, named, policy.consoles.get(named, 0))
         debug = f"{root}/sys/kernel/debug/remoteproc/{device}"
         self._console = SysfsConsole(options.console, self._name, debug, tty, policy.poll_seconds)
+        self._crash_dump = CrashDump(self._coredumps, self._attributes, self._power, self._console)
         self._container = ""
         self._claim: Claim = {}  # the claim of the firmware that this object loaded
         self._remarks: list[str] = []
@@ -94,9 +99,11 @@ class SysfsProcessor:
 
     def _close(self) -> None:
         self._announcements.end()
-        self._attributes.close_state()
+        self._attributes.close()
+        self._claims.close()
         self._log.close()
         self._console.close()
+        self._crash_dump.close()
         self._started = False
 
     @property
@@ -142,9 +149,9 @@ class SysfsProcessor:
                 f"processor {self._name} is {state}: nothing runs there to attach to",
                 hint="leave out the annotation remoteproc.attached to run the image's firmware",
             )
+        self._attributes.hold(*_HELD)
         self._claim = claim
         self._log.open()
-        self._attributes.open_state()
         self._claims.apply(claim, firmware)
 
     def start(self) -> None:
@@ -155,7 +162,7 @@ class SysfsProcessor:
         if state == OFFLINE or self._options.attached == "keep":
             self._cdev.acquire()
         if self._options.attached != "keep":
-            self._power.start()
+            self._remarks += self._power.start()
         elif state == DETACHED:
             self._power.attach()
         self._started = True
@@ -166,7 +173,9 @@ class SysfsProcessor:
 
     def stop(self) -> None:
         """Stop, or detach from firmware that was kept running."""
-        if self._options.attached == "keep":
+        if self._crash_dump.busy:  # it is off already
+            self._crash_dump.abort()
+        elif self._options.attached == "keep":
             if not self._power.detach():
                 self._remarks.append(f"{self._name} stays attached: its driver cannot detach")
         else:
@@ -181,14 +190,19 @@ class SysfsProcessor:
         # If another program runs the processor by now, the flag is that program's.
         if self._cdev.held or is_off(self._attributes.state()):
             self._cdev.release()
+        self._remarks += self._claims.put_back(claim)
         self._close()
 
     def state(self) -> ProcessorState:
-        """Return the kernel's state, but `running` while the kernel recovers from a crash."""
+        """Return the kernel's state, but `running` during recovery, and while a dump is saved."""
         self._announcements.take()
         state = self._attributes.state()
-        if not self._started or self._options.recovery != "kernel":
+        if not self._started:
             return state
+        if self._log.logged_only and not state.ended:
+            return CRASHED
+        if self._options.recovery != "kernel":
+            return self._with_dump(state)
         self._note_recovery()
         if not state.ended or state == DELETED:
             self._recovering_since = 0.0
@@ -204,9 +218,23 @@ class SysfsProcessor:
         return state
 
     def available(self) -> bool:
-        """Whether it is off, or a boot loader started it and the container may have it."""
+        """Whether it is off, or the container may have what runs there."""
         state = self._attributes.state()
-        return state.startable or (self._options.attached != "" and state in _BOOT_LOADER)
+        return state.startable or may_take(state, self._options.attached)
+
+    def _with_dump(self, state: ProcessorState) -> ProcessorState:
+        """Return `crashed` once the dump of a crash is saved, and `running` until then."""
+        dump = self._crash_dump
+        if dump.busy:
+            dump.step()
+        elif not dump.result and state.crashed and self._options.coredump == "enabled":
+            self._begin_dump()
+        if dump.busy:
+            return RUNNING
+        return CRASHED if dump.result and state != DELETED else state
+
+    def _begin_dump(self) -> None:
+        self._crash_dump.begin(self._container, only_attached=self._options.attached == "keep")
 
     def _note_recovery(self) -> None:
         for line in self._log.read():
@@ -215,24 +243,32 @@ class SysfsProcessor:
                 self._note_crash(f": {kind}")
             elif tells_start(line):
                 self._crash_logged = False
-        if self._options.coredump == "enabled" and time.monotonic() < self._dump_until:
-            self._remarks += self._coredumps.save(self._container)
+        if self._options.coredump != "enabled":
+            return
+        if not self._coredumps.busy and time.monotonic() < self._dump_until:
+            self._coredumps.begin(self._container)
+        self._coredumps.step()
+        self._remarks += self._coredumps.remarks()
 
     def _note_crash(self, kind: str) -> None:
         self._remarks.append(f"{self._name}: crashed{kind}; left to the kernel's recovery")
         self._dump_until = time.monotonic() + _RECOVERY_WITHIN
 
     def firmware_exit(self) -> FirmwareExit:
-        """Return why it ended, by the kernel's log; save a core dump if it is enabled."""
+        """Return why it ended, by the kernel's log, and where its core dump is, if enabled."""
         state = self._attributes.state()
         if state == DELETED:
             return _REMOVED
         messages = self._log.read()
-        why = crash_type(messages)
+        why = crash_type(messages) or self._log.logged_only
         if self._recovering_since:
             why = "the kernel has not recovered it"
-        if state.crashed and self._options.coredump == "enabled":
-            why = f"{why}; {self._dump()}" if why else self._dump()
+        dump = self._crash_dump
+        if state.crashed and self._options.coredump == "enabled" and not dump.result:
+            self._begin_dump()  # the caller has not waited for the state
+        dump.finish()
+        if dump.result:
+            why = f"{why}; {dump.result}" if why else dump.result
         if state.crashed or why:
             return FirmwareExit(crashed=True, reason=why)
         if not any(map(tells_stop, messages)):
@@ -244,9 +280,8 @@ class SysfsProcessor:
     def _is_being_removed(self) -> bool:
         """Return whether the stopped processor goes within a moment, as its driver is removed.
 
-        A driver that is removed stops its processor, and then removes the processor.
-
-        Source: Linux drivers/remoteproc/remoteproc_core.c (rproc_del).
+        A driver that is removed stops its processor, and then removes the processor (Linux
+        drivers/remoteproc/remoteproc_core.c, rproc_del).
         """
         deadline = time.monotonic() + _REMOVED_WITHIN
         while self._attributes.state() != DELETED:
@@ -255,27 +290,11 @@ class SysfsProcessor:
             time.sleep(0.01)
         return True
 
-    def _dump(self) -> str:
-        """Let the kernel make a core dump: it does so only when it recovers the processor.
-
-        So the firmware runs again for a moment.
-        """
-        if self._options.attached == "keep":
-            return "no core dump of a core that was only attached to"
-        self._console.seal()
-        try:
-            self._attributes.write("recovery", "recover")
-            self._power.stop()
-        except OSError as error:
-            return f"no core dump: {reason(error)}"
-        except RemoteprocError as error:
-            self._remarks.append(str(error))
-        return "; ".join(self._coredumps.save(self._container)) or "the driver gave no core dump"
-
     def remarks(self) -> Sequence[str]:
         """Return, once, the messages for the operator that no error and no exit reason has."""
         found, self._remarks = self._remarks, []
-        return found + self._console.remarks()
+        return found + self._crash_dump.remarks() + self._console.remarks()
 
     def watch(self) -> Sequence[int]:
-        return (*self._announcements.descriptors(), *self._console.descriptors())
+        parts = (self._announcements, self._console, self._crash_dump)
+        return [descriptor for part in parts for descriptor in part.descriptors()]

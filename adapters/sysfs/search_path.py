@@ -7,9 +7,10 @@ directory. If this process has another one, as in a container, the configuration
 from __future__ import annotations
 
 import os
+from errno import EACCES, ENOENT, ENOTDIR
 
 from adapters.sysfs.attributes import escape, read_attribute
-from domain.errors import HostFault
+from domain.errors import HostFault, host_fault
 from domain.light_types import NamedTuple
 
 _PARAMETER = "sys/module/firmware_class/parameters/path"
@@ -36,8 +37,10 @@ class SearchPath:
         try:
             # The kernel adds one newline; a second one comes from setting the path by `echo`.
             value = os.fsdecode(read_attribute(f"{self._root}/{_PARAMETER}").removesuffix(b"\n"))
-        except OSError:
-            return "", ""
+        except OSError as error:
+            if error.errno in (ENOENT, ENOTDIR, EACCES):
+                return "", ""
+            raise host_fault(f"cannot read {self._root}/{_PARAMETER}", error) from error
         if not value or value == "(null)":
             return "", ""
         if value.endswith("\n"):
@@ -95,7 +98,8 @@ class SearchPath:
             refusals.append(problem)
         raise HostFault(
             f"no firmware directory of the kernel can be written ({'; '.join(refusals)})",
-            hint="mount a writable directory there, or set firmware_class.path to one",
+            hint="mount a writable directory there, or boot with firmware_class.path= set to one: "
+            "see docs/boards.md",
         )
 
 

@@ -36,7 +36,14 @@ class SysfsConsole:
     def open(self) -> None:
         """Start to read: the firmware runs."""
         self._running = True
-        if self._kind != "trace" or self._traces.open():
+        if self._kind != "trace":
+            return
+        if self._traces.open():
+            if self._traces.left_out:
+                self._remarks.append(
+                    f"the output of {self._name} lacks {self._traces.left_out} trace buffers: "
+                    "its firmware has more than the runtime reads"
+                )
             return
         why = f"{self._debug} cannot be read"
         if os.access(self._debug, os.R_OK | os.X_OK):

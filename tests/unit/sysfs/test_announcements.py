@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import select
+import time
 
 import pytest
 
@@ -94,6 +95,15 @@ def test_another_file_in_its_place_is_not_trusted(path):
     found.begin()
     assert (found.poll_seconds, found.descriptors()) == (0.1, ())
     found.take()
+    reader.close()
+
+
+def test_a_log_without_end_is_not_read_without_end():
+    reader = KmsgReader("/dev/zero", "remoteproc0")
+    reader.open()
+    begun = time.monotonic()
+    assert reader.read() == []
+    assert time.monotonic() - begun < 5
     reader.close()
 
 

@@ -7,7 +7,6 @@ import json
 import pytest
 
 from adapters.sysfs.board import SysfsBoard
-from adapters.sysfs.policy import Policy
 from adapters.sysfs.processor import open_processor
 from domain.annotations import ProcessorOptions
 from domain.errors import HostFault, InvalidRequest, NotFound
@@ -69,17 +68,22 @@ def test_unknown_device(tree, device):
 
 def test_open_args_are_json_and_open_the_same_processor(tree):
     tree.processor("remoteproc0", name="m4", state="offline")
-    policy = Policy(consoles={"/dev/ttyS7": 115200}, poll_seconds=0.25)
-    known = board(tree, policies={"m4": policy})
+    policies = {
+        "*": {"consoles": {"/dev/ttyS7": 9600}, "poll_seconds": 0.5},
+        "m4": {"consoles": {"/dev/ttyS7": 115200}},
+        "remoteproc0": {"poll_seconds": 0.25},
+    }
+    known = board(tree, policies=policies)
     description = known.open_args("remoteproc0", ProcessorOptions(console="/dev/ttyS7"))
     processor = open_processor(json.loads(json.dumps(description)))
     assert (processor.name, processor.device) == ("m4", "remoteproc0")
     assert processor.poll_seconds == 0.25
+    assert description["policy"]["consoles"] == {"/dev/ttyS7": 115200}
 
 
 def test_console_must_be_allowed(tree):
     tree.processor("remoteproc0", name="m4", state="offline")
-    policies = {"remoteproc0": Policy(consoles={"/dev/ttyS7": 0})}
+    policies = {"remoteproc0": {"consoles": {"/dev/ttyS7": 0}}}
     with pytest.raises(InvalidRequest, match=r"/dev/ttyS1 is not allowed.*allows /dev/ttyS7"):
         board(tree, policies=policies).open("remoteproc0", ProcessorOptions(console="/dev/ttyS1"))
 

@@ -10,7 +10,8 @@ from adapters.sysfs.attributes import Attributes
 from adapters.sysfs.board import SysfsBoard
 from domain.annotations import ProcessorOptions
 from domain.processor import DELETED, OFFLINE
-from tests.contract.backend_fixture import FIRMWARE, image_of
+from tests.contract.backend_fixture import FIRMWARE
+from tests.firmware_images import image_of
 from tests.simulator import Simulator
 
 BOARD = (Path(__file__).parents[3] / "adapters/sim/boards/quad.yaml").read_text()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from adapters.sysfs.trace_files import TraceFiles
+from domain.trace_buffer import BUFFERS_LIMIT
 
 
 @pytest.fixture
@@ -29,6 +30,17 @@ def test_buffers_in_order_and_only_what_is_new(debug):
     assert traces.read() == b"more\n"
     traces.close()
     assert traces.read() == b""
+
+
+def test_of_many_buffers_the_first_are_read(tmp_path):
+    for number in range(1000):
+        (tmp_path / f"trace{number}").write_text(f"{number}\n")
+    traces = TraceFiles(str(tmp_path))
+    assert traces.open()
+    assert traces.left_out == 1000 - BUFFERS_LIMIT
+    assert len(traces._descriptors) == BUFFERS_LIMIT
+    assert traces.read() == b"".join(b"%d\n" % number for number in range(BUFFERS_LIMIT))
+    traces.close()
 
 
 def test_sealed_is_not_opened_again(debug):
