@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from domain.errors import InvalidRequest, WrongState
 from domain.firmware import FirmwareImage
-from domain.hooks import Hook
 from domain.light_types import NamedTuple, StrEnum
 from domain.linux_config import LinuxConfig
 from domain.signals import stop_signals
@@ -13,10 +12,13 @@ TYPE_CHECKING = False  # importing typing takes time
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from domain.hooks import Hook
+
 EXIT_KILLED = 137
 EXIT_CRASHED = 139
 
 ID_CHARACTERS = frozenset("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz+.-")
+_HEXADECIMAL = frozenset("0123456789abcdef")
 _ID_MAX = 200  # a file name has 255 bytes, and names of drafts have a prefix and a suffix
 
 
@@ -39,6 +41,7 @@ class Operation(StrEnum):
     DELETE = "delete"
     PAUSE = "pause"
     RESUME = "resume"
+    UPDATE = "update"
     EXEC = "exec in"  # as messages say it: "cannot exec in container c1"
 
 
@@ -49,6 +52,7 @@ _LEGAL: Mapping[Operation, tuple[Status, ...]] = {
     Operation.DELETE: (Status.STOPPED,),
     Operation.PAUSE: (Status.RUNNING,),
     Operation.RESUME: (Status.PAUSED,),
+    Operation.UPDATE: (Status.CREATED, Status.RUNNING, Status.PAUSED),
     Operation.EXEC: (Status.CREATED, Status.RUNNING, Status.PAUSED),
 }
 
@@ -74,18 +78,49 @@ def check_operation(operation: Operation, status: Status, subject: str) -> None:
 
 
 class Exit(NamedTuple):
-    """How a container ended: the exit status as in a shell, the time in seconds since the epoch."""
+    """How a container ended: the exit status as in a shell, the time in seconds since the epoch.
+
+    `out_of_memory`: the kernel killed one of the container's processes for want of memory.
+    """
 
     status: int
     at: float
     reason: str = ""
+    out_of_memory: bool = False
 
 
 class Owner(NamedTuple):
-    """The container that owns a processor: its id, and the state root that has its record."""
+    """The container that owns a processor: its id, and the state root that has its record.
+
+    `name` is what people call the container, `` if the engine has told no name.
+    """
 
     id: str
     root: str
+    name: str = ""
+
+    @property
+    def directory(self) -> str:
+        """The directory of the container's files."""
+        return f"{self.root}/{self.id}"
+
+    @property
+    def title(self) -> str:
+        """The container as people know it, for messages and tables."""
+        # Of their ids Docker and Podman show the first 12 digits, and take them for the whole.
+        short = self.id[:12] if len(self.id) == 64 and _HEXADECIMAL.issuperset(self.id) else self.id
+        return f"{self.name} ({short})" if self.name else short
+
+
+class Refusal(NamedTuple):
+    """Why the claim of a dead owner is not undone: how often that was tried, when to try again.
+
+    `again` is in seconds since the epoch.
+    """
+
+    tries: int
+    again: float
+    why: str
 
 
 class FirmwareContainer(NamedTuple):
@@ -94,7 +129,8 @@ class FirmwareContainer(NamedTuple):
     `processor` and `device` are empty for a pod's sandbox, which has no firmware. `pid` and
     `start_time` (in clock ticks since boot) identify the supervisor, even after the kernel has
     given its pid to another process. `owner` is a user id. Times are seconds since the epoch.
-    `hooks` and `linux_config` are those of the bundle at creation.
+    `hooks` and `linux_config` are those of the bundle at creation. `termination_log` is the host's
+    file for the reason of a failure, `` for none. `device_path` is ProcessorInfo.path.
     """
 
     id: str
@@ -108,6 +144,8 @@ class FirmwareContainer(NamedTuple):
     owner: int = 0
     hooks: Mapping[str, tuple[Hook, ...]] = {}
     linux_config: LinuxConfig = LinuxConfig()
+    termination_log: str = ""
+    device_path: str = ""
     pid: int = 0
     start_time: int = 0
     started: float | None = None
@@ -125,7 +163,7 @@ class FirmwareContainer(NamedTuple):
 
     @property
     def stop_signals(self) -> frozenset[int]:
-        """The signals that ask the firmware to stop: TERM, INT and the image's stop signal."""
+        """The signals that ask the firmware to stop; see domain.signals."""
         return stop_signals(self.annotations)
 
     def check(self, operation: Operation) -> None:

@@ -3,7 +3,8 @@
 The kernel's loader trusts much of the file: with a wrong string table offset, section name or
 program header count it reads outside the file and oopses, and the processor's lock is never
 released. So this module first checks every offset that the kernel follows. It accepts every file
-that the kernel loads without harm.
+that the kernel loads without harm, but for files that nobody's linker makes and that would keep
+the runtime busy for seconds.
 
 Sources: the gABI; Linux drivers/remoteproc/remoteproc_elf_loader.c (sanity check, load_segments,
 find_table), remoteproc_core.c (rproc_da_to_va).
@@ -24,11 +25,18 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 EM_ARM = 40
+EM_AARCH64 = 183
 EM_RISCV = 243
 
 SEGMENT_LIMIT = 1 << 31
 """The largest memory size of a segment, in bytes. The kernel's bounds check adds an offset in a
 size_t; with more, that sum wraps on a 32-bit kernel, which then clears memory of its own."""
+
+SEGMENTS_LIMIT = 256
+"""The most program headers. The kernel and QEMU work on each, QEMU on each pair of them."""
+
+TABLE_LIMIT = 1 << 20
+"""The largest resource table, in bytes."""
 
 _MACHINES = {
     3: "x86", 8: "MIPS", 40: "ARM", 62: "x86-64", 92: "OpenRISC", 94: "Xtensa", 106: "Blackfin",
@@ -132,6 +140,8 @@ class _ElfReader:
     def _segments(self, offset: int, count: int) -> tuple[Segment, ...]:
         if count == 0:
             self._refuse("has no program headers, so nothing to load", "link it as a program")
+        if count > SEGMENTS_LIMIT:
+            self._refuse(f"has {count} program headers, more than {SEGMENTS_LIMIT}", _REBUILD)
         layout = _PROGRAM[self.bits]
         self._within(f"its {count} program headers", offset, count * layout.size)
         found = []
@@ -186,6 +196,8 @@ class _ElfReader:
             if self._is_table(names + label) and not found:
                 found = True  # the kernel takes the first of several
                 self._within("its resource table", start, size)
+                if size > TABLE_LIMIT:
+                    self._refuse(f"has a resource table of {size} bytes, over 1 MiB", _REBUILD)
                 self._addressable("its resource table", where, size)
                 if size:
                     table, address = bytes(self.data[start : start + size]), where

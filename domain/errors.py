@@ -11,6 +11,9 @@ import os
 
 from domain.text import printable
 
+NO_SUCH_FILE = "no such file or directory"
+"""Go's words for ENOENT. Docker and Podman look for them: the exit code is 127 then, as runc's."""
+
 
 def reason(error: OSError) -> str:
     """Return the text and the name of an errno, as in `Invalid argument (EINVAL)`."""
@@ -39,6 +42,10 @@ class FirmwareUnfit(InvalidRequest):
     """The firmware file cannot run on the chosen processor."""
 
 
+class Forbidden(RemoteprocError):
+    """The node's policy, which the configuration states, does not allow it."""
+
+
 class NotFound(RemoteprocError):
     """No such container, processor or file."""
 
@@ -49,6 +56,10 @@ class AlreadyExists(RemoteprocError):
 
 class WrongState(RemoteprocError):
     """The container's status forbids the operation."""
+
+
+class SupervisorGone(WrongState):
+    """The supervisor has ended, so it cannot do what it was asked."""
 
 
 class Busy(RemoteprocError):
@@ -86,11 +97,18 @@ class ProcessorFault(HostFault):
         return cls.cannot(verb, processor, why, errno=error.errno or 0, hint=hint)
 
 
+def way_out(processor: str) -> str:
+    """Return what an operator can do about a processor that its driver does not stop."""
+    return f"`remoteproc-runtime release --force {processor}` gives it up, and leaves it running"
+
+
 def host_fault(what: str, error: OSError, hint: str = "") -> HostFault:
     """Return the error of a failed system call; the message begins with `what`."""
     number = error.errno or 0
     return HostFault(f"{what}: {reason(error)}", errno=number, hint=hint or _HINTS.get(number, ""))
 
+
+RAISE_LIMIT = "raise that limit: the supervisor and a simulated processor run inside of it"
 
 _HINTS = {
     _errno.EACCES: "run as root, or check the owner and mode of what is named",

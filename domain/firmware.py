@@ -11,10 +11,10 @@ STAGED_NAME = "firmware"
 """The name of the private copy in the container's directory."""
 
 LOG_FILES = ("log.1", "log")
-"""The files of the container's directory that keep the latest output, the older one first."""
+"""The files of the container's directory that keep the latest output, the older one first.
 
-REMARK = b"remoteproc-runtime: "
-"""The start of each line of these files that the runtime wrote, and not the firmware."""
+See domain.log_format.
+"""
 
 
 class FirmwareImage(NamedTuple):

@@ -8,8 +8,12 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from enum import StrEnum as StrEnum
+    from enum import Enum
     from typing import NamedTuple as NamedTuple
+
+    class StrEnum(str, Enum):
+        """What type checkers see: enum's own came with Python 3.11."""
+
 else:
 
     def _field(index):

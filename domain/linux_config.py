@@ -40,7 +40,8 @@ class LinuxConfig(NamedTuple):
 
     `cgroup` is linux.cgroupsPath: below the mount point of each hierarchy, or systemd's
     `slice:prefix:name`. `limits` are the control group's, by the names that config-linux.md
-    gives them, as in `memory.limit`; `-1` is no limit. `oom_score_adj`: proc(5).
+    gives them, as in `memory.limit`; `-1` is no limit. `oom_score_adj`: proc(5). `proc`: /proc is
+    to be mounted in the container.
     """
 
     namespaces: tuple[Namespace, ...] = ()
@@ -51,3 +52,4 @@ class LinuxConfig(NamedTuple):
     limits: Mapping[str, int | str] = {}
     oom_score_adj: int | None = None
     rlimits: tuple[Rlimit, ...] = ()
+    proc: bool = False

@@ -59,12 +59,19 @@ def is_device(name: str) -> bool:
     return number != name and number.isascii() and number.isdigit()
 
 
+DRIVERS_OWN = "its driver lets nobody control it"
+NOT_THIS_USERS = "this user may not control it"
+"""Why nobody, or not this user, can control a processor: ProcessorInfo.fault."""
+
+
 class ProcessorInfo(NamedTuple):
     """One processor of a board.
 
     `name` is the driver's name (`m4`, `imx-rproc`), `device` the kernel's (`remoteproc0`).
-    `firmware` was loaded last, empty if none or unknown. `note` is for people, such as that user
-    space may not control the processor.
+    `firmware` was loaded last, empty if none or unknown. `note` is for people. `parent` is the
+    device that the processor belongs to: where a driver calls several processors alike, it stays
+    the same from boot to boot. `fault`: why nobody can control the processor, as far as one can
+    see; the note says that, too. `path` is the processor's directory in sysfs, if it has one.
     """
 
     name: str
@@ -72,15 +79,20 @@ class ProcessorInfo(NamedTuple):
     state: ProcessorState
     firmware: str = ""
     note: str = ""
+    parent: str = ""
+    fault: str = ""
+    path: str = ""
 
 
 class FirmwareExit(NamedTuple):
     """How firmware ended, as far as the processor reports it.
 
     `status` is the firmware's own exit code (semihosting), None where the processor reports none.
-    `reason` is for people: `watchdog`, `exit code 7`, ``.
+    `reason` is for people: `watchdog`, `exit code 7`, ``. `out_of_memory`: not the firmware is the
+    cause: the kernel has killed the process that simulates the processor.
     """
 
     crashed: bool
     status: int | None = None
     reason: str = ""
+    out_of_memory: bool = False

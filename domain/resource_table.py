@@ -11,15 +11,18 @@ from struct import Struct
 from domain.errors import FirmwareUnfit
 from domain.light_types import NamedTuple
 from domain.text import printable
+from domain.trace_buffer import BUFFERS_LIMIT
+from domain.trace_buffer import SIZE_LIMIT as TRACES_SIZE_LIMIT
+
+TYPE_CHECKING = False  # importing typing takes time
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 ANY_ADDRESS = 0xFFFF_FFFF
 """FW_RSC_ADDR_ANY: the host chooses the address."""
 
 ENTRIES_LIMIT = 1024
 """The most entries. Each may cost the kernel a debugfs file or a device."""
-
-SIZE_LIMIT = 1 << 31
-"""The largest trace buffer, in bytes. With more, a 32-bit kernel's bounds check would wrap."""
 
 _CARVEOUT, _DEVMEM, _TRACE, _VDEV, _VENDOR_START, _VENDOR_END = 0, 1, 2, 3, 128, 512
 
@@ -125,7 +128,21 @@ def parse(data: bytes, name: str = "the firmware") -> ResourceTable:
             hint=_HINT,
         )
     offsets = Struct(f"<{count}I").unpack_from(data, _HEADER.size)
-    return ResourceTable(tuple(_Entry(data, i, at, name).read() for i, at in enumerate(offsets)))
+    table = ResourceTable(tuple(_Entry(data, i, at, name).read() for i, at in enumerate(offsets)))
+    _check_traces(traces(table), name)
+    return table
+
+
+def _check_traces(buffers: Sequence[Trace], name: str) -> None:
+    """Refuse what would keep the supervisor, which reads all buffers again and again, busy."""
+    size = sum(buffer.size for buffer in buffers)
+    if len(buffers) > BUFFERS_LIMIT:
+        problem = f"asks for {len(buffers)} trace buffers, more than {BUFFERS_LIMIT}"
+    elif size > TRACES_SIZE_LIMIT:
+        problem = f"asks for trace buffers of {size} bytes in all, over 1 MiB"
+    else:
+        return
+    raise FirmwareUnfit(f"{name} {problem}", hint=_HINT)
 
 
 def traces(table: ResourceTable) -> tuple[Trace, ...]:
@@ -176,8 +193,6 @@ class _Entry:
         self._need(_BUFFER.size, "trace")
         address, size, reserved, name = _BUFFER.unpack_from(self.data, self.at)
         self._zero(reserved, "trace")
-        if size > SIZE_LIMIT:
-            raise self._unfit(f"trace has {size:#x} bytes, more than 2 GiB")
         return Trace(address, size, _text(name))
 
     def _vdev(self) -> Vdev:

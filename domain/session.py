@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from domain.container import Operation
-from domain.errors import Busy, NotFound, RemoteprocError, Unsupported
+from domain.errors import Busy, NotFound, ProcessorFault, RemoteprocError, Unsupported, way_out
 from domain.processor import DELETED
 from domain.supervision import ActionDone
 
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 class ProcessorSession:
     """Performs the actions of one supervisor, and holds the lease from start to `release`.
 
-    `firmware` is None for a pod's sandbox, which has no processor to lease.
+    `firmware` is None for a pod's sandbox, which has no processor to lease. `started` is called
+    when the firmware runs, before that is on record.
     """
 
     def __init__(
@@ -32,6 +33,7 @@ class ProcessorSession:
         firmware: FirmwareImage | None,
         record: StatusRecord,
         clock: Callable[[], float] = time.time,
+        started: Callable[[], object] = lambda: None,
     ) -> None:
         self._processor = processor
         self._leases = leases
@@ -39,6 +41,7 @@ class ProcessorSession:
         self._firmware = firmware
         self._record = record
         self._clock = clock
+        self._started = started
         self._lease: Lease | None = None
 
     def perform(self, operation: Operation) -> ActionDone:
@@ -56,32 +59,46 @@ class ProcessorSession:
             case Operation.STOP:
                 self._processor.stop()
             case Operation.PAUSE:
-                self._freezer(operation).pause()
-                self._record.record_paused(True)
+                freezer = self._freezer(operation)
+                self._do_and_record(freezer.pause, freezer.resume, paused=True)
             case Operation.RESUME:
-                self._freezer(operation).resume()
-                self._record.record_paused(False)
+                freezer = self._freezer(operation)
+                self._do_and_record(freezer.resume, freezer.pause, paused=False)
+
+    def _do_and_record(
+        self, do: Callable[[], None], undo: Callable[[], None], *, paused: bool
+    ) -> None:
+        """Undo what cannot be recorded: the record must say whether the firmware runs."""
+        do()
+        try:
+            self._record.record_paused(paused)
+        except BaseException:
+            undo()
+            raise
 
     def _start(self) -> None:
         """Lease, load and start the processor, and record that. On an error undo all of it."""
+        self.release()  # what an earlier start has left
         try:
             if self._firmware is not None:
-                self._lease = self._leases.acquire(self._processor.device, self._owner)
+                self._lease = self._leases.acquire(
+                    self._processor.device, self._owner, self._processor.name
+                )
                 self._run(self._lease, self._firmware)
+            self._started()
             # The store must know of every processor that runs, so that a command can stop it.
             self._record.record_started(self._clock())
         except BaseException:
             try:
                 self.release()
             except RemoteprocError:
-                pass  # the claim stays on record; the user needs to know why the start failed
+                pass  # the lease stays; the user needs to know why the start failed
             raise
 
     def _run(self, lease: Lease, firmware: FirmwareImage) -> None:
         processor = self._processor
         if lease.claim:  # the claim of an owner that died
-            processor.release(lease.claim)
-            lease.record_claim({})
+            self._undo(lease)
         if not processor.available():
             raise self._unavailable()
         processor.check(firmware)
@@ -89,13 +106,27 @@ class ProcessorSession:
         processor.load(lease.claim, firmware)
         processor.start()
 
+    def _undo(self, lease: Lease) -> None:
+        """Undo what a dead owner claimed. Raises ProcessorFault that names the owner."""
+        try:
+            self._processor.release(lease.claim)
+        except ProcessorFault as error:
+            raise ProcessorFault(
+                f"processor {self._processor.name} still runs what container {lease.owner.id} "
+                f"left there: {error.message}",
+                errno=error.errno,
+                hint=way_out(self._processor.name),
+            ) from error
+        lease.record_claim({})
+
     def _unavailable(self) -> RemoteprocError:
         name, state = self._processor.name, self._processor.state()
         if state == DELETED:
             return NotFound(f"processor {name} has gone", hint="was its driver removed?")
         return Busy(
             f"processor {name} is {state}, and no container of ours runs there",
-            hint="whoever started it must stop it first",
+            hint="whoever started it must stop it first; or allow, and set, "
+            "remoteproc.attached = replace or borrow",
         )
 
     def _freezer(self, operation: Operation) -> Freezer:
@@ -110,15 +141,13 @@ class ProcessorSession:
     def release(self) -> None:
         """Undo the start, and end the lease; further calls do nothing.
 
-        On an error the claim stays on record, and the next command tries again.
+        On an error the lease stays, so that nobody takes the processor for free: the next call
+        tries again; and if this process ends, the next command does, by the claim.
         """
-        lease, self._lease = self._lease, None
+        lease = self._lease
         if lease is None:
             return
-        try:
-            if lease.claim:
-                self._processor.release(lease.claim)
-        except BaseException:
-            lease.keep_claim()
-            raise
+        if lease.claim:
+            self._processor.release(lease.claim)
+        self._lease = None
         lease.release()

@@ -7,7 +7,7 @@ that come out. After an `Action` the supervisor at once passes in `ActionDone`.
 from __future__ import annotations
 
 from domain.container import EXIT_CRASHED, EXIT_KILLED, Operation, Status, check_operation
-from domain.errors import RemoteprocError, WrongState
+from domain.errors import ProcessorFault, RemoteprocError, WrongState
 from domain.light_types import NamedTuple
 from domain.processor import FirmwareExit, ProcessorState
 
@@ -67,10 +67,14 @@ class Log(NamedTuple):
 
 
 class Terminate(NamedTuple):
-    """Release the processor, record the exit, reply to a waiting process, and exit."""
+    """Release the processor, record the exit, reply to a waiting process, and exit.
+
+    `out_of_memory`: see Exit.
+    """
 
     status: int
     reason: str
+    out_of_memory: bool = False
 
 
 Event = Request | SignalReceived | StateObserved | ActionDone | CreatorDied
@@ -88,13 +92,14 @@ _EXIT = {Operation.STOP: (0, "stopped on request"), Operation.KILL: (EXIT_KILLED
 class Supervision:
     """The state machine of one container; `processor` is the processor's name for messages."""
 
-    __slots__ = ("_ending", "_logged", "_requested", "processor", "status")
+    __slots__ = ("_ending", "_logged", "_requested", "_unsure", "processor", "status")
 
     def __init__(self, processor: str) -> None:
         self.processor = processor
         self.status = Status.CREATED
         self._requested = False  # a process waits for the reply
         self._ending = Operation.STOP  # of a stop that is under way: STOP or KILL
+        self._unsure = False  # a stop failed so that it may have stopped the firmware all the same
         self._logged = ""  # the unknown state that was logged last
 
     @property
@@ -138,7 +143,12 @@ class Supervision:
     def _done(self, operation: Operation, error: RemoteprocError | None) -> list[Effect]:
         requested, self._requested = self._requested, False
         if error is not None:
-            return [Reply(error)] if requested else [Log(str(error))]
+            if operation is Operation.STOP:
+                self._unsure = not isinstance(error, ProcessorFault)
+            # A stop that the driver refuses is in the container's log, whoever asked for it.
+            log: list[Effect] = [Log(str(error))]
+            told: list[Effect] = [Reply(error)] if requested else []
+            return [*(log if operation is Operation.STOP or not requested else []), *told]
         if operation is Operation.STOP:
             return self._terminate(*_EXIT[self._ending])
         self.status = Status.PAUSED if operation is Operation.PAUSE else Status.RUNNING
@@ -153,7 +163,12 @@ class Supervision:
             self._logged = state
             return [Log(f"{self.processor}: state {state} is unknown here; taken as active")]
         end = firmware_exit or FirmwareExit(crashed=state.crashed)
+        if self._unsure and not end.crashed:
+            return self._terminate(*_EXIT[self._ending])
         why = f": {end.reason}" if end.reason else ""
+        if end.out_of_memory:
+            text = f"{self.processor}{why}"
+            return [Log(text), *self._terminate(EXIT_KILLED, text, out_of_memory=True)]
         if end.crashed:
             text = f"{self.processor}: crashed{why}"
             return [Log(text), *self._terminate(EXIT_CRASHED, text)]
@@ -161,6 +176,6 @@ class Supervision:
         text = f"{self.processor}: the firmware ended{why}"
         return [*([Log(text)] if status else []), *self._terminate(status, text)]
 
-    def _terminate(self, status: int, reason: str) -> list[Effect]:
+    def _terminate(self, status: int, reason: str, *, out_of_memory: bool = False) -> list[Effect]:
         self.status = Status.STOPPED
-        return [Terminate(status, reason)]
+        return [Terminate(status, reason, out_of_memory)]

@@ -13,10 +13,21 @@ Source: Linux drivers/remoteproc/remoteproc_debugfs.c (rproc_trace_read).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+TYPE_CHECKING = False  # importing typing takes time
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
 
-MAX_SIZE = 1 << 20
-"""Bytes of one buffer that are read."""
+    Snapshot = Callable[["TraceBuffer", int], bytes | None]
+    """Reads up to so many bytes of a buffer as the kernel shows it; None if nothing was written.
+
+    Raises OSError.
+    """
+
+BUFFERS_LIMIT = 16
+"""The most buffers of one firmware that are read: each costs time at each reading."""
+
+SIZE_LIMIT = 1 << 20
+"""The most bytes that are read of all buffers of one firmware."""
 
 _BEFORE = 64  # bytes before the cursor that show whether the firmware began at the start again
 _AFTER = 256  # bytes after the cursor
@@ -37,6 +48,11 @@ class TraceBuffer:
     def __init__(self) -> None:
         self._snapshot = b""
         self._cursor = 0
+
+    @property
+    def size(self) -> int:
+        """The size of the last snapshot, in bytes."""
+        return len(self._snapshot)
 
     def window(self) -> tuple[int, int, bytes]:
         """Return an offset, a size, and the bytes to be found there while nothing is written."""
@@ -80,10 +96,6 @@ def _last_difference(old: bytes, new: bytes) -> int:
     return high
 
 
-Snapshot = Callable[[TraceBuffer], bytes | None]
-"""Reads a buffer as the kernel shows it; None if nothing was written to it. Raises OSError."""
-
-
 class TraceBufferReader:
     """Collects new text from all trace buffers of one firmware, in the resource table's order.
 
@@ -99,8 +111,12 @@ class TraceBufferReader:
         self._text = b""
 
     def follow(self, snapshots: Iterable[Snapshot]) -> bool:
-        """Read these buffers from now on; return whether there are any. Unread text is kept."""
-        self._buffers = [(TraceBuffer(), snapshot) for snapshot in snapshots]
+        """Read the first BUFFERS_LIMIT of these buffers from now on; return whether there are any.
+
+        Unread text is kept.
+        """
+        chosen = [snapshot for _, snapshot in zip(range(BUFFERS_LIMIT), snapshots, strict=False)]
+        self._buffers = [(TraceBuffer(), snapshot) for snapshot in chosen]
         self._period = self._shortest_period
         return bool(self._buffers)
 
@@ -122,10 +138,13 @@ class TraceBufferReader:
     def poll(self) -> bool:
         """Read all buffers; return whether any has new text. Raises the OSError of a snapshot."""
         before = len(self._text)
+        left = SIZE_LIMIT - sum(buffer.size for buffer, _ in self._buffers)
         for buffer, snapshot in self._buffers:
-            content = snapshot(buffer)
+            left += buffer.size
+            content = snapshot(buffer, left)
             if content is not None:
                 self._text += buffer.update(content)
+            left -= buffer.size
         found = len(self._text) > before
         longest = max(self._shortest_period, _LONGEST_PERIOD)
         self._period = self._shortest_period if found else min(2 * self._period, longest)

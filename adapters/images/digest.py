@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from domain.errors import FirmwareUnfit
+
 TYPE_CHECKING = False  # importing typing takes time
 if TYPE_CHECKING:
     from typing import Protocol
+
+    from domain.firmware import FirmwareImage
 
     class Hash(Protocol):
         """A hash object of hashlib, as far as it is used here."""
@@ -36,3 +40,12 @@ def sha256(size: int) -> Hash:
     import hashlib
 
     return hashlib.sha256()
+
+
+def check_copy(firmware: FirmwareImage, read: Hash) -> None:
+    """Raise FirmwareUnfit unless what was read of the private copy is what was copied."""
+    if f"sha256:{read.hexdigest()}" != firmware.digest:
+        raise FirmwareUnfit(
+            f"the copy of {firmware.name} at {firmware.path} was changed",
+            hint="delete the container and create it anew",
+        )

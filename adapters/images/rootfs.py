@@ -12,6 +12,9 @@ returns to the descriptor from which it came. So the kernel never follows a link
 where a directory was replaced by a link, the walk sees a link; where a directory was moved out of
 the root, the walk can only go further down from it.
 
+Where the bundle mounts something over the image's files, the walk goes on in the source of that
+mount; below it, too, the kernel never follows a link and never goes up.
+
 openat2(2) with RESOLVE_IN_ROOT promises the same. It is not used because Python 3.11 can call it
 by ctypes only, whose import takes longer than the walk; because kernels before 5.6 and the seccomp
 filters of some engines do not have it; and because it does not say at which component it failed,
@@ -24,7 +27,22 @@ import errno
 import os
 import stat
 
-from domain.errors import InvalidRequest, NotFound, RemoteprocError, host_fault, reason
+from adapters.images.mount_table import EMPTY, MountTable
+from domain.errors import (
+    NO_SUCH_FILE,
+    InvalidRequest,
+    NotFound,
+    RemoteprocError,
+    host_fault,
+    reason,
+)
+from domain.text import visible
+
+TYPE_CHECKING = False  # importing typing takes time
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from domain.mounts import BundleMount
 
 _LINKS_MAX = 40  # MAXSYMLINKS of the kernel
 _PATH_MAX = 4095
@@ -33,17 +51,44 @@ _DEPTH_MAX = 256  # directories held open at once by the walk
 _AT = os.O_PATH | os.O_CLOEXEC
 
 
-def open_in_root(root: int, path: str) -> int:
+def open_in_root(root: int, path: str, mounts: Sequence[BundleMount] = ()) -> int:
     """Return an O_PATH descriptor of `path` below the directory that `root` is a descriptor of.
 
-    `path` must have no NUL. Raises NotFound, InvalidRequest (too long a name, too many links) or
-    HostFault.
+    `mounts` lie over the files there. `path` must have no NUL. Raises NotFound, InvalidRequest (too
+    long a name, too many links, a mount on no path), Unsupported or HostFault.
     """
-    walk = _Walk(root, path)
+    walk = _Walk(root, path, _lay(root, mounts))
     try:
         return walk.run()
     except OSError as error:
         raise walk.refusal(error) from error
+    finally:
+        walk.close()
+
+
+def _lay(root: int, mounts: Sequence[BundleMount]) -> MountTable:
+    """Return the table of the mounts, each on the path that it has when its turn comes."""
+    table = MountTable()
+    for mount in mounts:
+        walk = _Walk(root, mount.destination, table, making=True)
+        try:
+            os.close(walk.run())
+            if not walk.names:
+                raise _error(errno.EBUSY)
+            table.add(walk.where(), mount)
+        except OSError as error:
+            what = f"cannot mount {mount.source or mount.kind} on {_short(mount.destination)}"
+            raise InvalidRequest(f"{what}: {reason(error)}") from error
+        finally:
+            walk.close()
+    return table
+
+
+def walk_in_root(root: int, path: str) -> int:
+    """Return what `open_in_root` does. Raises OSError."""
+    walk = _Walk(root, path, MountTable())
+    try:
+        return walk.run()
     finally:
         walk.close()
 
@@ -53,14 +98,28 @@ class _Walk:
 
     `names` and `held` are the components between the root and the place that the walk has reached,
     by name and by descriptor. `..` returns to a held descriptor: the kernel's `..` would lead out
-    of the root if the directory had been moved out meanwhile.
+    of the root if the directory had been moved out meanwhile. With `making` the walk takes
+    directories that are missing for empty ones, as if it made them.
     """
 
-    __slots__ = ("at_file", "component", "held", "link", "names", "path", "pending", "root")
+    __slots__ = (
+        "at_file",
+        "component",
+        "held",
+        "link",
+        "making",
+        "mounts",
+        "names",
+        "path",
+        "pending",
+        "root",
+    )
 
-    def __init__(self, root: int, path: str) -> None:
+    def __init__(self, root: int, path: str, mounts: MountTable, *, making: bool = False) -> None:
         self.root = root
         self.path = path
+        self.mounts = mounts
+        self.making = making
         self.pending = path.split("/")[::-1]
         self.names: list[str] = []
         self.held: list[int] = []
@@ -82,7 +141,7 @@ class _Walk:
             if self.component == "..":
                 if self.held:
                     self.names.pop()
-                    os.close(self.held.pop())
+                    _close(self.held.pop())
                 continue
             target = self._enter(self.component)
             if target:
@@ -92,21 +151,37 @@ class _Walk:
                 self.pending.extend(target.split("/")[::-1])
                 if target.startswith("/"):
                     self.close()
-        return os.dup(self.held[-1] if self.held else self.root)
+        at = self.held[-1] if self.held else self.root
+        # The caller asks only what kind of file is there: the root is a directory, too.
+        return os.dup(at if at != EMPTY else self.root)
+
+    def _open(self, name: str) -> int:
+        """Return a descriptor of a file of the current directory, or EMPTY."""
+        where, above = self.where(name), self.held[-1] if self.held else self.root
+        mounted = self.mounts.open(where, reading=not self.making)
+        if mounted is not None:
+            return mounted
+        try:
+            if above == EMPTY:
+                raise _error(errno.ENOENT)
+            return os.open(name, _AT | os.O_NOFOLLOW, dir_fd=above)
+        except FileNotFoundError:
+            if self.making or self.mounts.leads_to_mount(where):
+                return EMPTY
+            raise
 
     def _enter(self, name: str) -> str:
         """Go down to a file of the current directory; of a link return the target instead."""
         if len(self.held) >= _DEPTH_MAX:
             raise _error(errno.ENAMETOOLONG)
-        above = self.held[-1] if self.held else self.root
-        found = os.open(name, _AT | os.O_NOFOLLOW, dir_fd=above)
-        mode = os.fstat(found).st_mode
+        found = self._open(name)
+        mode = os.fstat(found).st_mode if found != EMPTY else stat.S_IFDIR
         if stat.S_ISLNK(mode):
             try:
                 target = os.readlink("", dir_fd=found)
             finally:
                 os.close(found)
-            self.link = f"{self._where(name)} links to {target}"
+            self.link = f"{visible(self.where(name))} links to {visible(target)}"
             return target
         self.names.append(name)
         self.held.append(found)
@@ -115,17 +190,23 @@ class _Walk:
 
     def refusal(self, error: OSError) -> RemoteprocError:
         """Return the error for the user; it names the component that could not be resolved."""
-        at = self._where() if self.at_file else self._where(self.component)
-        firmware = f"firmware {self.path}"
+        place = self.where() if self.at_file else self.where(self.component)
+        at, firmware = visible(place), f"firmware {visible(self.path)}"
+        mount = self.mounts.covering(place)
+        image = "the image"
+        if mount:
+            image = f"{mount.source or mount.kind} (mounted on {mount.destination})"
         if error.errno in (errno.ENOENT, errno.ENOTDIR):
             if self.link:
                 firmware += f": {self.link}"
             if self.at_file:
-                what = f"{firmware}, but {at} is no directory"
+                what = f"{firmware}, but {at} is not a directory"
             elif self.link:
-                what = f"{firmware}, and the image has no {at}"
+                what = f"{firmware}, and {image} has no {at}"
             else:
-                what = f"{firmware} is not in the image" + (at != self.path) * f": it has no {at}"
+                what = f"{firmware} is not in {image}" + (place != self.path) * f": it has no {at}"
+            if error.errno == errno.ENOENT:
+                what += f": {NO_SUCH_FILE}"
             return NotFound(what, hint="give the path of a file in the image as the entry point")
         if error.errno == errno.ELOOP:
             return InvalidRequest(
@@ -144,15 +225,21 @@ class _Walk:
     def close(self) -> None:
         """Close all held descriptors: the walk is at the root again."""
         while self.held:
-            os.close(self.held.pop())
+            _close(self.held.pop())
         self.names.clear()
 
-    def _where(self, name: str = "") -> str:
+    def where(self, name: str = "") -> str:
+        """Return the path that the walk has reached, or that of a file in this directory."""
         return "/" + "/".join([*self.names, name] if name else self.names)
 
 
 def _short(path: str) -> str:
     return path if len(path) <= 80 else f"{path[:60]}... ({len(path)} characters)"
+
+
+def _close(descriptor: int) -> None:
+    if descriptor != EMPTY:
+        os.close(descriptor)
 
 
 def _error(number: int) -> OSError:

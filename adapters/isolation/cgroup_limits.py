@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import errno
+import os
+
+from adapters.linux.files import write_existing
+from domain.light_types import NamedTuple
+
+TYPE_CHECKING = False  # importing typing takes time
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from adapters.isolation.hierarchies import Hierarchy
 
 _PERIOD = 100_000  # microseconds: the kernel's period of a CPU quota, where the bundle has none
 
 # Version 1, by the bundle's names: the controller and its file.
-V1_FILES = {
+_V1_FILES = {
     "memory.limit": ("memory", "memory.limit_in_bytes"),
     "memory.reservation": ("memory", "memory.soft_limit_in_bytes"),
     "memory.swap": ("memory", "memory.memsw.limit_in_bytes"),
@@ -55,3 +65,38 @@ def v2_settings(limits: Mapping[str, int | str]) -> dict[str, tuple[str, str]]:
         text = "max" if quota <= 0 else str(quota)
         found["cpu.quota"] = ("cpu.max", f"{text} {limits.get('cpu.period', _PERIOD)}")
     return found
+
+
+class Setting(NamedTuple):
+    """One limit: its name in a bundle, the file that it is written to ("" for none), the value."""
+
+    name: str
+    controller: str
+    file: str
+    value: str
+
+    def __str__(self) -> str:
+        where = f" in {self.file}" if self.file else f": no {self.controller} controller is mounted"
+        return f"{self.name} to {self.value}{where}"
+
+    def write(self) -> None:
+        """Set the limit. Raises OSError."""
+        if not self.file:
+            raise OSError(errno.ENOENT, os.strerror(errno.ENOENT))
+        write_existing(self.file, self.value.encode())
+
+
+def settings(
+    limits: Mapping[str, int | str], mounted: Sequence[Hierarchy], path: str
+) -> Iterator[Setting]:
+    """Yield what to write for the limits of the group at `path`, below each mount point."""
+    unified = next((each for each in mounted if each.unified), None)
+    split = [each for each in mounted if not each.unified]
+    if unified and not split:
+        for name, (file, value) in v2_settings(limits).items():
+            yield Setting(name, name.partition(".")[0], f"{unified.point}{path}/{file}", value)
+        return
+    for name, number in limits.items():
+        controller, file = _V1_FILES[name]
+        point = next((each.point for each in split if controller in each.controllers), "")
+        yield Setting(name, controller, point and f"{point}{path}/{file}", str(number))

@@ -11,12 +11,11 @@ import json
 import os
 import time
 
-from adapters.isolation.cgroup_limits import V1_FILES, v2_settings
+from adapters.isolation.cgroup_limits import settings
+from adapters.isolation.hierarchies import Hierarchy, directory_of, hierarchies
 from adapters.isolation.refusals import Refusals
 from adapters.linux.files import read_all, write_existing, write_whole
-from adapters.linux.mountinfo import mounts
-from domain.errors import InvalidRequest, host_fault
-from domain.light_types import NamedTuple
+from domain.errors import host_fault
 from domain.linux_config import LinuxConfig
 
 TYPE_CHECKING = False  # importing typing takes time
@@ -24,47 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 RECORD = "cgroups"
-
-
-class Hierarchy(NamedTuple):
-    """A mounted hierarchy. Version 2 has its `controllers` in a file, so here it has none."""
-
-    point: str
-    controllers: frozenset[str]
-    unified: bool  # version 2
-
-
-def hierarchies() -> list[Hierarchy]:
-    """Return the mounted hierarchies; one that is mounted twice is listed once."""
-    found: dict[str, Hierarchy] = {}
-    for mount in mounts():
-        if mount.kind in ("cgroup", "cgroup2"):
-            unified = mount.kind == "cgroup2"
-            controllers = frozenset() if unified else frozenset(mount.options.split(","))
-            found.setdefault(mount.device, Hierarchy(mount.point, controllers, unified))
-    return list(found.values())
-
-
-def directory_of(cgroup: str) -> str:
-    """Return the directory below a hierarchy for linux.cgroupsPath, which has two forms.
-
-    A path is itself. systemd's form `a-b.slice:prefix:name` means
-    `/a.slice/a-b.slice/prefix-name.scope`.
-    """
-    parts = cgroup.split(":")
-    if len(parts) == 3:
-        slice_, prefix, name = parts
-        words = slice_.removesuffix(".slice").split("-") if slice_ != "-.slice" else []
-        levels = [f"{'-'.join(words[: n + 1])}.slice" for n in range(len(words)) if any(words)]
-        leaf = name if name.endswith(".slice") else f"{prefix}-{name}.scope".lstrip("-")
-        cgroup = "/".join([*levels, leaf])
-    elif len(parts) != 1:
-        raise InvalidRequest(
-            f"linux.cgroupsPath {cgroup!r} is no path", hint="systemd's form is slice:prefix:name"
-        )
-    if ".." in cgroup.split("/"):
-        raise InvalidRequest(f"linux.cgroupsPath {cgroup!r} must not lead upwards")
-    return "/" + "/".join(part for part in cgroup.split("/") if part not in ("", "."))
 
 
 class Group:
@@ -100,11 +58,11 @@ class Group:
                 self._usable.append(hierarchy)
             except OSError as error:
                 self._refusals.add(f"make control group {hierarchy.point}{self._path}", error)
-        for name, file, value in self._settings():
+        for each in settings(self._limits, self._usable, self._path):
             try:
-                write_existing(file, value.encode())
+                each.write()
             except OSError as error:
-                self._refusals.add(f"set {name} to {value} in {file}", error)
+                self._refusals.add(f"set {each}", error)
 
     def _levels(self, hierarchy: Hierarchy) -> Iterator[tuple[str, str]]:
         """Yield each group's parent and path, from the top down to the container's group."""
@@ -129,24 +87,6 @@ class Group:
                 for name in ("cpuset.cpus", "cpuset.mems"):
                     if not read_all(f"{path}/{name}").strip():
                         write_existing(f"{path}/{name}", read_all(f"{parent}/{name}"))
-
-    def _settings(self) -> Iterator[tuple[str, str, str]]:
-        """Yield each limit's name, file and value."""
-        unified = next((each for each in self._usable if each.unified), None)
-        split = [each for each in self._usable if not each.unified]
-        limits = self._limits
-        if unified and not split:
-            for name, (file, value) in v2_settings(limits).items():
-                yield name, f"{unified.point}{self._path}/{file}", value
-            return
-        for name, number in limits.items():
-            controller, file = V1_FILES[name]
-            point = next((each.point for each in split if controller in each.controllers), "")
-            if not point:
-                what = f"set {name}: no {controller} controller is mounted"
-                self._refusals.add(what, OSError(errno.ENOENT, ""))
-                continue
-            yield name, f"{point}{self._path}/{file}", str(number)
 
     def enter(self, pid: int) -> None:
         """Move a process into the groups. Raises HostFault."""

@@ -1,11 +1,10 @@
 """Moves a supervisor into the Linux namespaces that its bundle asks for.
 
-Import this module only where a bundle asks for some: it needs ctypes.
-
-A supervisor in a new mount namespace still sees the host's files: firmware has no root file
-system, and the private copy of the firmware, the sockets and the locks are on the host. So the new
-namespace is a copy of the host's mounts, without the root file systems of other containers: these
-could not be removed as long as a mount of them is left. With a new pid namespace comes a new /proc.
+A supervisor in a new mount namespace still works on the host's files: the private copy of the
+firmware, the sockets and the locks are there. (What it shows to engines is another matter: see
+adapters.supervisor.front.) So the new namespace is a copy of the host's mounts, without the root
+file systems of other containers: these could not be removed as long as a mount of them is left.
+With a new pid namespace comes a new /proc.
 """
 
 from __future__ import annotations
@@ -107,7 +106,8 @@ class NamespaceSetup:
                 raise InvalidRequest(
                     f"user namespace {namespace.path or 'of the bundle'} has no id for the user "
                     "who runs the firmware",
-                    hint="map that user, or leave the namespace out",
+                    hint="run it with --userns=host (Docker's userns-remap maps users otherwise), "
+                    "or map that user",
                 )
         return namespace.kind in _CHILDREN_ONLY
 

@@ -3,27 +3,12 @@
 from __future__ import annotations
 
 import os
-from _thread import get_native_id  # unique among all threads of the machine, as a pid is
 
-from domain.errors import HostFault, host_fault
+from domain.errors import host_fault
 
 TYPE_CHECKING = False  # importing typing takes time
 if TYPE_CHECKING:
     from collections.abc import Container
-
-
-def private_directory(path: str) -> None:
-    """Make the directory, readable by its owner only; refuse one that belongs to another user."""
-    try:
-        os.makedirs(path, 0o700, exist_ok=True)
-        owner = os.stat(path).st_uid
-    except OSError as error:
-        raise host_fault(f"cannot make the directory {path}", error) from error
-    if owner != os.geteuid():
-        raise HostFault(
-            f"directory {path} belongs to user {owner}",
-            hint="choose another --root, or remove that directory",
-        )
 
 
 def open_directory(path: str) -> int:
@@ -31,46 +16,35 @@ def open_directory(path: str) -> int:
     return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
 
 
-def write_whole(name: str, data: bytes, directory: int) -> None:
-    """Write a file, or replace one: a reader sees the old content or all of the new."""
-    temporary = _temporary(name)
-    try:
-        _write_new(temporary, data, directory)
-        os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
-    except OSError as error:
-        raise host_fault(f"cannot write {name}", error) from error
+def write_whole(name: str, data: bytes, directory: int, mode: int = 0o600) -> None:
+    """Write a file, or replace one: a reader sees the old content or all of the new.
 
-
-def write_once(name: str, data: bytes, directory: int) -> bool:
-    """Write a file unless there is one; return whether the file was written now."""
-    temporary = _temporary(name)
+    A link of this name is replaced, and not followed.
+    """
     try:
-        _write_new(temporary, data, directory)
+        temporary = _write_new(name, data, directory, mode)
         try:
-            os.link(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
-        except FileExistsError:
-            return False
-        finally:
+            os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
+        except BaseException:
             os.unlink(temporary, dir_fd=directory)
+            raise
     except OSError as error:
         raise host_fault(f"cannot write {name}", error) from error
-    return True
 
 
-def _temporary(name: str) -> str:
-    return f"{name}.{get_native_id()}~"
-
-
-def _write_new(name: str, data: bytes, directory: int) -> None:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
-    descriptor = os.open(name, flags, 0o600, dir_fd=directory)
+def _write_new(name: str, data: bytes, directory: int, mode: int) -> str:
+    """Write a new file; return its name, which nobody can guess and take before."""
+    temporary = f"{name}.{os.urandom(8).hex()}~"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+    descriptor = os.open(temporary, flags, mode, dir_fd=directory)
     try:
         write_all(descriptor, data)
     except BaseException:
-        os.unlink(name, dir_fd=directory)
+        os.unlink(temporary, dir_fd=directory)
         raise
     finally:
         os.close(descriptor)
+    return temporary
 
 
 def write_all(descriptor: int, data: bytes) -> None:

@@ -1,15 +1,18 @@
-"""A copy of this process that goes its own way, for a caller that has only one thread."""
+"""Copies of this process: one that goes its own way, and one that soon executes a program."""
 
 from __future__ import annotations
 
 import gc
 import os
-import signal
 import sys
-from collections.abc import Callable, Mapping
 
 from adapters.linux.files import close_all_but
+from adapters.linux.light_signal import signal
 from adapters.linux.spawn import spare_numbers
+
+TYPE_CHECKING = False  # importing typing takes time
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 _IGNORED = frozenset((signal.SIGPIPE, signal.SIGXFSZ))  # as by each interpreter that starts
 _UNCATCHABLE = frozenset((signal.SIGKILL, signal.SIGSTOP))
@@ -22,10 +25,11 @@ def fork(
 ) -> int:
     """Run `work` in a copy of this process, and return the copy's pid. Raises OSError.
 
-    Nothing else of this process's state reaches `work`: the copy leads a new session, has the
-    environment, the descriptors and the signal actions that `adapters.linux.spawn.spawn` would give
-    to a program, and collects garbage. It ends by os._exit, so that nothing that this process has
-    buffered is written twice; with 1, if `work` returns or raises.
+    This process must have one thread only. Nothing else of its state reaches `work`: the copy leads
+    a new session, has the environment, the descriptors and the signal actions that
+    `adapters.linux.spawn.spawn` would give to a program, and collects garbage. It ends by os._exit,
+    so that nothing that this process has buffered is written twice; with 1, if `work` returns or
+    raises.
     """
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     try:
@@ -35,6 +39,39 @@ def fork(
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
     return pid
+
+
+def fork_briefly(work: Callable[[], object]) -> int:
+    """Run `work` in a copy of this process, which soon executes a program; return the copy's pid.
+
+    The copy shares all that a fork shares, and gets no signal before `work` unblocks it. It ends
+    with 1 if `work` returns or raises. A process with threads may call this if `work` imports
+    nothing and takes no lock. Raises OSError.
+    """
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    try:
+        pid = os.fork()
+        if pid == 0:
+            try:
+                work()
+            finally:
+                os._exit(1)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+    return pid
+
+
+def prepare_to_execute(descriptors: Mapping[int, int | None]) -> None:
+    """Give this copy a process group, and the descriptors and signals that a program begins with.
+
+    `descriptors` are those of adapters.linux.spawn.spawn.
+    """
+    os.setpgid(0, 0)
+    take_descriptors(descriptors)
+    signal.set_wakeup_fd(-1)
+    for number in _IGNORED:
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
 def _run(
@@ -51,8 +88,7 @@ def _run(
         gc.freeze()
         gc.enable()
         os.setsid()
-        _move(descriptors)
-        close_all_but(descriptors)
+        take_descriptors(descriptors)
         os.environ.clear()
         os.environ.update(environment)
         # The caller's directory, too, may be in the path: it is not the copy's to import from.
@@ -67,14 +103,15 @@ def _run(
         os._exit(1)
 
 
-def _move(descriptors: Mapping[int, int | None]) -> None:
-    """Move each descriptor to its number; see adapters.linux.spawn."""
+def take_descriptors(descriptors: Mapping[int, int | None]) -> None:
+    """Move each descriptor to its number, as adapters.linux.spawn does, and close all others."""
     copies = spare_numbers(descriptors)
     for number, copy in copies.items():
         given = descriptors[number]
         os.dup2(os.open(os.devnull, os.O_RDWR) if given is None else given, copy)
     for number, copy in copies.items():
         os.dup2(copy, number)
+    close_all_but(descriptors)
 
 
 def _reset_signals() -> None:

@@ -7,18 +7,29 @@ taking it.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import sys
+import time
 
 TYPE_CHECKING = False  # importing typing takes time
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_PAUSE = 0.005  # seconds between two tries to take a lock
 
-def flock(descriptor: int) -> None:
-    """Wait for the exclusive flock. Raises OSError."""
-    fcntl.flock(descriptor, fcntl.LOCK_EX)
+
+def flock_within(descriptor: int, seconds: float) -> None:
+    """Wait for the exclusive flock. Raises TimeoutError after so many seconds, OSError."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return flock_or_fail(descriptor)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                raise TimeoutError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT)) from None
+        time.sleep(_PAUSE)
 
 
 def flock_or_fail(descriptor: int) -> None:

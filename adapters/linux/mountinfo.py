@@ -1,4 +1,4 @@
-"""What is mounted in this process's mount namespace (proc(5), mountinfo and fdinfo)."""
+"""What is mounted in this thread's mount namespace (proc(5), mountinfo and fdinfo)."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from domain.light_types import NamedTuple
 TYPE_CHECKING = False  # importing typing takes time
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+_MOUNTINFO = "/proc/thread-self/mountinfo"
 
 
 class MountEntry(NamedTuple):
@@ -24,26 +27,39 @@ class MountEntry(NamedTuple):
 
 def mounts() -> Iterator[MountEntry]:
     """Yield the mounts, in the kernel's order. Raises OSError."""
-    with open("/proc/self/mountinfo", "rb") as file:
+    with open(_MOUNTINFO, "rb") as file:
         for line in file:
-            yield parse(line)
+            try:
+                yield parse(line)
+            except ValueError:
+                pass  # the rest of a line: this file system's options have a newline
 
 
 def parse(line: bytes) -> MountEntry:
     """Return the mount that one line describes.
 
     A field may be empty (the source of `mount -t tmpfs "" /mnt`), so one space ends each field.
+    Raises ValueError if the line describes none.
     """
     left, _, right = line.rstrip(b"\n").partition(b" - ")
     device, _, point = left.split(b" ")[2:5]
-    fields = (device, point, *right.split(b" ", 2))
+    kind, source, options = right.split(b" ", 2)
+    fields = (device, point, kind, source, options)
     return MountEntry(*(os.fsdecode(_decode(field)) for field in fields))
 
 
 def _decode(field: bytes) -> bytes:
     """Return a field without its escapes: the kernel writes a byte such as a space as \\040."""
     first, *rest = field.split(b"\\")
-    return first + b"".join(bytes((int(part[:3], 8),)) + part[3:] for part in rest)
+    return first + b"".join(map(_byte, rest))
+
+
+def _byte(part: bytes) -> bytes:
+    """Decode what follows a backslash; some file systems write one that begins no escape."""
+    digits = part[:3]
+    if len(digits) == 3 and not digits.strip(b"01234567") and digits < b"4":
+        return bytes((int(digits, 8),)) + part[3:]
+    return b"\\" + part
 
 
 def is_mount_point(path: str) -> bool:

@@ -78,8 +78,11 @@ def wait(pid: int, started: int, seconds: float | None) -> bool:
     `start_time` does.
     """
     descriptor = open_process(pid, started)
-    if descriptor is None:
-        return True
+    return descriptor is None or wait_opened(descriptor, seconds)
+
+
+def wait_opened(descriptor: int, seconds: float | None) -> bool:
+    """Wait as `wait` does for the process of a pidfd, and close that."""
     import select
 
     try:
@@ -101,15 +104,32 @@ def set_title(title: str) -> None:
     The words are in this process's own memory, from where the kernel reads them (proc(5)). Where
     the memory must not be written, they stay as they are.
     """
+    _overwrite(45, title.encode())
+
+
+def forget_environment() -> None:
+    """Let nobody see the environment that this process, or the one that it is a copy of, had.
+
+    The kernel shows it from this process's memory, as it was when a program began (proc(5)). The
+    present variables move to other memory.
+    """
+    present = dict(os.environ)
+    os.environ.clear()
+    os.environ.update(present)
+    _overwrite(47, b"")
+
+
+def _overwrite(field: int, text: bytes) -> None:
+    """Overwrite memory that the kernel shows; `stat_fields` has its two ends from `field` on."""
     try:
-        start, end = map(int, stat_fields(os.getpid())[45:47])
+        start, end = map(int, stat_fields(os.getpid())[field : field + 2])
         descriptor = os.open("/proc/self/mem", os.O_WRONLY | os.O_CLOEXEC)
         try:
             room = end - start
-            os.pwrite(descriptor, title.encode()[: room - 1].ljust(room, b"\0"), start)
+            os.pwrite(descriptor, text[: room - 1].ljust(room, b"\0"), start)
         finally:
             os.close(descriptor)
-    except OSError:
+    except (OSError, ValueError):  # ValueError: QEMU's user mode shows fewer fields than Linux
         pass
 
 

@@ -7,6 +7,7 @@ import os
 from adapters.linux.files import read_all
 from adapters.linux.process import stat_fields
 from domain.light_types import NamedTuple
+from domain.usage import Amount, Usage
 
 _KIB = 1024
 
@@ -33,23 +34,13 @@ def process_tree(pid: int) -> list[int]:
     return found
 
 
-class ProcessUsage(NamedTuple):
-    """Sums over processes: CPU time in seconds, memory in bytes."""
+def usage_of(pids: list[int]) -> Usage:
+    """Return what the processes use together; those that have ended count for nothing.
 
-    processes: int = 0
-    user: float = 0
-    system: float = 0
-    resident: int = 0
-    anonymous: int = 0
-    file: int = 0
-    faults: int = 0
-    major_faults: int = 0
-
-
-def usage_of(pids: list[int]) -> ProcessUsage:
-    """Return what the processes use together; those that have ended count for nothing."""
-    found = []
-    tick, page = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
+    Memory is that of the processes alone: what they share is counted once for each.
+    """
+    tick = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+    processes = user = system = anonymous = file = faults = major_faults = 0
     for pid in pids:
         try:
             fields = stat_fields(pid)
@@ -57,19 +48,24 @@ def usage_of(pids: list[int]) -> ProcessUsage:
         except OSError:
             continue
         sizes = dict(line.split(b":", 1) for line in status.splitlines())
-        found.append(
-            ProcessUsage(
-                processes=1,
-                user=int(fields[11]) / tick,
-                system=int(fields[12]) / tick,
-                resident=int(fields[21]) * page,
-                anonymous=_bytes(sizes, b"RssAnon"),
-                file=_bytes(sizes, b"RssFile"),
-                faults=int(fields[7]),
-                major_faults=int(fields[9]),
-            )
-        )
-    return ProcessUsage(*(sum(column) for column in zip(*found, strict=True)))
+        processes += 1
+        user += int(fields[11]) * tick
+        system += int(fields[12]) * tick
+        anonymous += _bytes(sizes, b"RssAnon")
+        file += _bytes(sizes, b"RssFile") + _bytes(sizes, b"RssShmem")
+        faults += int(fields[7])
+        major_faults += int(fields[9])
+    # By the names of both versions of control groups.
+    facts = {"anon": anonymous, "file": file, "rss": anonymous, "total_rss": anonymous}
+    facts |= {"cache": file, "pgfault": faults, "pgmajfault": major_faults}
+    return Usage(
+        processes=Amount(processes),
+        cpu=user + system,
+        cpu_user=user,
+        cpu_system=system,
+        memory=Amount(anonymous + file),
+        memory_facts=facts,
+    )
 
 
 def _bytes(sizes: dict[bytes, bytes], name: bytes) -> int:

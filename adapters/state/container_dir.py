@@ -5,9 +5,10 @@ firmware        the private copy of the firmware
 control         the supervisor's socket
 started         the time at which the processor was started
 paused          exists while the firmware is paused
-exit.json       how the container ended; the first process to write it wins
+exit.json       blank, then how the container ended: see adapters.state.exit_record
 cgroups         the control groups that were made for the container
-log, log.1      the latest output of the firmware
+log, log.1      the latest output of the firmware, and the runtime's remarks. The time of `log` is
+                that of the last output of the firmware, 0 for never
 """
 
 from __future__ import annotations
@@ -15,16 +16,18 @@ from __future__ import annotations
 import os
 
 from adapters.encoding.light_json import dumps, loads
-from adapters.linux.files import read_all, write_once, write_whole
-from domain.container import Exit, FirmwareContainer
-from domain.errors import HostFault
-from domain.firmware import FirmwareImage
-from domain.hooks import Hook
+from adapters.linux.files import read_all, write_whole
+from adapters.state.exit_record import read_exit
+from domain.container import FirmwareContainer
+from domain.errors import HostFault, host_fault
+from domain.firmware import LOG_FILES, FirmwareImage
 from domain.linux_config import IdMapping, LinuxConfig, Namespace, Rlimit
 
 TYPE_CHECKING = False  # importing typing takes time
 if TYPE_CHECKING:
     from typing import Any
+
+    from domain.hooks import Hook
 
 VERSION = 1
 
@@ -55,6 +58,8 @@ def from_json(fields: dict[str, Any]) -> FirmwareContainer:
 
 
 def _hook(fields: dict[str, Any]) -> Hook:
+    from domain.hooks import Hook  # few containers have hooks
+
     return Hook(**{**fields, "args": tuple(fields["args"]), "env": tuple(fields["env"])})
 
 
@@ -98,24 +103,22 @@ def write_started(at: float, directory: int) -> None:
 
 
 def write_paused(paused: bool, directory: int) -> None:
-    """Record whether the firmware is paused."""
+    """Record whether the firmware is paused. Raises HostFault."""
     if paused:
         write_whole("paused", b"", directory)
-    elif _exists("paused", directory):
-        os.unlink("paused", dir_fd=directory)
-
-
-def write_exit(exit_: Exit, directory: int) -> Exit:
-    """Record how the container ended, unless that is recorded; return what is recorded."""
-    if write_once("exit.json", dumps(exit_._asdict()).encode(), directory):
-        return exit_
-    return read_exit(directory) or exit_
-
-
-def read_exit(directory: int) -> Exit | None:
-    """Return how the container ended, if it has."""
+        return
     try:
-        return Exit(**loads(read_all("exit.json", directory)))
+        os.unlink("paused", dir_fd=directory)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise host_fault("cannot remove paused", error) from error
+
+
+def last_output(directory: int) -> float | None:
+    """Return when the firmware printed last, in seconds since the epoch; None for never."""
+    try:
+        return os.stat(LOG_FILES[-1], dir_fd=directory, follow_symlinks=False).st_mtime or None
     except FileNotFoundError:
         return None
 

@@ -10,12 +10,16 @@ import errno
 import os
 from _thread import get_native_id
 
-from adapters.linux.files import open_directory, private_directory, read_all, remove_flat
-from adapters.linux.locks import flock, flock_or_fail, open_locked, still_at
-from adapters.state.container_dir import read_container, write_container, write_exit
+from adapters.linux.directories import check_private, private_directory
+from adapters.linux.files import open_directory, read_all, remove_flat
+from adapters.linux.locks import flock_or_fail, flock_within, open_locked, still_at
+from adapters.state import container_dir
+from adapters.state.container_dir import read_container, write_container
+from adapters.state.exit_record import record_exit
 from domain.container import Exit, FirmwareContainer, check_id
-from domain.errors import AlreadyExists, HostFault, NotFound, host_fault
+from domain.errors import AlreadyExists, Busy, HostFault, NotFound, host_fault
 
+_LOCKED_WITHIN = 10.0  # seconds that a command waits for another one on the same container
 _GROUP_GONE_WITHIN = 1.0  # seconds from a process's end until its control group is free
 
 
@@ -23,6 +27,10 @@ def _already_exists(container_id: str) -> AlreadyExists:
     return AlreadyExists(
         f"container {container_id} exists", hint="choose another id, or delete it first"
     )
+
+
+def _lock(descriptor: int) -> None:
+    flock_within(descriptor, _LOCKED_WITHIN)
 
 
 def _remove_cgroups(path: str, seconds: float = 0.0) -> None:
@@ -41,7 +49,7 @@ class DirectoryDraft:
         self._final = f"{root}/{container_id}"
         self._hidden = self.path = f"{root}/@new-{container_id}-{get_native_id()}"
         try:
-            self._descriptor = open_locked(self._make, flock, self.path)
+            self._descriptor = open_locked(self._make, _lock, self.path)
         except OSError as error:
             raise host_fault(f"cannot make the directory {self.path}", error) from error
 
@@ -136,6 +144,7 @@ class DirectoryStore:
         return sorted(name for name in self._names() if not name.startswith("@"))
 
     def _names(self) -> list[str]:
+        check_private(self.root)
         try:
             return os.listdir(self.root)
         except FileNotFoundError:
@@ -150,16 +159,26 @@ class DirectoryStore:
     def locked(self, container_id: str) -> _Locked:
         opened = self._open(container_id)
         try:
-            flock(opened.descriptor)
+            _lock(opened.descriptor)
             if not still_at(self.directory(container_id), opened.descriptor):
                 raise self._unknown(container_id)
             return _Locked(opened.descriptor, self._read(container_id, opened.descriptor))
+        except TimeoutError:
+            opened.close()
+            raise Busy(
+                f"another command works on container {container_id} for {_LOCKED_WITHIN:.0f} s now",
+                hint="try again when that has ended, or end it",
+            ) from None
+        except OSError as error:
+            opened.close()
+            raise host_fault(f"cannot lock container {container_id}", error) from error
         except BaseException:
             opened.close()
             raise
 
     def _open(self, container_id: str) -> _Opened:
         path = self.directory(check_id(container_id))
+        check_private(self.root)
         try:
             return _Opened(open_directory(path))
         except (FileNotFoundError, NotADirectoryError):
@@ -190,9 +209,17 @@ class DirectoryStore:
                 what = f"cannot read {name} of container {container_id}"
                 raise host_fault(what, error) from error
 
+    def last_output(self, container_id: str) -> float | None:
+        with self._open(container_id) as descriptor:
+            return container_dir.last_output(descriptor)
+
     def record_exit(self, container_id: str, exit_: Exit) -> Exit:
         with self._open(container_id) as descriptor:
-            return write_exit(exit_, descriptor)
+            try:
+                return record_exit(exit_, descriptor)
+            except OSError as error:
+                what = f"cannot read how container {container_id} ended"
+                raise host_fault(what, error) from error
 
     def remove(self, container_id: str) -> None:
         """Rename the directory first, so that no process finds a container without its files."""

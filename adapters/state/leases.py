@@ -11,9 +11,9 @@ import os
 import time
 
 from adapters.encoding.light_json import dumps, read_first
-from adapters.linux.files import private_directory
+from adapters.linux.directories import check_private, private_directory
 from adapters.linux.locks import is_locked, lock_or_fail, open_locked
-from domain.container import Owner
+from domain.container import Owner, Refusal
 from domain.errors import Busy, host_fault
 
 TYPE_CHECKING = False  # importing typing takes time
@@ -35,11 +35,14 @@ class FileLease:
         self._path = path
         self._descriptor = descriptor
         self.device = device
-        self.owner = Owner(record.get("id", ""), record.get("root", ""))
+        self.owner = _owner(record)
         self.claim: Claim = record.get("claim", {})
+        self.refusal = _refusal(record)
+        self._successor: Owner | None = None
 
     def _write(self) -> None:
-        record = {"id": self.owner.id, "root": self.owner.root, "claim": dict(self.claim)}
+        refusal = list(self.refusal) if self.refusal else None
+        record = {**self.owner._asdict(), "claim": dict(self.claim), "refusal": refusal}
         data = dumps(record).encode()
         try:
             # First the write, then the cut: a reader in between finds whole JSON at the start.
@@ -49,12 +52,20 @@ class FileLease:
             raise host_fault(f"cannot write {self._path}", error) from error
 
     def assign(self, owner: Owner) -> None:
-        """Record a new owner."""
+        """Record a new owner: at once, or as soon as the claim of a dead one is undone."""
+        if self.claim:
+            self._successor = owner
+            return
         self.owner = owner
         self._write()
 
     def record_claim(self, claim: Claim) -> None:
-        self.claim = claim
+        self.claim, self.refusal = claim, None
+        self.owner, self._successor = self._successor or self.owner, None
+        self._write()
+
+    def record_refusal(self, refusal: Refusal) -> None:
+        self.refusal = refusal
         self._write()
 
     def release(self) -> None:
@@ -76,12 +87,24 @@ class FileLease:
             self._descriptor = -1
 
 
-def _parse(data: bytes) -> dict[str, Any]:
+def _read(descriptor: int) -> dict[str, Any]:
+    """Return the record of a lease's file. Raises OSError."""
+    data = os.pread(descriptor, _RECORD_MAX, 0)
+    if not data:
+        return {}  # a new file; as an error of JSON it would cost the import of json
     try:
         record, _ = read_first(data.decode())
     except ValueError:
         return {}  # the owner died before it had recorded anything
     return record if isinstance(record, dict) else {}
+
+
+def _owner(record: dict[str, Any]) -> Owner:
+    return Owner(*(record.get(field, "") for field in Owner._fields))
+
+
+def _refusal(record: dict[str, Any]) -> Refusal | None:
+    return Refusal(*record["refusal"]) if record.get("refusal") else None
 
 
 class FileLeases:
@@ -95,17 +118,21 @@ class FileLeases:
     def _path(self, device: str) -> str:
         return f"{self.directory}/{self._prefix}{device}"
 
-    def acquire(self, device: str, owner: Owner) -> FileLease:
+    def acquire(self, device: str, owner: Owner, name: str = "") -> FileLease:
         for _ in range(_ATTEMPTS):
             private_directory(self.directory)
             lease = self._open(device, os.O_CREAT)
             if lease is not None:
-                lease.assign(owner)
+                try:
+                    lease.assign(owner)
+                except BaseException:
+                    lease.keep_claim() if lease.claim else lease.release()
+                    raise
                 return lease
             time.sleep(_PAUSE)
-        _, record = self._look(device)
+        holder = _owner(self._look(device)[1])
         raise Busy(
-            f"processor {device} belongs to container {record.get('id', '(unknown)')}",
+            f"processor {name or device} belongs to container {holder.title or '(unknown)'}",
             hint="stop and delete that container first",
         )
 
@@ -119,7 +146,11 @@ class FileLeases:
             return None
         except OSError as error:
             raise host_fault(f"cannot open {path}", error) from error
-        return FileLease(path, device, descriptor, _parse(os.pread(descriptor, _RECORD_MAX, 0)))
+        try:
+            return FileLease(path, device, descriptor, _read(descriptor))
+        except OSError as error:
+            os.close(descriptor)
+            raise host_fault(f"cannot read {path}", error) from error
 
     def _look(self, device: str) -> tuple[bool, dict[str, Any]]:
         """Return whether a process has locked the processor's file, and the file's content."""
@@ -131,15 +162,24 @@ class FileLeases:
         except OSError as error:
             raise host_fault(f"cannot read {path}", error) from error
         try:
-            return is_locked(descriptor), _parse(os.pread(descriptor, _RECORD_MAX, 0))
+            return is_locked(descriptor), _read(descriptor)
+        except OSError as error:
+            raise host_fault(f"cannot read {path}", error) from error
         finally:
             os.close(descriptor)
 
     def owner(self, device: str) -> Owner | None:
         held, record = self._look(device)
-        return Owner(record["id"], record["root"]) if held and "id" in record else None
+        return _owner(record) if held and "id" in record else None
+
+    def left(self, device: str) -> tuple[Owner, Refusal | None] | None:
+        _, record = self._look(device)
+        if not record.get("claim"):
+            return None
+        return _owner(record), _refusal(record)
 
     def stale(self) -> Iterator[FileLease]:
+        check_private(self.directory)
         try:
             names = os.listdir(self.directory)
         except FileNotFoundError:
@@ -150,11 +190,12 @@ class FileLeases:
             if not name.startswith(self._prefix):
                 continue
             device = name.removeprefix(self._prefix)
-            held, record = self._look(device)
-            if held or not record:
-                continue  # an empty file belongs to an owner that is just recording itself
-            lease = self._open(device, 0)
+            held, _ = self._look(device)
+            lease = None if held else self._open(device, 0)
             if lease is None:
+                continue
+            if not lease.owner.id:  # its owner died before it had recorded itself
+                lease.release()
                 continue
             try:
                 yield lease

@@ -35,15 +35,31 @@ def _kind(error: RemoteprocError) -> str:
 
 
 def decode(message: bytes) -> RemoteprocError | None:
-    """Undo `encode`."""
-    return from_json(loads(message))
+    """Undo `encode`. Raises ValueError where the message is none that `encode` makes."""
+    return from_json(read(message))
+
+
+def read(message: bytes) -> dict[str, Any]:
+    """Return the fields of a supervisor's message. Raises ValueError if it has none."""
+    try:
+        fields = loads(message)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+    if not isinstance(fields, dict):
+        raise ValueError("no fields")
+    return fields
 
 
 def from_json(fields: dict[str, Any]) -> RemoteprocError | None:
-    """Undo `encode`, of a message whose JSON has been read."""
-    if "error" not in fields:
+    """Undo `encode`, of a message that `read` has read. Raises ValueError as `decode` does."""
+    if not fields:
         return None
-    kind = getattr(errors, fields["error"])
-    extra = {"errno": int(fields["errno"])} if "errno" in fields else {}
-    error: RemoteprocError = kind(fields["message"], hint=fields["hint"], **extra)
-    return error
+    kind = getattr(errors, str(fields.get("error")), None)
+    texts = [fields.get("message"), fields.get("hint")]
+    if not (isinstance(kind, type) and issubclass(kind, RemoteprocError)):
+        raise ValueError("no class of errors")
+    if not all(isinstance(text, str) for text in texts):
+        raise ValueError("no text")
+    if not issubclass(kind, HostFault):
+        return kind(str(texts[0]), hint=str(texts[1]))
+    return kind(str(texts[0]), hint=str(texts[1]), errno=int(str(fields.get("errno"))))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 from _socket import AF_UNIX, SOCK_STREAM, socket  # the module `socket` is slow to import
 
 from adapters.linux.channel import Channel
@@ -15,6 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _PEER_WITHIN = 1.0  # seconds: a command that was suspended must not hold up the supervisor
+
+
+def _has_gone(peer: Channel) -> bool:
+    """Return whether a command waits no more: what it has reported as failed must not happen."""
+    poll = select.poll()
+    poll.register(peer.fileno(), 0)
+    return bool(poll.poll(0))  # POLLHUP is always reported
 
 
 class ControlSocket:
@@ -44,7 +52,7 @@ class ControlSocket:
                 word = peer.receive()
             except OSError:
                 word = b""  # the command is suspended, or gone
-            if word:
+            if word and not _has_gone(peer):
                 yield from self._operation(word.decode(errors="replace"))
             self._hang_up()
         if self._socket.fileno() in ready:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
-import socket
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from _socket import AF_UNIX, SOCK_STREAM, socketpair  # the module `socket` is slow to import
 
+from adapters.encoding.light_json import dumps, loads
 from adapters.linux import process
 from adapters.linux.channel import Channel
 from adapters.linux.files import open_directory
 from adapters.supervisor import control_protocol
-from adapters.supervisor.order import CREATOR, SupervisorOrder
-from domain.container import FirmwareContainer
-from domain.errors import HostFault, host_fault
+from adapters.supervisor.order import CREATOR
+from domain.errors import RAISE_LIMIT, HostFault, host_fault
 
+TYPE_CHECKING = False  # importing typing takes time
 if TYPE_CHECKING:
+    from typing import Any
+
     from adapters.isolation.cgroups import Group
+    from adapters.supervisor.order import SupervisorOrder
+    from adapters.supervisor.start_supervisor import StartSupervisor
+    from domain.container import FirmwareContainer
     from domain.linux_config import LinuxConfig
     from domain.stdio import Stdio
 
@@ -30,17 +32,6 @@ class StarterGone(Exception):
 
     That one ends by itself once its descriptors are closed. The next call does without the process.
     """
-
-
-@runtime_checkable
-class StartSupervisor(Protocol):
-    """Starts the process of a container's supervisor, a child of the caller; returns its pid.
-
-    `descriptors` says at which number the process finds which descriptor of the caller. Raises
-    OSError, and StarterGone if it is to be called again.
-    """
-
-    def __call__(self, container_id: str, descriptors: Mapping[int, int], /) -> int: ...
 
 
 class Launch:
@@ -62,18 +53,22 @@ class Launch:
         Raises the error that the supervisor met.
         """
         pid, linux_config = self.container.pid, self.container.linux_config
-        warnings = list(group.warnings) if group else []
+        warnings = [*order.warnings, *(group.warnings if group else ())]
         if group is not None:
             group.enter(pid)
         warnings += _apply_limits(pid, linux_config)
         order = order._replace(warnings=tuple(warnings))
         self.channel.settimeout(_READY_WITHIN)
         try:
-            self.channel.send(json.dumps(order.to_json()).encode())
-            while not self._answer(json.loads(self.channel.receive() or b"null")):
+            self.channel.send(dumps(order.to_json()).encode())
+            while not self._answer(loads(self.channel.receive() or b"null")):
                 pass
         except ConnectionError:
             raise self._ended() from None
+        except HostFault as error:
+            if limited := self._limited():
+                raise limited from error
+            raise
         except TimeoutError:
             raise HostFault(
                 f"the supervisor of container {self.container.id} was not ready within "
@@ -93,8 +88,10 @@ class Launch:
             write_id_maps(self.container.pid, self.container.linux_config)
             self.channel.send(b"mapped")
         elif "pid" in message:  # the supervisor continues as its child, in a new pid namespace
-            with contextlib.suppress(ChildProcessError):
+            try:
                 os.waitpid(self.container.pid, 0)
+            except ChildProcessError:
+                pass  # it is another process's child
             self.container = self.container._replace(
                 pid=message["pid"], start_time=process.start_time(message["pid"])
             )
@@ -105,8 +102,20 @@ class Launch:
             return True
         return False
 
-    def _ended(self) -> HostFault:
+    def _limited(self) -> HostFault | None:
+        """Return the error of a limit that the supervisor has hit, if it has."""
+        from adapters.isolation.group_usage import LimitHit
+
+        words = LimitHit(self.container.linux_config.cgroup)()
+        if not words:
+            return None
         return HostFault(
+            f"cannot start a supervisor for container {self.container.id}: {words}",
+            hint=RAISE_LIMIT,
+        )
+
+    def _ended(self) -> HostFault:
+        return self._limited() or HostFault(
             f"the supervisor of container {self.container.id} ended before it was ready",
             hint="its words are on standard error",
         )
@@ -114,7 +123,7 @@ class Launch:
 
 def _start(start: StartSupervisor, container_id: str, stdio: Stdio) -> tuple[Channel, int]:
     """Start a supervisor; return the channel to it, and its pid."""
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    ours, theirs = socketpair(AF_UNIX, SOCK_STREAM)
     descriptors = {0: stdio.stdin, 1: stdio.stdout, 2: stdio.stderr, CREATOR: theirs.fileno()}
     try:
         pid = start(container_id, descriptors)

@@ -18,11 +18,13 @@ CREATOR = 3  # the supervisor's descriptor of the channel to its creator
 class SupervisorOrder(NamedTuple):
     """All that a supervisor needs to know.
 
-    `id` and `root` are the container's id and its state root, `directory` the container's own
-    directory. `firmware` is None and `backend` is `none` for a pod's sandbox; else `backend`
-    tells which adapter opens the processor with `open_args`. `leases_directory` and `board` find
-    its lease. `interactive` and `terminal` are those of domain.ports.Stdio. `warnings` are for the
-    container's log.
+    `id` and `root` are the container's id and its state root, `name` is what people call it,
+    `directory` the container's own directory. `firmware` is None and `backend` is `none` for a
+    pod's sandbox; else `backend` tells which adapter opens the processor with `open_args`.
+    `leases_directory` and `board` find its lease. `rootfs` is the container's root file system, in
+    which `proc` asks for a /proc. `interactive` and `terminal` are those of domain.ports.Stdio.
+    `cgroup` is linux.cgroupsPath. `warnings` are for the container's log. `termination_log` is the
+    file for the reason of a failure, `` for none.
     """
 
     id: str
@@ -32,13 +34,18 @@ class SupervisorOrder(NamedTuple):
     stop_signals: frozenset[int]
     backend: str
     open_args: OpenArgs
+    rootfs: str
+    proc: bool
     leases_directory: str
     board: str
     interactive: bool = False
     terminal: bool = False
     namespaces: tuple[Namespace, ...] = ()
     hostname: str = ""
+    cgroup: str = ""
     warnings: tuple[str, ...] = ()
+    name: str = ""
+    termination_log: str = ""
 
     @property
     def stdin(self) -> int:

@@ -10,8 +10,11 @@ from __future__ import annotations
 import os
 import select
 import time
+from errno import ENOSPC
 
-from domain.firmware import LOG_FILES, REMARK
+from domain.firmware import LOG_FILES
+from domain.log_format import encode_output, encode_remark
+from domain.text import printable
 
 TYPE_CHECKING = False  # importing typing takes time
 if TYPE_CHECKING:
@@ -21,6 +24,7 @@ PIECE = 4096  # PIPE_BUF: a pipe that polls writable takes this much without blo
 WAITING_MAX = 1 << 20  # bytes that wait for a reader of one stream
 LOG_MAX = 1 << 20  # bytes of one log file
 _OLDER, _CURRENT = LOG_FILES
+_NAME = b"remoteproc-runtime: "  # the beginning of a remark
 
 
 class Stream:
@@ -38,6 +42,11 @@ class Stream:
         """Whether there is something to write, and the reader has not gone."""
         return self._open and bool(self._waiting)
 
+    def take_dropped(self) -> int:
+        """Return how many bytes were dropped since the last call."""
+        dropped, self._dropped = self._dropped, 0
+        return dropped
+
     def put(self, data: bytes) -> None:
         """Append; drop the oldest bytes beyond WAITING_MAX."""
         if not self._open:
@@ -52,10 +61,6 @@ class Stream:
 
     def write(self) -> None:
         """Write one piece; call when the descriptor polls writable."""
-        if self._dropped:
-            note = f"\n[{self._dropped} bytes were dropped: nobody read them]\n"
-            self._waiting[:0] = note.encode()
-            self._dropped = 0
         try:
             del self._waiting[: os.write(self.descriptor, bytes(self._waiting[:PIECE]))]
         except BlockingIOError:
@@ -70,24 +75,46 @@ class Stream:
 
 
 class LogFiles:
-    """The latest output, in two files of the container's directory, for `logs`."""
+    """The latest output, in two files of the container's directory, for `logs`.
+
+    The current file's time is that of the firmware's last output: a health check can see that the
+    firmware prints nothing any more, whatever the runtime itself remarks.
+    """
 
     def __init__(self, directory: int, warn: Callable[[str], None]) -> None:
         self._directory = directory
         self._warn = warn
         self._descriptor = -1
         self._size = 0
+        self._warned = False
+        self._last_output = 0  # nanoseconds since the epoch
 
-    def put(self, data: bytes) -> None:
-        """Append; begin a new file when the current one is full."""
+    def firmware(self, data: bytes) -> None:
+        """Append what the firmware printed."""
+        self._put(encode_output(data))
+        self._last_output = time.time_ns()
+
+    def remark(self, line: bytes) -> None:
+        """Append a remark of the runtime; the file's time stays."""
+        self._put(encode_remark(line))
+        if self._descriptor >= 0:
+            try:
+                os.utime(self._descriptor, ns=(self._last_output, self._last_output))
+            except OSError:
+                pass  # a health check takes the remark for output, once
+
+    def _put(self, data: bytes) -> None:
+        """Append all of it or nothing; begin a new file when the current one is full."""
         try:
             if self._descriptor < 0 or self._size >= LOG_MAX:
                 self._rotate()
-            os.write(self._descriptor, data)
+            if os.write(self._descriptor, data) < len(data):
+                os.ftruncate(self._descriptor, self._size)  # a part could pass for a remark
+                raise OSError(ENOSPC, os.strerror(ENOSPC))
             self._size += len(data)
         except OSError as error:
-            if self._size >= 0:
-                self._size = -LOG_MAX  # warn once, and continue to try
+            if not self._warned:
+                self._warned = True  # warn once, and continue to try
                 self._warn(f"cannot keep the log: {error.strerror}")
 
     def _rotate(self) -> None:
@@ -108,20 +135,26 @@ class Output:
         self.out = Stream(1, terminal=terminal)
         self.err = Stream(2, terminal=terminal)
         self._log = LogFiles(directory, self._warn)
+        self._line_open = False  # the firmware has begun a line, after which no remark may stand
 
     def _warn(self, text: str) -> None:
-        self.err.put(_line(text))
+        self._say(_line(text))
 
     def firmware(self, data: bytes) -> None:
         """Take what the firmware printed."""
-        self._log.put(data)
+        self._line_open = not data.endswith(b"\n")
+        self._log.firmware(data)
         self.out.put(data)
 
     def remark(self, text: str) -> None:
-        """Take a remark of the runtime, one line."""
+        """Take a remark of the runtime."""
         line = _line(text)
-        self._log.put(line)
-        self.err.put(line)
+        self._log.remark(line)
+        self._say(line)
+
+    def _say(self, line: bytes) -> None:
+        self.err.put(b"\n" + line if self._line_open else line)
+        self._line_open = False
 
     def streams(self) -> list[Stream]:
         """Return the streams that have something to write."""
@@ -142,8 +175,10 @@ class Output:
             ready = dict(poll.poll(seconds * 1000))
             for stream in streams:
                 if stream.descriptor in ready:
+                    if dropped := stream.take_dropped():
+                        self.remark(f"{dropped} bytes of output were dropped: nobody read them")
                     stream.write()
 
 
 def _line(text: str) -> bytes:
-    return b"%s%s\n" % (REMARK, text.encode())
+    return b"%s%s\n" % (_NAME, printable(text).encode())

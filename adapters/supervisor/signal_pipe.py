@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-import signal
+
+from adapters.linux.light_signal import signal
 
 _IGNORED = frozenset((signal.SIGCHLD, signal.SIGPIPE, signal.SIGWINCH, signal.SIGCONT))
 _UNCATCHABLE = frozenset((signal.SIGKILL, signal.SIGSTOP))

@@ -7,39 +7,50 @@ start and stop can block it.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import select
 from time import monotonic, time
-from typing import TYPE_CHECKING
 
-from adapters.linux.channel import Channel
-from adapters.state import container_dir
-from adapters.supervisor.console_input import Input
+from adapters.state.exit_record import ExitRecord
 from adapters.supervisor.control_socket import ControlSocket
-from adapters.supervisor.output import Output
 from adapters.supervisor.signal_pipe import open_signal_pipe
 from domain import supervision as sv
 from domain.container import EXIT_KILLED, Exit, Operation
-from domain.errors import RemoteprocError
-from domain.session import ProcessorSession
+from domain.errors import RAISE_LIMIT, HostFault, RemoteprocError
 from domain.signals import signal_name
 
+TYPE_CHECKING = False  # importing typing takes time
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from typing import Protocol
 
+    from adapters.linux.channel import Channel
+    from adapters.supervisor.console_input import Input
+    from adapters.supervisor.output import Output
     from domain.ports import Processor
+    from domain.processor import FirmwareExit
+    from domain.session import ProcessorSession
+
+    class LimitHit(Protocol):
+        """Tells in words which limit of the container's group its processes have hit, "" if none.
+
+        `memory_only`: only for want of memory, which kills.
+        """
+
+        def __call__(self, *, memory_only: bool = False) -> str: ...
+
 
 _LINGER = 1.0  # seconds that a slow reader gets for the last output
-_RETRY = 0.05  # seconds until a console that took no input is asked again
-_LAST_READS = 256  # firmware that prints without end must not delay its own stop
+_RETRY = 0.05  # seconds until a console that took no input, or a look that failed, has another try
+_LAST_READS_WITHIN = 0.2  # seconds: firmware that prints without end must not delay its own stop
 
 
 class Supervisor:
     """One container's supervisor.
 
     `directory` is the container's, open. The creator says `adopt` on the channel `creator` once
-    the container is complete; if the creator dies before, the supervisor ends.
+    the container is complete; if the creator dies before, the supervisor ends. `termination_log`
+    is the file for the reason of a failure, `` for none.
     """
 
     def __init__(
@@ -51,14 +62,18 @@ class Supervisor:
         creator: Channel,
         stdin: Input,
         output: Output,
+        limit_hit: Callable[[], LimitHit],
+        termination_log: str = "",
     ) -> None:
         self._stop_signals = stop_signals
         self._processor = processor
         self._session = session
-        self._directory = directory
+        self._record = ExitRecord(directory)
         self._creator: Channel | None = creator
         self._input = stdin
         self._output = output
+        self._termination_log = termination_log
+        self._load_limit_hit = limit_hit
         self._supervision = sv.Supervision(processor.name)
         self._exit: int | None = None
         self._signals = open_signal_pipe()
@@ -66,6 +81,7 @@ class Supervisor:
         self._poll = select.poll()
         self._polled: dict[int, int] = {}  # what `_poll` polls: events by descriptor
         self._watched: Sequence[int] = ()  # the processor's descriptors among these
+        self._trouble = ""  # why the state could not be read at the last look
         # Monotonic times of the last reads of state and output, 0.0 for never; and of the next
         # reads of what no descriptor announces, None for never.
         self._last_state = self._last_read = 0.0
@@ -80,7 +96,7 @@ class Supervisor:
         except Exception as error:  # a mistake in this program
             problem = RemoteprocError(f"internal error: {type(error).__name__}: {error}")
             self._output.remark(str(problem))
-            self._terminate(EXIT_KILLED, str(problem), problem)
+            self._terminate(Exit(EXIT_KILLED, 0.0, str(problem)), problem)
         return EXIT_KILLED if self._exit is None else self._exit
 
     def _turn(self) -> None:
@@ -104,7 +120,8 @@ class Supervisor:
             polled[self._creator.fileno()] = select.POLLIN
         seconds = None
         if active:
-            self._watched = self._processor.watch()
+            # While the state cannot be told, these stay ready: to poll them would leave no pause.
+            self._watched = () if self._trouble else self._processor.watch()
             polled.update(dict.fromkeys(self._watched, select.POLLIN))
             polled.update(dict.fromkeys(self._input.descriptors, select.POLLIN))
             seconds = self._seconds_to_look()
@@ -131,24 +148,30 @@ class Supervisor:
         self._next_read = None if period is None else self._last_read + period
         times = [due for due in (self._next_state, self._next_read) if due is not None]
         seconds = max(0.0, min(times) - monotonic()) if times else None
-        if self._input.waiting:
+        if self._input.waiting or self._trouble:
             return _RETRY if seconds is None else min(seconds, _RETRY)
         return seconds
 
     def _read_creator(self, ready: dict[int, int]) -> None:
         if self._creator is None or self._creator.fileno() not in ready:
             return
-        with contextlib.suppress(OSError):
-            if self._creator.receive() == b"adopt":
-                self._creator.close()
-                self._creator = None
-                return
-        self._handle(sv.CreatorDied())
+        try:
+            word = self._creator.receive()
+        except OSError:
+            word = b""
+        if word == b"adopt":
+            self._creator.close()
+            self._creator = None
+        else:
+            self._handle(sv.CreatorDied())
 
     def _read_signals(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            for number in os.read(self._signals, 256):
-                self._handle(sv.SignalReceived(signal_name(number), number in self._stop_signals))
+        try:
+            numbers = os.read(self._signals, 256)
+        except BlockingIOError:
+            return
+        for number in numbers:
+            self._handle(sv.SignalReceived(signal_name(number), number in self._stop_signals))
 
     def _feed(self, ready: dict[int, int]) -> None:
         if any(descriptor in ready for descriptor in self._input.descriptors) and (
@@ -163,7 +186,7 @@ class Supervisor:
             return
         now = monotonic()
         announced = not self._last_state or any(fd in ready for fd in self._watched)
-        if announced or _due(self._next_read, now):
+        if announced or self._trouble or _due(self._next_read, now):
             self._last_read = now
             self._read()
         elif not _due(self._next_state, now):
@@ -171,12 +194,28 @@ class Supervisor:
         self._last_state = now
         try:
             state = self._processor.state()
-            firmware_exit = self._processor.firmware_exit() if state.ended else None
+            firmware_exit = self._firmware_exit() if state.ended else None
         except RemoteprocError as error:
-            self._output.remark(str(error))
+            if str(error) != self._trouble:  # said once, not at each look
+                self._trouble = str(error)
+                self._output.remark(self._trouble)
             return
+        self._trouble = ""
         self._pass_remarks()
         self._handle(sv.StateObserved(state, firmware_exit))
+
+    def _firmware_exit(self) -> FirmwareExit:
+        firmware_exit = self._processor.firmware_exit()
+        if firmware_exit.crashed and (words := self._limit(memory_only=True)):
+            return firmware_exit._replace(reason=words, out_of_memory=True)
+        return firmware_exit
+
+    def _limit(self, *, memory_only: bool = False) -> str:
+        try:
+            return self._load_limit_hit()(memory_only=memory_only)
+        except RemoteprocError as error:  # what happened to the firmware is known all the same
+            self._output.remark(f"cannot tell whether a limit of the container was hit: {error}")
+            return ""
 
     def _pass_remarks(self) -> None:
         for text in self._processor.remarks():
@@ -189,9 +228,9 @@ class Supervisor:
         return bool(data)
 
     def _read_rest(self) -> None:
-        for _ in range(_LAST_READS):
-            if not self._read():
-                return
+        deadline = monotonic() + _LAST_READS_WITHIN
+        while self._read() and monotonic() < deadline:
+            pass
 
     def _handle(self, event: sv.Event) -> None:
         for effect in self._supervision.on(event):
@@ -202,32 +241,51 @@ class Supervisor:
                     self._control.reply(error)
                 case sv.Log(text):
                     self._output.remark(text)
-                case sv.Terminate(status, reason):
-                    self._terminate(status, reason)
+                case sv.Terminate(status, reason, out_of_memory):
+                    self._terminate(Exit(status, 0.0, reason, out_of_memory))
 
     def _perform(self, operation: Operation) -> sv.ActionDone:
         if operation is Operation.STOP:
             self._read_rest()
-        return self._session.perform(operation)
+        done = self._session.perform(operation)
+        if done.error and operation is Operation.START and (words := self._limit()):
+            what = f"cannot start processor {self._processor.name}: {words}"
+            return done._replace(error=HostFault(what, hint=RAISE_LIMIT))
+        return done
 
-    def _terminate(self, status: int, reason: str, error: RemoteprocError | None = None) -> None:
-        """Release the processor, record the exit; reply with the error to a waiting command."""
-        with contextlib.suppress(Exception):  # reading may be the very thing that failed
+    def _terminate(self, exit_: Exit, error: RemoteprocError | None = None) -> None:
+        """Release the processor, record the exit now; reply with the error to a waiting command."""
+        try:
             self._read_rest()
+        except Exception:
+            pass  # reading may be the very thing that failed
         try:
             self._session.release()
+            self._pass_remarks()
         except Exception as failure:  # the claim stays on record
             self._output.remark(f"cannot release processor {self._processor.name}: {failure}")
+        if self._termination_log and exit_.status not in (0, EXIT_KILLED):
+            self._write_reason(exit_.reason)
         # Readers of the output get all of it before any process learns of the end.
         self._output.flush(_LINGER)
         try:
-            container_dir.write_exit(Exit(status, time(), reason), self._directory)
-        except (RemoteprocError, OSError) as failure:
+            self._record.write(exit_._replace(at=time()))
+        except RemoteprocError as failure:
+            error = error or failure
             if self._creator is None:  # otherwise the creator has failed and says why
                 self._output.remark(f"cannot record the exit: {failure}")
                 self._output.flush(_LINGER)
+        self._record.close()
         self._control.reply(error)
-        self._exit = status
+        self._exit = exit_.status
+
+    def _write_reason(self, reason: str) -> None:
+        from adapters.supervisor.termination_log import write_reason
+
+        try:
+            write_reason(self._termination_log, reason)
+        except OSError as failure:
+            self._output.remark(f"cannot write {self._termination_log}: {failure.strerror}")
 
 
 def _due(when: float | None, now: float) -> bool:

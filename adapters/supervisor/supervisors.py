@@ -6,10 +6,12 @@ Most commands only look whether a supervisor runs. What the other methods need, 
 from __future__ import annotations
 
 import os
+import time
 
 from adapters.linux import process
+from adapters.state.exit_record import is_supervised
 from domain.container import FirmwareContainer, Operation
-from domain.errors import Busy, WrongState, host_fault
+from domain.errors import Busy, HostFault, SupervisorGone, host_fault
 from domain.signals import SIGKILL, signal_name
 
 TYPE_CHECKING = False  # importing typing takes time
@@ -18,14 +20,17 @@ if TYPE_CHECKING:
 
     from adapters.linux.channel import Channel
     from adapters.state.leases import FileLeases
-    from adapters.supervisor.launch import StartSupervisor
     from adapters.supervisor.order import SupervisorOrder
+    from adapters.supervisor.start_supervisor import StartSupervisor
     from domain.annotations import ProcessorOptions
     from domain.ports import Board, Draft
     from domain.stdio import Stdio
 
 _ANSWER_WITHIN = 10.0  # seconds
+# Drivers wait for their firmware. KILL kills the supervisor itself after this long.
+_LONGER_OR_SHORTER = {Operation.START: 60.0, Operation.KILL: 2.0}
 _GONE_WITHIN = 5.0
+_PAUSE = 0.02
 
 
 class ProcessSupervisors:
@@ -70,6 +75,7 @@ class ProcessSupervisors:
         self, draft: Draft, container: FirmwareContainer, options: ProcessorOptions, stdio: Stdio
     ) -> SupervisorOrder:
         from adapters.supervisor.order import SupervisorOrder
+        from domain.annotations import known_as, misspelt
 
         device = container.device  # "" for a pod's sandbox
         return SupervisorOrder(
@@ -80,12 +86,18 @@ class ProcessSupervisors:
             stop_signals=container.stop_signals,
             backend=self._backend if device else "none",
             open_args=self._board().open_args(device, options) if device else {},
+            rootfs=container.rootfs,
+            proc=container.linux_config.proc,
             leases_directory=self._leases.directory,
             board=self._leases.board,
             interactive=stdio.interactive,
             terminal=stdio.terminal,
             namespaces=container.linux_config.namespaces,
             hostname=container.linux_config.hostname,
+            name=known_as(container.annotations),
+            termination_log=container.termination_log,
+            cgroup=container.linux_config.cgroup,
+            warnings=misspelt(container.annotations),
         )
 
     def adopt(self, container: FirmwareContainer) -> None:
@@ -101,58 +113,84 @@ class ProcessSupervisors:
         """Close the channel, after which the supervisor ends by itself; else kill it."""
         if creator := self._creating.pop(container.id, None):
             creator.close()
-        if not process.wait(container.pid, container.start_time, _GONE_WITHIN):
+        ended = process.wait(container.pid, container.start_time, _GONE_WITHIN)
+        if not ended:
             try:
                 self.signal(container, SIGKILL)
-            except WrongState:
+            except SupervisorGone:
                 pass  # it has just ended
-            process.wait(container.pid, container.start_time, _GONE_WITHIN)
+            ended = process.wait(container.pid, container.start_time, _GONE_WITHIN)
         try:
-            os.waitpid(container.pid, 0)
+            os.waitpid(container.pid, 0 if ended else os.WNOHANG)
         except ChildProcessError:
             pass  # it is another process's child
 
     def alive(self, container: FirmwareContainer) -> bool:
-        return container.pid > 0 and process.start_time(container.pid) == container.start_time
+        try:
+            return is_supervised(f"{self._root}/{container.id}")
+        except OSError as error:
+            what = f"cannot tell whether container {container.id} lives"
+            raise host_fault(what, error) from error
 
     def ask(self, container: FirmwareContainer, operation: Operation) -> None:
         from _socket import AF_UNIX, SOCK_STREAM, socket  # the module `socket` is slow to import
 
         from adapters.linux.channel import Channel
-        from adapters.linux.unix_sockets import connect
+        from adapters.linux.unix_sockets import connect_within
         from adapters.supervisor import control_protocol
 
-        connection = socket(AF_UNIX, SOCK_STREAM)
-        control = Channel(connection)
+        seconds = _LONGER_OR_SHORTER.get(operation, _ANSWER_WITHIN)
+        control: Channel | None = None
+        answer = b""
         try:
-            connect(connection, f"{self._root}/{container.id}/{control_protocol.SOCKET}")
-            # The kernel may take any time to start; the caller can kill the container.
-            control.settimeout(None if operation is Operation.START else _ANSWER_WITHIN)
+            connection = socket(AF_UNIX, SOCK_STREAM)
+            control = Channel(connection)
+            path = f"{self._root}/{container.id}/{control_protocol.SOCKET}"
+            control.settimeout(connect_within(connection, path, seconds))
             control.send(operation.encode())
             answer = control.receive()
         except TimeoutError:
-            raise Busy(
-                f"the supervisor of container {container.id} has not answered for "
-                f"{_ANSWER_WITHIN:.0f} s",
-                hint="the kernel may be busy with the processor; try again or kill with KILL",
-            ) from None
+            raise self._silent(container, seconds) from None
+        except (ConnectionError, FileNotFoundError, NotADirectoryError):
+            pass
         except OSError as error:
-            raise self._gone(container) from error
+            what = f"cannot speak to the supervisor of container {container.id}"
+            raise host_fault(what, error) from error
         finally:
-            control.close()
+            if control is not None:
+                control.close()
         if not answer:
-            raise self._gone(container)
-        if refusal := control_protocol.decode(answer):
+            # It has ended, or ends now; if it lives on, it has given up on this command.
+            raise self._gone(container) if self.wait(container, 1.0) else self._silent(container, 1)
+        try:
+            refusal = control_protocol.decode(answer)
+        except ValueError as error:
+            raise HostFault(
+                f"the supervisor of container {container.id} sent an answer without sense",
+                hint="kill the container with KILL",
+            ) from error
+        if refusal:
             raise refusal
 
-    def _gone(self, container: FirmwareContainer) -> WrongState:
-        return WrongState(f"container {container.id} has ended: its supervisor is gone")
+    def _silent(self, container: FirmwareContainer, seconds: float) -> Busy:
+        return Busy(
+            f"the supervisor of container {container.id} has not answered for {seconds:.0f} s",
+            hint="the kernel may be busy with the processor; try again or kill with KILL",
+        )
+
+    def _gone(self, container: FirmwareContainer) -> SupervisorGone:
+        return SupervisorGone(f"container {container.id} has ended: its supervisor is gone")
 
     def signal(self, container: FirmwareContainer, number: int) -> None:
         """Send a signal to the very process that was spawned."""
-        import signal
+        from adapters.linux.light_signal import signal
 
         descriptor = process.open_process(container.pid, container.start_time)
+        if descriptor is None and self.alive(container):
+            raise HostFault(
+                f"the supervisor of container {container.id} is in another pid or time namespace",
+                hint="run this command where the container was created",
+            )
         if descriptor is None:
             raise self._gone(container)
         try:
@@ -168,4 +206,13 @@ class ProcessSupervisors:
             os.close(descriptor)
 
     def wait(self, container: FirmwareContainer, seconds: float | None) -> bool:
-        return process.wait(container.pid, container.start_time, seconds)
+        descriptor = process.open_process(container.pid, container.start_time)
+        if descriptor is not None:
+            return process.wait_opened(descriptor, seconds)
+        # One that lives in another pid namespace has no number here that could be waited for.
+        deadline = None if seconds is None else time.monotonic() + seconds
+        while self.alive(container):
+            if deadline is not None and time.monotonic() >= deadline:
+                return False
+            time.sleep(_PAUSE)
+        return True

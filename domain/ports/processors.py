@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from domain.annotations import ProcessorOptions
+from domain.diagnosis.host import BoardFacts
 from domain.firmware import FirmwareImage
 from domain.processor import FirmwareExit, ProcessorInfo, ProcessorState
+from domain.processor_traits import ProcessorTraits
 
 Claim = Mapping[str, str]
 """How to undo what an owner changes of a processor; the adapter chooses the keys.
@@ -86,7 +88,7 @@ class Processor(Protocol):
         """Tell whether `load` may try: no firmware runs that the container may not replace.
 
         True where the processor is off, and where a boot loader started the firmware that the
-        container's options want to `take` or to `keep`.
+        container's options want to `take`, to `keep` or to `replace`.
         """
 
     def check(self, firmware: FirmwareImage) -> None:
@@ -101,8 +103,10 @@ class Processor(Protocol):
     def load(self, claim: Claim, firmware: FirmwareImage) -> None:
         """Publish the firmware and choose it.
 
-        Raises ProcessorFault, with EBUSY where firmware runs that the container may not replace;
-        WrongState where nothing runs that the container's options want to `keep`.
+        Raises FirmwareUnfit if the copy has changed since its digest was taken: the bytes that are
+        compared are those that will run. Raises ProcessorFault, with EBUSY where firmware runs
+        that the container may not replace; WrongState where nothing runs that the container's
+        options want to `keep`.
         """
 
     def start(self) -> None:
@@ -161,3 +165,17 @@ class Board(Protocol):
 
         Raises as `Processor.release` does.
         """
+
+
+class DescribedBoard(Board, Protocol):
+    """A board that tells what its processors are, for people who choose one by that."""
+
+    def traits(self) -> Mapping[str, ProcessorTraits]:
+        """Return what is known of each processor, by device. Raises nothing: unknown is empty."""
+
+
+class SurveyedBoard(Board, Protocol):
+    """A board that tells more of itself, for `doctor`."""
+
+    def facts(self) -> BoardFacts:
+        """Return what is seen of the board. Changes nothing."""

@@ -43,12 +43,12 @@ class Supervisors(Protocol):
         """Have the supervisor start, stop, kill, pause or resume; wait for the outcome.
 
         After a stop and a kill the exit is on record. Raises the error that the supervisor met,
-        WrongState if the supervisor has ended, Busy if it does not answer because the kernel
+        SupervisorGone if it has ended, Busy if it does not answer because the kernel
         does not return from a request.
         """
 
     def signal(self, container: FirmwareContainer, number: int) -> None:
-        """Send the supervisor a signal. Raises WrongState if it has ended."""
+        """Send the supervisor a signal. Raises SupervisorGone if it has ended."""
 
     def wait(self, container: FirmwareContainer, seconds: float | None) -> bool:
         """Wait for the supervisor's end; return False if it still runs."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping
-from hashlib import sha256
 from pathlib import Path
 
 from adapters.sim.board_file import load_board, parse_board
@@ -22,16 +21,9 @@ from domain.ports import Board, Claim, OpenArgs, Processor
 from domain.processor import FirmwareExit
 from tests.contract.children import child, kill
 from tests.fakes.board import FakeBoard, Program
+from tests.firmware_images import image_of
 
 FIRMWARE = Path(__file__).resolve().parents[2] / "firmware" / "build" / "cortex-m3"
-
-
-def image_of(path: Path) -> FirmwareImage:
-    """Return what is known of a firmware file."""
-    data = path.read_bytes()
-    return FirmwareImage(
-        path.name, len(data), f"sha256:{sha256(data).hexdigest()}", os.fspath(path)
-    )
 
 
 class BackendFixture:

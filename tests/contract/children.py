@@ -60,6 +60,22 @@ def kill(pid: int) -> None:
         os.waitpid(pid, 0)
 
 
+def deadly(
+    real: Callable[..., object], mine: Callable[[], bool], *, after: bool
+) -> Callable[..., object]:
+    """Return the function, but a process that is `mine` is killed right before or after it."""
+
+    def call(*args: object, **kwargs: object) -> object:
+        if mine() and not after:
+            os.kill(os.getpid(), signal.SIGKILL)
+        answer = real(*args, **kwargs)
+        if mine() and after:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return answer
+
+    return call
+
+
 CALLS = (
     *("open", "close", "mkdir", "rmdir", "rename", "link", "unlink"),
     *("write", "pwrite", "ftruncate", "listdir", "scandir"),

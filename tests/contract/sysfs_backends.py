@@ -18,7 +18,8 @@ from bootstrap.settings import Settings
 from domain.firmware import FirmwareImage
 from domain.ports import Board, Claim, OpenArgs, Processor
 from features.backends import firmware_player
-from tests.contract.backend_fixture import FIRMWARE, BackendFixture, die, image_of, walk
+from tests.contract.backend_fixture import FIRMWARE, BackendFixture, die, walk
+from tests.firmware_images import image_of
 from tests.simulator import CHECKOUT, Simulator
 
 QUAD = Path(CHECKOUT) / "adapters" / "sim" / "boards" / "quad.yaml"

@@ -204,13 +204,14 @@ def test_a_file_of_a_container(place):
     assert place.other.read_file("c1", "log") == b"hello\n"
 
 
-@pytest.mark.parametrize("operation", ["load", "locked", "read_file", "record_exit"])
+@pytest.mark.parametrize("operation", ["load", "locked", "read_file", "last_output", "record_exit"])
 def test_an_unknown_container(place, operation):
     add(place.store, "another")
     calls = {
         "load": lambda: place.store.load("c1"),
         "locked": lambda: place.store.locked("c1").__enter__(),
         "read_file": lambda: place.store.read_file("c1", "log"),
+        "last_output": lambda: place.store.last_output("c1"),
         "record_exit": lambda: place.store.record_exit("c1", Exit(0, 1.0)),
     }
     with pytest.raises(NotFound, match="c1"):

@@ -10,7 +10,7 @@ import pytest
 from adapters.state import container_dir
 from adapters.state.container_store import DirectoryStore
 from domain.container import Exit
-from domain.errors import AlreadyExists, NotFound
+from domain.errors import AlreadyExists, HostFault, NotFound
 from tests.contract.children import every_death
 from tests.contract.test_container_store import container
 
@@ -191,18 +191,28 @@ def test_death_while_resuming(store):
         assert store.load("c1").paused is False
 
 
-def test_a_full_disk_leaves_the_exit_unrecorded_but_readable(store, monkeypatch):
-    """The write fails; the process lives."""
+def test_a_disk_that_takes_no_record_does_not_hide_that_the_container_has_ended(store, monkeypatch):
     create(store)
-    real = os.write
 
-    def full(descriptor, data):
+    def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(os, "write", full)
-    with pytest.raises(Exception, match="ENOSPC"):
-        store.record_exit("c1", FIRST)
-    monkeypatch.setattr(os, "write", real)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", full)
+        assert store.record_exit("c1", FIRST) == FIRST
     assert store.load("c1").exit is None
-    assert not [name for name in os.listdir(store.directory("c1")) if name.endswith("~")]
     assert store.record_exit("c1", SECOND) == SECOND
+
+
+def test_a_record_that_cannot_be_read_is_not_written_again(store, monkeypatch):
+    create(store)
+    store.record_exit("c1", FIRST)
+
+    def broken(*_):
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pread", broken)
+        with pytest.raises(HostFault, match="EIO"):
+            store.record_exit("c1", SECOND)
+    assert store.load("c1").exit == FIRST

@@ -8,8 +8,8 @@ import threading
 import pytest
 
 from adapters.state.leases import FileLeases
-from domain.container import Owner
-from domain.errors import Busy
+from domain.container import Owner, Refusal
+from domain.errors import Busy, HostFault
 from domain.ports import Lease
 from tests.contract.children import child, kill
 from tests.fakes.leases import MemoryLeases
@@ -29,7 +29,7 @@ class Memory:
         self.leases.owner_died(owner.id)
 
     def left(self):
-        return [*self.leases.held, *self.leases.left]
+        return [*self.leases.held, *self.leases.left_behind]
 
 
 class Files:
@@ -85,6 +85,17 @@ def test_a_second_owner_is_told_whose_it_is(place):
     place.other.acquire(M7, THEIRS).release()
     lease.release()
     place.other.acquire(M4, THEIRS).release()
+
+
+def test_a_second_owner_is_told_names_that_people_know(place):
+    holder = Owner("4be2" * 16, "/run/a", "shop/board/left")
+    lease = place.leases.acquire(M4, holder)
+    assert place.other.owner(M4) == holder
+    with pytest.raises(Busy) as refused:
+        place.other.acquire(M4, THEIRS, "m4")
+    who = "shop/board/left (4be24be24be2)"
+    assert refused.value.message == f"processor m4 belongs to container {who}"
+    lease.release()
 
 
 def test_closing_again_does_not_take_the_successors_right(place):
@@ -143,11 +154,33 @@ def test_all_the_dead_are_found(place):
 def test_a_successor_hears_what_is_to_be_undone(place):
     place.dead_owner(M4, THEIRS, {"firmware": "x"})
     lease = place.leases.acquire(M4, MINE)
-    assert (lease.owner, dict(lease.claim)) == (MINE, {"firmware": "x"})
-    assert place.other.owner(M4) == MINE
+    assert (lease.owner, dict(lease.claim)) == (THEIRS, {"firmware": "x"})
+    assert place.other.owner(M4) == THEIRS, "whose claim it is, as long as it is not undone"
     assert list(place.other.stale()) == []
     lease.record_claim({})
+    assert place.other.owner(M4) == lease.owner == MINE
+    assert place.other.left(M4) is None
     lease.release()
+
+
+def test_a_successor_that_cannot_undo_leaves_the_claim_to_whom_it_was(place):
+    place.dead_owner(M4, THEIRS, {"firmware": "x"})
+    place.leases.acquire(M4, MINE).keep_claim()
+    assert place.other.owner(M4) is None
+    assert place.other.left(M4) == (THEIRS, None)
+
+
+def test_a_refusal_is_kept_until_the_claim_is_undone(place):
+    place.dead_owner(M4, THEIRS, {"firmware": "x"})
+    refusal = Refusal(2, 1700000000.5, "cannot stop: EBUSY")
+    for lease in place.leases.stale():
+        lease.record_refusal(refusal)
+    assert place.other.left(M4) == (THEIRS, refusal)
+    for lease in place.other.stale():
+        assert lease.refusal == refusal
+        lease.record_claim({"firmware": "y"})
+        assert lease.refusal is None
+        lease.release()
     assert place.left() == []
 
 
@@ -156,6 +189,29 @@ def test_a_right_that_is_left_is_abandoned(place):
     lease.record_claim({"firmware": "x"})
     lease.keep_claim()
     assert [dict(lease.claim) for lease in place.other.stale()] == [{"firmware": "x"}]
+
+
+def test_what_an_owner_left_that_died_before_it_had_recorded_itself_is_removed(tmp_path):
+    place = Files(str(tmp_path / "owners"))
+    lease = place.leases.acquire(M4, MINE)
+    os.truncate(f"{place.directory}/board:{M4}", 0)
+    assert list(place.leases.stale()) == [] and len(place.left()) == 1, "the owner lives"
+    lease.keep_claim()
+    assert list(place.leases.stale()) == [] and place.left() == []
+
+
+def test_a_lease_that_cannot_be_recorded_is_not_held(tmp_path, monkeypatch):
+    place = Files(str(tmp_path / "owners"))
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", full)
+        with pytest.raises(HostFault, match="ENOSPC"):
+            place.leases.acquire(M4, MINE)
+    place.other.acquire(M4, THEIRS).release()
+    assert place.left() == []
 
 
 def test_of_many_takers_exactly_one_wins(place):

@@ -12,6 +12,7 @@ from adapters.state.leases import FileLeases
 from domain.container import Owner
 from domain.errors import Busy
 from tests.contract.children import child, every_death, kill, spawn, status_of
+from tests.waiting import wait_until
 
 M4 = "remoteproc0"
 
@@ -57,16 +58,20 @@ def test_of_eight_processes_exactly_one_wins(directory, tmp_path):
     for number in range(5):
         device = f"remoteproc{number}"
 
-        def take(device=device):
+        def ended(how, device=device):
+            return list(tmp_path.glob(f"{device}-{how}-*"))
+
+        def take(device=device, ended=ended):
             try:
                 FileLeases(directory, "board").acquire(device, Owner(str(os.getpid()), "/r"))
             except Busy:
+                (tmp_path / f"{device}-lost-{os.getpid()}").touch()
                 return
-            (tmp_path / f"{device}-{os.getpid()}").touch()
-            time.sleep(0.7)  # longer than a loser tries
+            (tmp_path / f"{device}-won-{os.getpid()}").touch()
+            assert wait_until(lambda: len(ended("lost")) == 7, 60)
 
         together(*[take] * 8)
-        assert len(list(tmp_path.glob(f"{device}-*"))) == 1
+        assert (len(ended("won")), len(ended("lost"))) == (1, 7)
 
 
 def test_looking_never_makes_a_take_fail(directory):
@@ -150,6 +155,7 @@ def test_death_anywhere(directory, before, torn):
             assert lease.claim in whole
         lease = leases.acquire(M4, Owner("c2", "/r"))
         assert lease.claim in whole
+        lease.record_claim({})
         assert leases.owner(M4) == Owner("c2", "/r")
         lease.release()
         assert not os.path.isdir(directory) or os.listdir(directory) == []

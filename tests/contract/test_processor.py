@@ -8,6 +8,7 @@ import json
 import re
 import select
 import time
+from pathlib import Path
 
 import pytest
 
@@ -131,6 +132,22 @@ def test_firmware_that_is_none_is_refused_before_anything_is_done(backend, tmp_p
     image = FirmwareImage("text.elf", 20, "sha256:0", str(path))
     with pytest.raises(FirmwareUnfit, match=r"text\.elf"):
         backend.open().check(image)
+
+
+@pytest.mark.parametrize("bit", [0, 4001])
+def test_a_copy_in_which_one_bit_has_changed_does_not_run(backend, tmp_path, bit):
+    good = backend.image("hello")
+    changed = bytearray(Path(good.path).read_bytes())
+    changed[bit // 8 % len(changed)] ^= 1 << bit % 8
+    path = tmp_path / "changed.elf"
+    path.write_bytes(changed)
+    image, processor = good._replace(path=str(path)), backend.open()
+    claim = processor.plan_claim("c1", image)
+    with pytest.raises(FirmwareUnfit, match=rf"the copy of {good.name} at .* was changed"):
+        processor.load(claim, image)
+    processor.release(claim)
+    assert backend.open().state().startable
+    processor.release(walk(processor, good, "start"))
 
 
 def test_a_life(backend, run):

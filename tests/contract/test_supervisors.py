@@ -6,13 +6,17 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from dependency_injector import providers
 
 from adapters.linux import process
+from adapters.linux.channel import Channel
 from adapters.linux.spawn import spawn
 from adapters.state.container_store import DirectoryStore
+from adapters.supervisor import control_protocol
 from adapters.supervisor.supervisors import ProcessSupervisors
 from bootstrap.container import Runtime
 from bootstrap.programs import spawn_supervisor
@@ -24,13 +28,14 @@ from domain.linux_config import LinuxConfig, Namespace
 from domain.ports import Board, ContainerStore, Leases, Supervisors
 from domain.processor import FirmwareExit
 from domain.stdio import Stdio
-from tests.contract.backend_fixture import FIRMWARE, SimBackendFixture, image_of
+from tests.contract.backend_fixture import FIRMWARE, SimBackendFixture
 from tests.contract.backends import BACKENDS, available
 from tests.contract.children import child, kill
 from tests.fakes.board import FakeBoard, Program
 from tests.fakes.leases import MemoryLeases
 from tests.fakes.store import MemoryStore
 from tests.fakes.supervisors import MemorySupervisors
+from tests.firmware_images import image_of
 
 
 class Place:
@@ -135,8 +140,8 @@ class Processes(Place):
 
     def end(self):
         for container in self.spawned:
-            if self.supervisors.alive(container):
-                self.supervisors.signal(container, signal.SIGKILL)
+            if process.start_time(container.pid) == container.start_time:
+                os.kill(container.pid, signal.SIGKILL)
             try:
                 os.waitpid(container.pid, 0)
             except ChildProcessError:
@@ -332,14 +337,26 @@ def test_a_creator_that_dies_takes_the_supervisor_along(host, committed):
         assert os.listdir(host.store.root) == []
 
 
-def test_a_pid_that_came_again_is_another_process(host):
+def test_a_pid_that_is_another_process_here_gets_no_signal(host):
+    """As where the supervisor lives in another pid or time namespace than the command."""
     container = host.create()
-    namesake = container._replace(start_time=container.start_time + 1)
+    elsewhere = container._replace(start_time=container.start_time + 1)
+    assert host.supervisors.alive(elsewhere)
+    assert not host.supervisors.wait(elsewhere, 0)
+    with pytest.raises(HostFault, match="in another pid or time namespace"):
+        host.supervisors.signal(elsewhere, signal.SIGKILL)
+    assert host.supervisors.alive(container)
+
+
+def test_a_pid_that_came_again_is_not_the_supervisor(host):
+    container = host.create()
+    host.supervisors.ask(container, Operation.STOP)
+    assert host.supervisors.wait(container, 10)
+    namesake = container._replace(pid=os.getpid())
     assert not host.supervisors.alive(namesake)
     assert host.supervisors.wait(namesake, 0)
     with pytest.raises(WrongState):
         host.supervisors.signal(namesake, signal.SIGKILL)
-    assert host.supervisors.alive(container)
 
 
 @pytest.mark.parametrize("command", [["/nonexistent"], ["/bin/true"], ["/bin/false"]])
@@ -355,6 +372,25 @@ def test_a_supervisor_that_cannot_be_started(host, command):
     assert os.listdir(host.store.root) == []
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)  # none is left to be reaped
+
+
+def test_a_supervisor_that_answers_without_sense_is_an_error_of_one_line(host):
+    """The image's code may have taken it over."""
+    container = host.create()
+    host.supervisors.signal(container, signal.SIGKILL)
+    assert host.supervisors.wait(container, 5)
+    path = f"{host.store.root}/c1/{control_protocol.SOCKET}"
+    os.unlink(path)
+    with socket.socket(socket.AF_UNIX) as impostor, ThreadPoolExecutor() as pool:
+        impostor.bind(path)
+        impostor.listen()
+        asked = pool.submit(host.supervisors.ask, container, Operation.PAUSE)
+        channel = Channel(impostor.accept()[0])
+        assert channel.receive() == Operation.PAUSE.encode()
+        channel.send(b'{"error": "os"}')
+        with pytest.raises(HostFault, match="the supervisor of container c1 sent an answer"):
+            asked.result()
+        channel.close()
 
 
 FATAL = [signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL]

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+from adapters.images.digest import check_copy, sha256
 from domain.annotations import ProcessorOptions
 from domain.errors import FirmwareUnfit, NotFound, ProcessorFault, RemoteprocError
 from domain.firmware import FirmwareImage
@@ -114,6 +115,11 @@ class FakeProcessor:
         self.core.do("load")
         if not self.core.look().startable:
             raise self._fault("load", errno.EBUSY)
+        if os.path.exists(firmware.path):  # the image of most tests exists in memory only
+            digest = sha256(firmware.size)
+            with open(firmware.path, "rb") as file:
+                digest.update(file.read())
+            check_copy(firmware, digest)
         self.core.loaded = claim["firmware"]
         self.core.program = self._programs.get(os.path.basename(firmware.name), Program())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 
-from domain.container import Owner
+from domain.container import Owner, Refusal
 from domain.errors import Busy
 from domain.ports import Claim
 
@@ -18,9 +18,15 @@ class MemoryLease:
         self.device = device
         self.owner = owner
         self.claim = claim
+        self.refusal: Refusal | None = None
+        self.successor: Owner | None = None
 
     def record_claim(self, claim: Claim) -> None:
-        self.claim = dict(claim)
+        self.claim, self.refusal = dict(claim), None
+        self.owner, self.successor = self.successor or self.owner, None
+
+    def record_refusal(self, refusal: Refusal) -> None:
+        self.refusal = refusal
 
     def release(self) -> None:
         if self._leases.held.get(self.device) is self:
@@ -28,7 +34,7 @@ class MemoryLease:
 
     def keep_claim(self) -> None:
         if self._leases.held.pop(self.device, None) is self:
-            self._leases.left[self.device] = self
+            self._leases.left_behind[self.device] = self
 
 
 class MemoryLeases:
@@ -36,16 +42,19 @@ class MemoryLeases:
 
     def __init__(self) -> None:
         self.held: dict[str, MemoryLease] = {}
-        self.left: dict[str, MemoryLease] = {}
+        self.left_behind: dict[str, MemoryLease] = {}
         self._guard = threading.Lock()
 
-    def acquire(self, device: str, owner: Owner) -> MemoryLease:
+    def acquire(self, device: str, owner: Owner, name: str = "") -> MemoryLease:
         with self._guard:
             if device in self.held:
-                holder = self.held[device].owner.id
-                raise Busy(f"processor {device} belongs to container {holder}")
-            dead = self.left.pop(device, None)
-            lease = MemoryLease(self, device, owner, dead.claim if dead else {})
+                holder = self.held[device].owner.title
+                raise Busy(f"processor {name or device} belongs to container {holder}")
+            dead = self.left_behind.pop(device, None)
+            lease = MemoryLease(self, device, owner, {})
+            if dead and dead.claim:
+                lease.owner, lease.successor = dead.owner, owner
+                lease.claim, lease.refusal = dead.claim, dead.refusal
             self.held[device] = lease
             return lease
 
@@ -53,10 +62,14 @@ class MemoryLeases:
         lease = self.held.get(device)
         return lease.owner if lease else None
 
+    def left(self, device: str) -> tuple[Owner, Refusal | None] | None:
+        lease = self.held.get(device) or self.left_behind.get(device)
+        return (lease.owner, lease.refusal) if lease and lease.claim else None
+
     def stale(self) -> Iterator[MemoryLease]:
-        for device in sorted(self.left):
+        for device in sorted(self.left_behind):
             with self._guard:
-                lease = self.left.pop(device, None)
+                lease = self.left_behind.pop(device, None)
                 if lease is None or device in self.held:
                     continue
                 self.held[device] = lease

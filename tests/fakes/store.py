@@ -18,6 +18,7 @@ class Shelf:
         self.containers: dict[str, FirmwareContainer] = {}
         self.locks: dict[str, threading.Lock] = {}
         self.drafts: set[MemoryDraft] = set()
+        self.last_output: dict[str, float] = {}
         self.files: dict[tuple[str, str], bytes] = {}
         self.guard = threading.Lock()
 
@@ -96,6 +97,10 @@ class MemoryStore:
         with self.shelf.guard:
             container = self.load(container_id)
             self.shelf.containers[container_id] = container._replace(**facts)
+
+    def last_output(self, container_id: str) -> float | None:
+        self.load(container_id)
+        return self.shelf.last_output.get(container_id)
 
     def record_exit(self, container_id: str, exit_: Exit) -> Exit:
         with self.shelf.guard:

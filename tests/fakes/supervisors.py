@@ -12,8 +12,8 @@ from adapters.supervisor.no_processor import NoProcessor
 from domain import supervision as sv
 from domain.annotations import ProcessorOptions
 from domain.container import Exit, FirmwareContainer, Operation, Owner
-from domain.errors import Busy, NotFound, RemoteprocError, WrongState
-from domain.ports import Board, Draft, Leases, Processor
+from domain.errors import Busy, NotFound, RemoteprocError, SupervisorGone
+from domain.ports import Board, Draft, Processor
 from domain.session import ProcessorSession
 from domain.signals import SIGKILL, signal_name
 from domain.stdio import Stdio
@@ -29,7 +29,7 @@ class MemorySupervisor:
         container: FirmwareContainer,
         processor: Processor,
         store: MemoryStore,
-        leases: Leases,
+        leases: MemoryLeases,
     ) -> None:
         self.container = container
         self.alive = True
@@ -38,6 +38,7 @@ class MemorySupervisor:
         self._reply: RemoteprocError | None = None
         self._store = store
         self._processor = processor
+        self._leases = leases
         self._session = ProcessorSession(
             processor,
             leases,
@@ -78,6 +79,7 @@ class MemorySupervisor:
             self._session.release()
         except RemoteprocError as error:
             self.said.append(f"cannot release processor {self._processor.name}: {error}")
+            self._leases.owner_died(self.container.id)  # as its process ends
         with contextlib.suppress(NotFound):  # it was never committed
             if self._store.load(self.container.id).pid == self.container.pid:
                 self._store.record_exit(self.container.id, exit_)
@@ -95,10 +97,10 @@ class MemorySupervisors:
         self.stuck: set[int] = set()
 
     def of(self, container: FirmwareContainer) -> MemorySupervisor:
-        """Return the living supervisor. Raises WrongState."""
+        """Return the living supervisor. Raises SupervisorGone."""
         found = self.all.get(container.pid)
         if found is None or not found.alive:
-            raise WrongState(f"container {container.id} has ended: its supervisor is gone")
+            raise SupervisorGone(f"container {container.id} has ended: its supervisor is gone")
         return found
 
     def spawn(
@@ -115,7 +117,7 @@ class MemorySupervisors:
         self.of(container).adopted = True
 
     def abandon(self, container: FirmwareContainer) -> None:
-        with contextlib.suppress(WrongState):
+        with contextlib.suppress(SupervisorGone):
             self.of(container).handle(sv.CreatorDied())
 
     def alive(self, container: FirmwareContainer) -> bool:

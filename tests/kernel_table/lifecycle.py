@@ -18,6 +18,17 @@ from tests.kernel_table.steps import (
     row,
 )
 
+NO_TABLE = R("debug:resource_table", "No resource table found\n")
+TABLE = R(
+    "debug:resource_table",
+    "".join(
+        f"Entry {number} is of type trace\n  Device Address {address}\n  Length 0x100 Bytes\n"
+        "  Reserved (should be zero) [0]\n  Name trace\n\n"
+        for number, address in enumerate(("0x20001000", "0x20002000"))
+    ),
+)
+NO_CARVEOUTS = R("debug:carveout_memories", "")
+
 
 def lifecycle() -> list[Row]:
     slow = F("start_delay", 1.0)
@@ -190,6 +201,23 @@ def debug() -> list[Row]:
             Step(("outlives", "debug:trace0", "stop"), ["", "EIO"]),
         ),
         row("trace outside memory", outside, START, R("debug:trace0", "Trace  not available\n")),
+        row(
+            "resource table",
+            W("firmware", "two-traces.elf"),
+            NO_TABLE,
+            START,
+            TABLE,
+            STOP,
+            NO_TABLE,
+        ),
+        row("no resource table", START, NO_TABLE, NO_CARVEOUTS),
+        row(
+            "resource table of another version", W("firmware", "table-version.elf"), START, NO_TABLE
+        ),
+        row("resource table when crashed", W("firmware", "two-traces.elf"), *CRASHED_FIRST, TABLE),
+        row("no carveouts", NO_CARVEOUTS, W("firmware", "two-traces.elf"), START, NO_CARVEOUTS),
+        row("mode of resource table", Step(("stat", "debug:resource_table"), "400 0")),
+        row("mode of carveouts", Step(("stat", "debug:carveout_memories"), "400 0")),
         row("mode of trace", traced, START, Step(("stat", "debug:trace0"), "400 0")),
         row("debugfs name", START, Step(("stat", "debug:name"), "400 0")),
         row(

@@ -7,7 +7,7 @@ The table leaves these cases out:
   the writer dies, and holds the processor's lock for ever.
 * The end of a dump after five minutes: too long for a test.
 * What firmware does: the real kernel's processors execute no code. The simulator's tests have that.
-* Devices of virtio and rpmsg that appear and disappear: the simulator has none.
+* Devices of virtio and rpmsg: tests/board/test_same_rpmsg.py asks about these.
 * Drivers whose attributes no user may write: no driver at hand has such.
 """
 

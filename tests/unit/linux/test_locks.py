@@ -8,7 +8,17 @@ import threading
 
 import pytest
 
-from adapters.linux.locks import flock, flock_or_fail, is_locked, lock_or_fail, open_locked
+from adapters.linux.locks import (
+    flock_or_fail,
+    flock_within,
+    is_locked,
+    lock_or_fail,
+    open_locked,
+)
+
+
+def flock(descriptor):
+    flock_within(descriptor, 10.0)
 
 
 def opener(path):
@@ -78,3 +88,14 @@ def test_looking_takes_no_lock(tmp_path):
     finally:
         os.close(holder)
         os.close(other)
+
+
+def test_nobody_waits_longer_than_it_says(tmp_path):
+    path = str(tmp_path / "file")
+    holder, other = opener(path)(), opener(path)()
+    flock_within(holder, 0.0)
+    with pytest.raises(TimeoutError, match="timed out"):
+        flock_within(other, 0.02)
+    os.close(holder)
+    flock_within(other, 0.0)
+    os.close(other)

@@ -6,8 +6,8 @@ import os
 
 import pytest
 
-from adapters.isolation import cgroups, namespaces
-from adapters.linux import libc
+from adapters.isolation import hierarchies, namespaces
+from adapters.linux import libc, mountinfo
 from adapters.linux.mountinfo import MountEntry, is_mount_point, mounts, parse
 from tests.sandbox import in_child, mount, small_tmpfs
 
@@ -58,8 +58,8 @@ def test_a_hierarchy_of_control_groups_is_found_whatever_its_name_and_source(tmp
 
 @needs_root
 def test_hierarchies_are_found_though_one_is_mounted_a_second_time_without_a_source(tmp_path):
-    expected = cgroups.hierarchies()
-    found = mount_in_child(tmp_path, "group", "cgroup2", "", cgroups.hierarchies)
+    expected = hierarchies.hierarchies()
+    found = mount_in_child(tmp_path, "group", "cgroup2", "", hierarchies.hierarchies)
     assert found[: len(expected)] == expected
 
 
@@ -79,10 +79,29 @@ def test_hierarchies_are_found_though_one_is_mounted_a_second_time_without_a_sou
             b"1 2 3:4 / /\xc3\xa9 rw - fuse.sshfs h:\\134134 rw\n",
             MountEntry("3:4", "/é", "fuse.sshfs", "h:\\134", "rw"),
         ),
+        (
+            rb"1 2 3:4 / / rw - cifs \\host\share\777\04 rw,x=\9",
+            MountEntry("3:4", "/", "cifs", r"\\host\share\777\04", r"rw,x=\9"),
+        ),
     ],
 )
 def test_lines(line, entry):
     assert parse(line) == entry
+
+
+@pytest.mark.parametrize(
+    "line", [b"", b"\n", b"1 2 3:4 / / rw - tmpfs rw", b"1 2 - tmpfs tmpfs rw"]
+)
+def test_what_is_no_mount_is_a_value_error(line):
+    with pytest.raises(ValueError):
+        parse(line)
+
+
+def test_a_newline_in_options_hides_no_other_mount(tmp_path, monkeypatch):
+    line = b"1 2 3:4 / /mnt rw - tmpfs none rw"
+    (tmp_path / "mountinfo").write_bytes(line + b",name=a\nb c\n" + line)
+    monkeypatch.setattr(mountinfo, "_MOUNTINFO", str(tmp_path / "mountinfo"))
+    assert [mount.options for mount in mounts()] == ["rw,name=a", "rw"]
 
 
 def test_a_mount_point_is_told_from_other_directories(tmp_path):
