@@ -1,8 +1,7 @@
 """The dependency-injection containers: which part is made from which, and nothing else says it.
 
-Importing dependency-injector takes longer than an engine's command may take in all. So the
-programs run bootstrap/wiring.py, which `script/generate` makes from these containers; tests use
-the containers themselves, and override single parts.
+Importing dependency-injector takes longer than an engine's command may take. So programs run
+bootstrap/wiring.py, which `script/generate` makes from these; tests use them and override parts.
 """
 
 from __future__ import annotations
@@ -12,38 +11,60 @@ from dependency_injector import containers, providers
 from adapters.containerd.events import EventPublisher
 from adapters.containerd.exec_service import ExecService
 from adapters.containerd.flags import ShimFlags
+from adapters.containerd.linux_containers import LinuxContainers
 from adapters.containerd.reaper import Reaper
 from adapters.containerd.service import TaskService
+from adapters.containerd.shim_fork_server import ShimForkServer
 from adapters.containerd.shim_log import ShimLog
 from adapters.containerd.shim_server import error_map
+from adapters.containerd.spare_shim import PrepareShim
 from adapters.containerd.task import Tasks
 from adapters.containerd.task_queries import TaskQueries
 from adapters.containerd.ttrpc.server import Server
 from adapters.images.staging import FirmwareStaging
+from adapters.isolation.group_control import GroupControl
+from adapters.isolation.group_usage import LimitHit
 from adapters.isolation.hooks import LocalHooks
+from adapters.kubernetes.dra_driver import DraDriver
+from adapters.kubernetes.node_options import NodeOptions
+from adapters.kubernetes.node_plugin import NodePlugin
+from adapters.kubernetes.node_watch import NodeWatch
 from adapters.linux.channel import Channel
+from adapters.linux.users import user_names
+from adapters.metrics.collector import ProcessorCollector
+from adapters.metrics.exporter import Exporter
+from adapters.metrics.refusal_socket import RefusalSocket
+from adapters.metrics.run_watch import RunWatch
 from adapters.sim.board_file import load_board
 from adapters.sim.processor import open_processor as open_sim_processor
+from adapters.sim.qemu_users import QemuUsers
 from adapters.sim.sim_board import SimBoard
+from adapters.state.allocation_files import AllocationFiles
 from adapters.state.container_store import DirectoryStore
 from adapters.state.leases import FileLeases
+from adapters.state.refusals import RefusalTeller
 from adapters.state.status_record import DirectoryStatusRecord
 from adapters.supervisor.console_input import Input
-from adapters.supervisor.fork_server import ForkServer
-from adapters.supervisor.launch import StartSupervisor
+from adapters.supervisor.front import Front
+from adapters.supervisor.least_rights import LeastRights
 from adapters.supervisor.no_processor import NoProcessor
 from adapters.supervisor.order import SupervisorOrder
 from adapters.supervisor.output import Output
+from adapters.supervisor.standby import Standby
+from adapters.supervisor.start_supervisor import StartSupervisor
 from adapters.supervisor.supervisor import Supervisor
 from adapters.supervisor.supervisors import ProcessSupervisors
 from adapters.sysfs.board import SysfsBoard
-from adapters.sysfs.policy import read_policies
 from adapters.sysfs.processor import open_processor as open_sysfs_processor
 from bootstrap import programs
-from bootstrap.settings import Settings
+from bootstrap.settings import Settings, fork_servers_directory
 from domain.container import Owner
 from domain.lifecycle import Lifecycle
-from domain.ports import Warn
+from domain.offers import Offers
+from domain.patience import Patience
+from domain.policy import NodePolicy
+from domain.ports import DescribedBoard, Warn
+from domain.run_counts import RunCounts
 from domain.session import ProcessorSession
 
 
@@ -63,12 +84,13 @@ class Runtime(containers.DeclarativeContainer):
             settings.provided.board_cache,
         ),
         settings.provided.boards_directory,
+        providers.Callable(QemuUsers, settings.provided.simulator_users),
     )
     sysfs_board = providers.ThreadSafeSingleton(
         SysfsBoard,
         settings.provided.tree,
         settings.provided.firmware_directory,
-        providers.Callable(read_policies, settings.provided.policies),
+        settings.provided.policies,
     )
     # Few commands need the board, the source and the hooks: they are given as providers.
     board = providers.Selector(settings.provided.backend, sim=sim_board, sysfs=sysfs_board)
@@ -85,11 +107,27 @@ class Runtime(containers.DeclarativeContainer):
         board.provider,
     )
     source = providers.ThreadSafeSingleton(FirmwareStaging, settings.provided.largest_firmware)
+    groups = providers.ThreadSafeSingleton(GroupControl)
     hooks = providers.ThreadSafeSingleton(
         LocalHooks,
         providers.Object(programs.hook_state),
         providers.Callable(programs.nsenter_command),
     )
+    policy = providers.ThreadSafeSingleton(
+        NodePolicy,
+        settings.provided.rules,
+        settings.provided.namespace,
+        providers.Object(user_names),
+    )
+    patience = providers.ThreadSafeSingleton(
+        Patience,
+        settings.provided.waits,
+        warn,
+        providers.Object(programs.steady_clock),
+        providers.Object(programs.sleep),
+    )
+    allocations = providers.ThreadSafeSingleton(AllocationFiles, settings.provided.run_directory)
+    refusals = providers.ThreadSafeSingleton(RefusalTeller, leases)
     lifecycle = providers.ThreadSafeSingleton(
         Lifecycle,
         store=store,
@@ -97,19 +135,71 @@ class Runtime(containers.DeclarativeContainer):
         source=source.provider,
         supervisors=supervisors,
         leases=leases,
+        groups=groups.provider,
         hooks=hooks.provider,
+        policy=policy.provider,
         warn=warn,
+        patience=patience,
+        allocations=allocations.provider,
+        refusals=refusals.provider,
+    )
+
+
+class KubernetesNode(containers.DeclarativeContainer):
+    """The device plugin of a node, and its DRA driver; one process has one of them."""
+
+    settings = providers.Dependency(instance_of=Settings)
+    lifecycle = providers.Dependency(instance_of=Lifecycle)
+    policy = providers.Dependency(instance_of=NodePolicy)
+    board = providers.Dependency(instance_of=DescribedBoard)  # type: ignore[type-abstract]
+    say = providers.Dependency(instance_of=Warn)  # type: ignore[type-abstract]
+    options = providers.Dependency(instance_of=NodeOptions)
+
+    offers = providers.ThreadSafeSingleton(
+        Offers, settings.provided.resource_domain, settings.provided.resources, policy
+    )
+    allocations = providers.ThreadSafeSingleton(AllocationFiles, settings.provided.run_directory)
+    watch = providers.ThreadSafeSingleton(NodeWatch, lifecycle.provided.processors, offers, say)
+    plugin = providers.ThreadSafeSingleton(NodePlugin, options, watch, allocations, say)
+    driver = providers.ThreadSafeSingleton(DraDriver, options, board, watch, allocations, say)
+
+
+class Metrics(containers.DeclarativeContainer):
+    """What shows the processors to Prometheus."""
+
+    lifecycle = providers.Dependency(instance_of=Lifecycle)
+    leases = providers.Dependency(instance_of=FileLeases)
+    say = providers.Dependency(instance_of=Warn)  # type: ignore[type-abstract]
+
+    counts = providers.ThreadSafeSingleton(RunCounts)
+    watch = providers.ThreadSafeSingleton(RunWatch, leases, counts, say)
+    collector = providers.ThreadSafeSingleton(
+        ProcessorCollector, lifecycle.provided.processors, counts
+    )
+    refusals = providers.ThreadSafeSingleton(RefusalSocket, leases, counts, say)
+    exporter = providers.ThreadSafeSingleton(
+        Exporter, lifecycle.provided.processors, collector, watch, refusals, say
     )
 
 
 class SupervisorProcess(containers.DeclarativeContainer):
-    """One supervisor: `creator` is its channel to its creator, `directory` the container's."""
+    """One supervisor: `creator` is its channel to its creator, `directory` the container's.
+
+    `front` is its main thread.
+    """
 
     order = providers.Dependency(instance_of=SupervisorOrder)
     creator = providers.Dependency(instance_of=Channel)
     directory = providers.Dependency(instance_of=int)
+    front = providers.Dependency(instance_of=Front)
 
-    sim_processor = providers.ThreadSafeSingleton(open_sim_processor, order.provided.open_args)
+    output = providers.ThreadSafeSingleton(Output, directory, terminal=order.provided.terminal)
+    rights = providers.ThreadSafeSingleton(
+        LeastRights, order.provided.backend, front, output.provided.remark
+    )
+    sim_processor = providers.ThreadSafeSingleton(
+        open_sim_processor, order.provided.open_args, rights.provided.end_process_of
+    )
     sysfs_processor = providers.ThreadSafeSingleton(open_sysfs_processor, order.provided.open_args)
     no_processor = providers.ThreadSafeSingleton(NoProcessor)
     processor = providers.Selector(
@@ -119,11 +209,12 @@ class SupervisorProcess(containers.DeclarativeContainer):
         ProcessorSession,
         processor,
         providers.Callable(FileLeases, order.provided.leases_directory, order.provided.board),
-        providers.Callable(Owner, order.provided.id, order.provided.root),
+        providers.Callable(Owner, order.provided.id, order.provided.root, order.provided.name),
         order.provided.firmware,
         providers.Callable(DirectoryStatusRecord, directory),
+        started=rights.provided.after_start,
     )
-    output = providers.ThreadSafeSingleton(Output, directory, terminal=order.provided.terminal)
+    limit_hit = providers.ThreadSafeSingleton(LimitHit, order.provided.cgroup)
     supervisor = providers.ThreadSafeSingleton(
         Supervisor,
         stop_signals=order.provided.stop_signals,
@@ -133,6 +224,8 @@ class SupervisorProcess(containers.DeclarativeContainer):
         creator=creator,
         stdin=providers.Callable(Input, order.provided.stdin, terminal=order.provided.terminal),
         output=output,
+        termination_log=order.provided.termination_log,
+        limit_hit=limit_hit.provider,
     )
 
 
@@ -141,20 +234,15 @@ class Shim(containers.DeclarativeContainer):
 
     flags = providers.Dependency(instance_of=ShimFlags)
     events_address = providers.Dependency(instance_of=str)
+    standby = providers.Dependency(instance_of=Standby)
 
     log = providers.ThreadSafeSingleton(ShimLog, flags.provided.id)
-    fork_server = providers.ThreadSafeSingleton(
-        ForkServer,
-        providers.Object(programs.load_supervisor),
-        providers.Callable(programs.supervisor_environment),
-        providers.Object(programs.spawn_supervisor),
-    )
     # The configuration is read at the first request, and again as long as it has a mistake.
     lifecycle = providers.ThreadSafeSingleton(
         programs.lifecycle_for_namespace,
         flags.provided.namespace,
         log.provided.warn,
-        fork_server.provided.start,
+        standby.provided.start,
     )
     publisher = providers.ThreadSafeSingleton(
         EventPublisher, events_address, flags.provided.namespace, log.provided.warn
@@ -166,9 +254,16 @@ class Shim(containers.DeclarativeContainer):
         same_user_only=True,
     )
     tasks = providers.ThreadSafeSingleton(Tasks)
-    queries = providers.ThreadSafeSingleton(TaskQueries, tasks)
+    queries = providers.ThreadSafeSingleton(TaskQueries, lifecycle.provider, tasks)
     execs = providers.ThreadSafeSingleton(
         ExecService, flags.provided.namespace, lifecycle.provider, publisher, tasks
+    )
+    linux = providers.ThreadSafeSingleton(
+        LinuxContainers,
+        flags.provided.namespace,
+        flags.provided.address,
+        log.provided.warn,
+        server.provided.shutdown,
     )
     service = providers.ThreadSafeSingleton(
         TaskService,
@@ -178,5 +273,23 @@ class Shim(containers.DeclarativeContainer):
         reaper,
         server,
         tasks,
+        linux,
         log.provided.warn,
+    )
+
+
+class ShimProgram(containers.DeclarativeContainer):
+    """What forks shims, and what a shim has before it knows its containers."""
+
+    prepare = providers.Dependency(instance_of=PrepareShim)  # type: ignore[type-abstract]
+
+    standby = providers.ThreadSafeSingleton(
+        Standby,
+        providers.Object(programs.load_supervisor),
+        providers.Object(programs.spawn_supervisor),
+    )
+    fork_server = providers.ThreadSafeSingleton(
+        ShimForkServer,
+        providers.Callable(fork_servers_directory),
+        prepare,
     )

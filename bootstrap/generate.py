@@ -11,6 +11,8 @@ A container becomes a class, each of its providers a method:
     Callable                   calls the function or the class, at each call
     Selector                   calls the provider that the selecting value names
     Object                     a class or a function, which is not called
+
+MODULES names what the methods import: a process that is going to fork imports it before.
 """
 
 from __future__ import annotations
@@ -52,6 +54,10 @@ class _Imports:
         if module != "builtins":
             self._names.setdefault(module, set()).add(name)
         return name
+
+    def modules(self) -> set[str]:
+        """Return the names of the modules."""
+        return set(self._names)
 
     def lines(self) -> list[str]:
         """Return the import statements, sorted."""
@@ -134,16 +140,19 @@ def _class(kind: type[containers.DeclarativeContainer], types: _Imports) -> Iter
     given = [n for n, provider in found.items() if isinstance(provider, providers.Dependency)]
     single = [n for n, p in found.items() if isinstance(p, providers.ThreadSafeSingleton)]
     parameters = ", ".join(f"{name}: {annotations[name]}" for name in given)
+    methods = [_Method(name, p, names) for name, p in found.items() if name not in given]
+    bodies = {method.name: list(method.body()) for method in methods}
+    modules = sorted(set().union(*(method.imports.modules() for method in methods)))
     yield f"class {kind.__name__}:"
     yield f'    """{inspect.getdoc(kind)}"""\n'
-    yield f"    def __init__(self, {parameters}) -> None:"
+    yield f"    MODULES = {tuple(modules)!r}\n"
+    yield f"    def __init__({', '.join(filter(None, ('self', parameters)))}) -> None:"
     yield "        self._lock = RLock()"
     yield from (f"        self._{name} = {name}" for name in given)
     yield from (f"        self._{name}: {annotations[name]} | None = None" for name in single)
-    for name, provider in found.items():
-        if name not in given:
-            yield f"\n    def {name}(self) -> {annotations[name]}:"
-            yield from (f"        {line}" for line in _Method(name, provider, names).body())
+    for name, body in bodies.items():
+        yield f"\n    def {name}(self) -> {annotations[name]}:"
+        yield from (f"        {line}" for line in body)
 
 
 def generate() -> str:

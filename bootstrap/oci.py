@@ -10,7 +10,13 @@ from adapters.linux.files import open_stdio
 from adapters.oci import fast_args
 from adapters.oci.commands import CommandContext
 from adapters.oci.exit_codes import LogTarget, run
-from bootstrap.programs import lifecycle_for
+from bootstrap.programs import (
+    dra_driver_for,
+    exporter_for,
+    host_for,
+    lifecycle_for,
+    node_plugin_for,
+)
 
 
 def _open_stdio() -> None:
@@ -28,7 +34,9 @@ def main() -> None:
     gc.disable()  # this process ends before there is anything worth collecting
     log = LogTarget()
     call = fast_args.parse(sys.argv[1:])
-    context = CommandContext(lifecycle_for, log)
+    context = CommandContext(
+        lifecycle_for, host_for, log, node_plugin_for, exporter_for, dra_driver_for
+    )
 
     def command() -> object:
         if call is not None:

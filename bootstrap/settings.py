@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from adapters.linux.files import read_all
 from adapters.linux.process import privileged
 from domain.errors import InvalidRequest, NotFound
 from domain.firmware import SIZE_LIMIT
@@ -11,7 +12,7 @@ from domain.light_types import NamedTuple
 
 TYPE_CHECKING = False  # importing typing takes time
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
 DEFAULT_FILE = "/etc/remoteproc-runtime/config.yaml"
@@ -22,7 +23,12 @@ class Settings(NamedTuple):
 
     `root` is the state root, `run_directory` what all state roots share, `board` the
     simulated board's name or file, `base` the directory that a relative `board` starts from.
-    `policies` holds, by processor, fields of adapters.sysfs.policy.Policy.
+    `simulator_users` are the first and the last id of the users that QEMU runs as, whom nobody else
+    uses; None for those of adapters.sim.qemu_users.
+    `policies` holds, by processor, fields of adapters.sysfs.policy.Policy, and `rules` of
+    domain.policy.ProcessorRules. `namespace` is that of containerd, `` for the command line.
+    `resource_domain` is the part before the slash of Kubernetes' resources, and `resources` are
+    names or devices of the processors in each pool of theirs.
     """
 
     root: str
@@ -33,6 +39,11 @@ class Settings(NamedTuple):
     tree: str = "/"
     firmware_directory: str = ""
     policies: Mapping[str, Mapping[str, Any]] = {}
+    simulator_users: tuple[int, int] | None = None
+    rules: Mapping[str, Mapping[str, Any]] = {}
+    namespace: str = ""
+    resource_domain: str = "remoteproc"
+    resources: Mapping[str, Sequence[str]] = {}
 
     @property
     def leases_directory(self) -> str:
@@ -60,6 +71,12 @@ class Settings(NamedTuple):
         return cache_of("board")
 
     @property
+    def waits(self) -> dict[str, float]:
+        """How many seconds to wait for a processor that is absent or busy, by processor."""
+        given = ((name, policy.get("wait_seconds")) for name, policy in self.policies.items())
+        return {name: float(seconds) for name, seconds in given if seconds}
+
+    @property
     def largest_firmware(self) -> int:
         """The size in bytes up to which firmware is copied out of an image.
 
@@ -78,12 +95,43 @@ def default_run_directory() -> str:
     return f"{own}/remoteproc-runtime"
 
 
+def fork_servers_directory() -> str:
+    """Return the directory of the sockets of the servers that fork shims."""
+    return f"{default_run_directory()}/forks"
+
+
 def cache_of(kind: str) -> str:
     """Return where files of a kind are cached, as adapters.config.parsed_cache takes it.
 
     It is the default run directory: the configured one is not known before the configuration is.
     """
     return f"{default_run_directory()}/parsed/{kind}"
+
+
+def _default_file() -> str:
+    """Return the machine's file, or that of a user who is not real root and has one."""
+    if not privileged():
+        own = os.environ.get("XDG_CONFIG_HOME") or f"{_home()}/.config"
+        file = f"{own}/remoteproc-runtime/config.yaml"
+        if os.path.exists(file):
+            return file
+    return DEFAULT_FILE
+
+
+def _home() -> str:
+    """Return the home of the caller, who may be called root in a user namespace of an engine."""
+    home = os.environ.get("HOME", "")
+    if home:
+        return home
+    from pwd import getpwuid
+
+    try:
+        first = read_all("/proc/self/uid_map").split()
+        uid = os.geteuid()
+        outside = int(first[1]) if uid == int(first[0]) else uid
+        return getpwuid(outside).pw_dir
+    except (OSError, KeyError, IndexError):
+        return "/nonexistent"
 
 
 def load_settings(config: str | None = None, root: str | None = None) -> Settings:
@@ -93,10 +141,16 @@ def load_settings(config: str | None = None, root: str | None = None) -> Setting
     """
     run = default_run_directory()
     settings = Settings(root="", run_directory=run)
-    if config is not None or os.path.exists(DEFAULT_FILE):
-        settings = _read(os.path.abspath(config or DEFAULT_FILE), settings)
+    file = config or _default_file()
+    if config is not None or os.path.exists(file):
+        settings = _read(os.path.abspath(file), settings)
     chosen = os.path.abspath(root) if root else f"{settings.run_directory}/containers"
     return settings._replace(root=chosen)
+
+
+def namespace_root(settings: Settings, namespace: str) -> str:
+    """Return the state root of a namespace of containerd, whose name the caller has checked."""
+    return f"{settings.run_directory}/containerd/{namespace}"
 
 
 def _read(path: str, defaults: Settings) -> Settings:
@@ -126,9 +180,18 @@ def _settings(path: str, values: Mapping[str, Any], defaults: Settings) -> Setti
     for key in ("tree", "firmware_directory", "run_directory"):
         if key in changes:
             changes[key] = os.path.join(base, changes[key])
+    if "rules" in changes:  # `values` are cached without what depends on the file's place
+        changes["rules"] = {name: _with_keys(each, base) for name, each in values["rules"].items()}
     if "tree" in changes and not os.path.isdir(changes["tree"]):
         raise InvalidRequest(
             f"{path}:{values['tree_line']}: tree {changes['tree']} is no directory",
             hint="name where /sys is found",
         )
     return defaults._replace(**changes)
+
+
+def _with_keys(rules: Mapping[str, Any], base: str) -> Mapping[str, Any]:
+    """Return a processor's rules, the relative paths of keys resolved."""
+    if "keys" not in rules:
+        return rules
+    return {**rules, "keys": [os.path.join(base, key) for key in rules["keys"]]}

@@ -8,6 +8,7 @@ import sys
 import click
 
 from domain.errors import RemoteprocError
+from domain.text import printable
 
 PROGRAM = "remoteproc-sim"
 
@@ -24,6 +25,7 @@ def command(board: str, root: str) -> None:
       DIR/sys/kernel/debug/remoteproc/remoteprocN/         trace0, crash, ...
       DIR/sys/kernel/debug/remoteproc-sim/remoteprocN/     faults on request, console
       DIR/dev/kmsg                                         what the kernel logs
+      DIR/dev/ttyRPMSGn                                    the firmware's rpmsg tty
       DIR/lib/firmware/                                    put firmware here
 
     Stays in the foreground, says `ready` on stdout, and ends on SIGTERM or Ctrl-C.
@@ -36,9 +38,14 @@ def command(board: str, root: str) -> None:
     shown = os.path.abspath(root)
 
     def ready() -> None:
-        print(f"{PROGRAM}: ready: {', '.join(names(spec))} in {shown}/sys", flush=True)
+        where = printable(f"{', '.join(names(spec))} in {shown}/sys")
+        print(f"{PROGRAM}: ready: {where}", flush=True)
 
     serve(spec, root, ready)
+
+
+def _complain(text: str) -> None:
+    print(f"{PROGRAM}: {printable(text)}", file=sys.stderr)
 
 
 def main() -> None:
@@ -47,15 +54,15 @@ def main() -> None:
     try:
         command.main(prog_name=PROGRAM, standalone_mode=False)
     except RemoteprocError as error:
-        print(f"{PROGRAM}: {error}", file=sys.stderr)
+        _complain(str(error))
         code = 1
     except click.ClickException as error:
-        print(f"{PROGRAM}: {error.format_message()}", file=sys.stderr)
+        _complain(error.format_message())
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
         code = 130
     except OSError as error:
-        print(f"{PROGRAM}: {error.filename or 'system'}: {error.strerror}", file=sys.stderr)
+        _complain(f"{error.filename or 'system'}: {error.strerror}")
         code = 1
     sys.stdout.flush()
     sys.stderr.flush()

@@ -2,53 +2,66 @@
 
 from __future__ import annotations
 
-import json
 import os
-import socket
 import sys
+from _socket import socket  # the module `socket` is slow to import
 
+from adapters.encoding.light_json import loads
 from adapters.linux.channel import Channel
 from adapters.linux.files import close_all_but, open_directory, open_stdio
 from adapters.linux.process import set_name, set_title
 from adapters.supervisor import control_protocol
+from adapters.supervisor.front import Front
 from adapters.supervisor.order import CREATOR, SupervisorOrder
 from adapters.supervisor.supervisor import Supervisor
 from bootstrap.wiring import SupervisorProcess
-from domain.errors import RemoteprocError
+from domain.errors import RemoteprocError, host_fault
+
+TYPE_CHECKING = False  # importing typing takes time
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 _SOURCES = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 def main() -> None:
     """Take the creator's order, tell the creator that all is ready, supervise, exit."""
-    connection = socket.socket(fileno=CREATOR)
-    connection.set_inheritable(False)
-    creator = Channel(connection)
+    os.set_inheritable(CREATOR, False)
+    creator = Channel(socket(fileno=CREATOR))
+    try:
+        try:
+            supervisor, front = _prepare(creator)
+        except RemoteprocError as error:
+            _give_up(creator, error)
+        except OSError as error:
+            _give_up(creator, host_fault("cannot prepare the supervisor", error))
+        except Exception as error:  # a mistake in this program
+            problem = f"internal error: {type(error).__name__}: {error}"
+            _give_up(creator, RemoteprocError(problem))
+        creator.send(control_protocol.encode(None))
+    except ConnectionError:
+        os._exit(1)  # the creator has died, or has given up
+    front.serve(supervisor.run)
+
+
+def _give_up(creator: Channel, error: RemoteprocError) -> NoReturn:
+    creator.send(control_protocol.encode(error))
+    os._exit(1)
+
+
+def _prepare(creator: Channel) -> tuple[Supervisor, Front]:
+    """Take the creator's order, and make the supervisor. Raises RemoteprocError, OSError."""
     # The creator's caller may have left descriptors open, and stdio closed.
     close_all_but(range(CREATOR + 1))
     open_stdio()
-    try:
-        supervisor = _prepare(creator)
-    except ConnectionError:
-        os._exit(1)  # the creator has died, or has given up
-    os._exit(supervisor.run())
-
-
-def _prepare(creator: Channel) -> Supervisor:
-    """Take the creator's order, and tell it that all is ready, or what failed."""
     message = creator.receive()
     if not message:
         os._exit(1)
-    try:
-        order = SupervisorOrder.from_json(json.loads(message))
-        if order.namespaces:
-            order = _enter_namespaces(order, creator)
-        supervisor = _make(order, creator)
-    except RemoteprocError as error:
-        creator.send(control_protocol.encode(error))
-        os._exit(1)
-    creator.send(control_protocol.encode(None))
-    return supervisor
+    order = SupervisorOrder.from_json(loads(message))
+    front = Front(order.rootfs, proc=order.proc)
+    if order.namespaces:
+        order = _enter_namespaces(order, creator)
+    return _make(order, creator, front), front
 
 
 def _enter_namespaces(order: SupervisorOrder, creator: Channel) -> SupervisorOrder:
@@ -60,13 +73,15 @@ def _enter_namespaces(order: SupervisorOrder, creator: Channel) -> SupervisorOrd
     return order._replace(warnings=(*order.warnings, *setup.warnings))
 
 
-def _make(order: SupervisorOrder, creator: Channel) -> Supervisor:
+def _make(order: SupervisorOrder, creator: Channel, front: Front) -> Supervisor:
     set_name(f"rproc:{order.id}")
     set_title(f"remoteproc-supervisor {order.id}")
     directory = open_directory(order.directory)
     os.umask(0o077)
     os.chdir("/")
-    process = SupervisorProcess(order, creator, directory)
+    process = SupervisorProcess(order, creator, directory, front)
     for text in order.warnings:
         process.output().remark(text)
-    return process.supervisor()
+    supervisor = process.supervisor()
+    process.rights().before_ready()
+    return supervisor

@@ -9,36 +9,78 @@ if TYPE_CHECKING:
     from adapters.containerd.events import EventPublisher
     from adapters.containerd.exec_service import ExecService
     from adapters.containerd.flags import ShimFlags
+    from adapters.containerd.linux_containers import LinuxContainers
     from adapters.containerd.reaper import Reaper
     from adapters.containerd.service import TaskService
+    from adapters.containerd.shim_fork_server import ShimForkServer
     from adapters.containerd.shim_log import ShimLog
+    from adapters.containerd.spare_shim import PrepareShim
     from adapters.containerd.task import Tasks
     from adapters.containerd.task_queries import TaskQueries
     from adapters.containerd.ttrpc.server import Server
     from adapters.images.staging import FirmwareStaging
+    from adapters.isolation.group_control import GroupControl
+    from adapters.isolation.group_usage import LimitHit
     from adapters.isolation.hooks import LocalHooks
+    from adapters.kubernetes.dra_driver import DraDriver
+    from adapters.kubernetes.node_options import NodeOptions
+    from adapters.kubernetes.node_plugin import NodePlugin
+    from adapters.kubernetes.node_watch import NodeWatch
     from adapters.linux.channel import Channel
+    from adapters.metrics.collector import ProcessorCollector
+    from adapters.metrics.exporter import Exporter
+    from adapters.metrics.refusal_socket import RefusalSocket
+    from adapters.metrics.run_watch import RunWatch
     from adapters.sim.processor import SimProcessor
     from adapters.sim.sim_board import SimBoard
+    from adapters.state.allocation_files import AllocationFiles
     from adapters.state.container_store import DirectoryStore
     from adapters.state.leases import FileLeases
-    from adapters.supervisor.fork_server import ForkServer
-    from adapters.supervisor.launch import StartSupervisor
+    from adapters.state.refusals import RefusalTeller
+    from adapters.supervisor.front import Front
+    from adapters.supervisor.least_rights import LeastRights
     from adapters.supervisor.no_processor import NoProcessor
     from adapters.supervisor.order import SupervisorOrder
     from adapters.supervisor.output import Output
+    from adapters.supervisor.standby import Standby
+    from adapters.supervisor.start_supervisor import StartSupervisor
     from adapters.supervisor.supervisor import Supervisor
     from adapters.supervisor.supervisors import ProcessSupervisors
     from adapters.sysfs.board import SysfsBoard
     from adapters.sysfs.processor import SysfsProcessor
     from bootstrap.settings import Settings
     from domain.lifecycle import Lifecycle
+    from domain.offers import Offers
+    from domain.patience import Patience
+    from domain.policy import NodePolicy
+    from domain.ports.processors import DescribedBoard
     from domain.ports.supervisors import Warn
+    from domain.run_counts import RunCounts
     from domain.session import ProcessorSession
 
 
 class Runtime:
     """The use cases on what one configuration names: for each command, and for the shim."""
+
+    MODULES = (
+        "adapters.images.staging",
+        "adapters.isolation.group_control",
+        "adapters.isolation.hooks",
+        "adapters.linux.users",
+        "adapters.sim.board_file",
+        "adapters.sim.qemu_users",
+        "adapters.sim.sim_board",
+        "adapters.state.allocation_files",
+        "adapters.state.container_store",
+        "adapters.state.leases",
+        "adapters.state.refusals",
+        "adapters.supervisor.supervisors",
+        "adapters.sysfs.board",
+        "bootstrap.programs",
+        "domain.lifecycle",
+        "domain.patience",
+        "domain.policy",
+    )
 
     def __init__(self, settings: Settings, warn: Warn, start_supervisor: StartSupervisor) -> None:
         self._lock = RLock()
@@ -51,13 +93,19 @@ class Runtime:
         self._leases: FileLeases | None = None
         self._supervisors: ProcessSupervisors | None = None
         self._source: FirmwareStaging | None = None
+        self._groups: GroupControl | None = None
         self._hooks: LocalHooks | None = None
+        self._policy: NodePolicy | None = None
+        self._patience: Patience | None = None
+        self._allocations: AllocationFiles | None = None
+        self._refusals: RefusalTeller | None = None
         self._lifecycle: Lifecycle | None = None
 
     def sim_board(self) -> SimBoard:
         with self._lock:
             if self._sim_board is None:
                 from adapters.sim.board_file import load_board
+                from adapters.sim.qemu_users import QemuUsers
                 from adapters.sim.sim_board import SimBoard
 
                 self._sim_board = SimBoard(
@@ -65,6 +113,7 @@ class Runtime:
                         self._settings.board, self._settings.base, self._settings.board_cache
                     ),
                     self._settings.boards_directory,
+                    QemuUsers(self._settings.simulator_users),
                 )
             return self._sim_board
 
@@ -72,12 +121,9 @@ class Runtime:
         with self._lock:
             if self._sysfs_board is None:
                 from adapters.sysfs.board import SysfsBoard
-                from adapters.sysfs.policy import read_policies
 
                 self._sysfs_board = SysfsBoard(
-                    self._settings.tree,
-                    self._settings.firmware_directory,
-                    read_policies(self._settings.policies),
+                    self._settings.tree, self._settings.firmware_directory, self._settings.policies
                 )
             return self._sysfs_board
 
@@ -126,6 +172,14 @@ class Runtime:
                 self._source = FirmwareStaging(self._settings.largest_firmware)
             return self._source
 
+    def groups(self) -> GroupControl:
+        with self._lock:
+            if self._groups is None:
+                from adapters.isolation.group_control import GroupControl
+
+                self._groups = GroupControl()
+            return self._groups
+
     def hooks(self) -> LocalHooks:
         with self._lock:
             if self._hooks is None:
@@ -134,6 +188,42 @@ class Runtime:
 
                 self._hooks = LocalHooks(hook_state, nsenter_command())
             return self._hooks
+
+    def policy(self) -> NodePolicy:
+        with self._lock:
+            if self._policy is None:
+                from adapters.linux.users import user_names
+                from domain.policy import NodePolicy
+
+                self._policy = NodePolicy(
+                    self._settings.rules, self._settings.namespace, user_names
+                )
+            return self._policy
+
+    def patience(self) -> Patience:
+        with self._lock:
+            if self._patience is None:
+                from bootstrap.programs import sleep, steady_clock
+                from domain.patience import Patience
+
+                self._patience = Patience(self._settings.waits, self._warn, steady_clock, sleep)
+            return self._patience
+
+    def allocations(self) -> AllocationFiles:
+        with self._lock:
+            if self._allocations is None:
+                from adapters.state.allocation_files import AllocationFiles
+
+                self._allocations = AllocationFiles(self._settings.run_directory)
+            return self._allocations
+
+    def refusals(self) -> RefusalTeller:
+        with self._lock:
+            if self._refusals is None:
+                from adapters.state.refusals import RefusalTeller
+
+                self._refusals = RefusalTeller(self.leases())
+            return self._refusals
 
     def lifecycle(self) -> Lifecycle:
         with self._lock:
@@ -146,33 +236,227 @@ class Runtime:
                     source=self.source,
                     supervisors=self.supervisors(),
                     leases=self.leases(),
+                    groups=self.groups,
                     hooks=self.hooks,
+                    policy=self.policy,
                     warn=self._warn,
+                    patience=self.patience(),
+                    allocations=self.allocations,
+                    refusals=self.refusals,
                 )
             return self._lifecycle
 
 
-class SupervisorProcess:
-    """One supervisor: `creator` is its channel to its creator, `directory` the container's."""
+class KubernetesNode:
+    """The device plugin of a node, and its DRA driver; one process has one of them."""
 
-    def __init__(self, order: SupervisorOrder, creator: Channel, directory: int) -> None:
+    MODULES = (
+        "adapters.kubernetes.dra_driver",
+        "adapters.kubernetes.node_plugin",
+        "adapters.kubernetes.node_watch",
+        "adapters.state.allocation_files",
+        "domain.offers",
+    )
+
+    def __init__(
+        self,
+        settings: Settings,
+        lifecycle: Lifecycle,
+        policy: NodePolicy,
+        board: DescribedBoard,
+        say: Warn,
+        options: NodeOptions,
+    ) -> None:
+        self._lock = RLock()
+        self._settings = settings
+        self._lifecycle = lifecycle
+        self._policy = policy
+        self._board = board
+        self._say = say
+        self._options = options
+        self._offers: Offers | None = None
+        self._allocations: AllocationFiles | None = None
+        self._watch: NodeWatch | None = None
+        self._plugin: NodePlugin | None = None
+        self._driver: DraDriver | None = None
+
+    def offers(self) -> Offers:
+        with self._lock:
+            if self._offers is None:
+                from domain.offers import Offers
+
+                self._offers = Offers(
+                    self._settings.resource_domain, self._settings.resources, self._policy
+                )
+            return self._offers
+
+    def allocations(self) -> AllocationFiles:
+        with self._lock:
+            if self._allocations is None:
+                from adapters.state.allocation_files import AllocationFiles
+
+                self._allocations = AllocationFiles(self._settings.run_directory)
+            return self._allocations
+
+    def watch(self) -> NodeWatch:
+        with self._lock:
+            if self._watch is None:
+                from adapters.kubernetes.node_watch import NodeWatch
+
+                self._watch = NodeWatch(self._lifecycle.processors, self.offers(), self._say)
+            return self._watch
+
+    def plugin(self) -> NodePlugin:
+        with self._lock:
+            if self._plugin is None:
+                from adapters.kubernetes.node_plugin import NodePlugin
+
+                self._plugin = NodePlugin(
+                    self._options, self.watch(), self.allocations(), self._say
+                )
+            return self._plugin
+
+    def driver(self) -> DraDriver:
+        with self._lock:
+            if self._driver is None:
+                from adapters.kubernetes.dra_driver import DraDriver
+
+                self._driver = DraDriver(
+                    self._options, self._board, self.watch(), self.allocations(), self._say
+                )
+            return self._driver
+
+
+class Metrics:
+    """What shows the processors to Prometheus."""
+
+    MODULES = (
+        "adapters.metrics.collector",
+        "adapters.metrics.exporter",
+        "adapters.metrics.refusal_socket",
+        "adapters.metrics.run_watch",
+        "domain.run_counts",
+    )
+
+    def __init__(self, lifecycle: Lifecycle, leases: FileLeases, say: Warn) -> None:
+        self._lock = RLock()
+        self._lifecycle = lifecycle
+        self._leases = leases
+        self._say = say
+        self._counts: RunCounts | None = None
+        self._watch: RunWatch | None = None
+        self._collector: ProcessorCollector | None = None
+        self._refusals: RefusalSocket | None = None
+        self._exporter: Exporter | None = None
+
+    def counts(self) -> RunCounts:
+        with self._lock:
+            if self._counts is None:
+                from domain.run_counts import RunCounts
+
+                self._counts = RunCounts()
+            return self._counts
+
+    def watch(self) -> RunWatch:
+        with self._lock:
+            if self._watch is None:
+                from adapters.metrics.run_watch import RunWatch
+
+                self._watch = RunWatch(self._leases, self.counts(), self._say)
+            return self._watch
+
+    def collector(self) -> ProcessorCollector:
+        with self._lock:
+            if self._collector is None:
+                from adapters.metrics.collector import ProcessorCollector
+
+                self._collector = ProcessorCollector(self._lifecycle.processors, self.counts())
+            return self._collector
+
+    def refusals(self) -> RefusalSocket:
+        with self._lock:
+            if self._refusals is None:
+                from adapters.metrics.refusal_socket import RefusalSocket
+
+                self._refusals = RefusalSocket(self._leases, self.counts(), self._say)
+            return self._refusals
+
+    def exporter(self) -> Exporter:
+        with self._lock:
+            if self._exporter is None:
+                from adapters.metrics.exporter import Exporter
+
+                self._exporter = Exporter(
+                    self._lifecycle.processors,
+                    self.collector(),
+                    self.watch(),
+                    self.refusals(),
+                    self._say,
+                )
+            return self._exporter
+
+
+class SupervisorProcess:
+    """One supervisor: `creator` is its channel to its creator, `directory` the container's.
+
+    `front` is its main thread."""
+
+    MODULES = (
+        "adapters.isolation.group_usage",
+        "adapters.sim.processor",
+        "adapters.state.leases",
+        "adapters.state.status_record",
+        "adapters.supervisor.console_input",
+        "adapters.supervisor.least_rights",
+        "adapters.supervisor.no_processor",
+        "adapters.supervisor.output",
+        "adapters.supervisor.supervisor",
+        "adapters.sysfs.processor",
+        "domain.container",
+        "domain.session",
+    )
+
+    def __init__(
+        self, order: SupervisorOrder, creator: Channel, directory: int, front: Front
+    ) -> None:
         self._lock = RLock()
         self._order = order
         self._creator = creator
         self._directory = directory
+        self._front = front
+        self._output: Output | None = None
+        self._rights: LeastRights | None = None
         self._sim_processor: SimProcessor | None = None
         self._sysfs_processor: SysfsProcessor | None = None
         self._no_processor: NoProcessor | None = None
         self._session: ProcessorSession | None = None
-        self._output: Output | None = None
+        self._limit_hit: LimitHit | None = None
         self._supervisor: Supervisor | None = None
+
+    def output(self) -> Output:
+        with self._lock:
+            if self._output is None:
+                from adapters.supervisor.output import Output
+
+                self._output = Output(self._directory, terminal=self._order.terminal)
+            return self._output
+
+    def rights(self) -> LeastRights:
+        with self._lock:
+            if self._rights is None:
+                from adapters.supervisor.least_rights import LeastRights
+
+                self._rights = LeastRights(self._order.backend, self._front, self.output().remark)
+            return self._rights
 
     def sim_processor(self) -> SimProcessor:
         with self._lock:
             if self._sim_processor is None:
                 from adapters.sim.processor import open_processor
 
-                self._sim_processor = open_processor(self._order.open_args)
+                self._sim_processor = open_processor(
+                    self._order.open_args, self.rights().end_process_of
+                )
             return self._sim_processor
 
     def sysfs_processor(self) -> SysfsProcessor:
@@ -211,19 +495,20 @@ class SupervisorProcess:
                 self._session = ProcessorSession(
                     self.processor(),
                     FileLeases(self._order.leases_directory, self._order.board),
-                    Owner(self._order.id, self._order.root),
+                    Owner(self._order.id, self._order.root, self._order.name),
                     self._order.firmware,
                     DirectoryStatusRecord(self._directory),
+                    started=self.rights().after_start,
                 )
             return self._session
 
-    def output(self) -> Output:
+    def limit_hit(self) -> LimitHit:
         with self._lock:
-            if self._output is None:
-                from adapters.supervisor.output import Output
+            if self._limit_hit is None:
+                from adapters.isolation.group_usage import LimitHit
 
-                self._output = Output(self._directory, terminal=self._order.terminal)
-            return self._output
+                self._limit_hit = LimitHit(self._order.cgroup)
+            return self._limit_hit
 
     def supervisor(self) -> Supervisor:
         with self._lock:
@@ -239,6 +524,8 @@ class SupervisorProcess:
                     creator=self._creator,
                     stdin=Input(self._order.stdin, terminal=self._order.terminal),
                     output=self.output(),
+                    termination_log=self._order.termination_log,
+                    limit_hit=self.limit_hit,
                 )
             return self._supervisor
 
@@ -246,12 +533,26 @@ class SupervisorProcess:
 class Shim:
     """The process that serves containerd; it sends events to `events_address`."""
 
-    def __init__(self, flags: ShimFlags, events_address: str) -> None:
+    MODULES = (
+        "adapters.containerd.events",
+        "adapters.containerd.exec_service",
+        "adapters.containerd.linux_containers",
+        "adapters.containerd.reaper",
+        "adapters.containerd.service",
+        "adapters.containerd.shim_log",
+        "adapters.containerd.shim_server",
+        "adapters.containerd.task",
+        "adapters.containerd.task_queries",
+        "adapters.containerd.ttrpc.server",
+        "bootstrap.programs",
+    )
+
+    def __init__(self, flags: ShimFlags, events_address: str, standby: Standby) -> None:
         self._lock = RLock()
         self._flags = flags
         self._events_address = events_address
+        self._standby = standby
         self._log: ShimLog | None = None
-        self._fork_server: ForkServer | None = None
         self._lifecycle: Lifecycle | None = None
         self._publisher: EventPublisher | None = None
         self._reaper: Reaper | None = None
@@ -259,6 +560,7 @@ class Shim:
         self._tasks: Tasks | None = None
         self._queries: TaskQueries | None = None
         self._execs: ExecService | None = None
+        self._linux: LinuxContainers | None = None
         self._service: TaskService | None = None
 
     def log(self) -> ShimLog:
@@ -269,28 +571,13 @@ class Shim:
                 self._log = ShimLog(self._flags.id)
             return self._log
 
-    def fork_server(self) -> ForkServer:
-        with self._lock:
-            if self._fork_server is None:
-                from adapters.supervisor.fork_server import ForkServer
-                from bootstrap.programs import (
-                    load_supervisor,
-                    spawn_supervisor,
-                    supervisor_environment,
-                )
-
-                self._fork_server = ForkServer(
-                    load_supervisor, supervisor_environment(), spawn_supervisor
-                )
-            return self._fork_server
-
     def lifecycle(self) -> Lifecycle:
         with self._lock:
             if self._lifecycle is None:
                 from bootstrap.programs import lifecycle_for_namespace
 
                 self._lifecycle = lifecycle_for_namespace(
-                    self._flags.namespace, self.log().warn, self.fork_server().start
+                    self._flags.namespace, self.log().warn, self._standby.start
                 )
             return self._lifecycle
 
@@ -336,7 +623,7 @@ class Shim:
             if self._queries is None:
                 from adapters.containerd.task_queries import TaskQueries
 
-                self._queries = TaskQueries(self.tasks())
+                self._queries = TaskQueries(self.lifecycle, self.tasks())
             return self._queries
 
     def execs(self) -> ExecService:
@@ -348,6 +635,19 @@ class Shim:
                     self._flags.namespace, self.lifecycle, self.publisher(), self.tasks()
                 )
             return self._execs
+
+    def linux(self) -> LinuxContainers:
+        with self._lock:
+            if self._linux is None:
+                from adapters.containerd.linux_containers import LinuxContainers
+
+                self._linux = LinuxContainers(
+                    self._flags.namespace,
+                    self._flags.address,
+                    self.log().warn,
+                    self.server().shutdown,
+                )
+            return self._linux
 
     def service(self) -> TaskService:
         with self._lock:
@@ -361,6 +661,42 @@ class Shim:
                     self.reaper(),
                     self.server(),
                     self.tasks(),
+                    self.linux(),
                     self.log().warn,
                 )
             return self._service
+
+
+class ShimProgram:
+    """What forks shims, and what a shim has before it knows its containers."""
+
+    MODULES = (
+        "adapters.containerd.shim_fork_server",
+        "adapters.supervisor.standby",
+        "bootstrap.programs",
+        "bootstrap.settings",
+    )
+
+    def __init__(self, prepare: PrepareShim) -> None:
+        self._lock = RLock()
+        self._prepare = prepare
+        self._standby: Standby | None = None
+        self._fork_server: ShimForkServer | None = None
+
+    def standby(self) -> Standby:
+        with self._lock:
+            if self._standby is None:
+                from adapters.supervisor.standby import Standby
+                from bootstrap.programs import load_supervisor, spawn_supervisor
+
+                self._standby = Standby(load_supervisor, spawn_supervisor)
+            return self._standby
+
+    def fork_server(self) -> ShimForkServer:
+        with self._lock:
+            if self._fork_server is None:
+                from adapters.containerd.shim_fork_server import ShimForkServer
+                from bootstrap.settings import fork_servers_directory
+
+                self._fork_server = ShimForkServer(fork_servers_directory(), self._prepare)
+            return self._fork_server

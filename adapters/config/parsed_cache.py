@@ -17,9 +17,9 @@ import os
 from binascii import crc32
 
 from adapters import __version__
-from adapters.encoding.light_json import loads
-from adapters.linux.files import open_directory
-from domain.errors import InvalidRequest
+from adapters.encoding.light_json import dumps, loads
+from adapters.linux.directories import check_owner, open_private, private_directory
+from domain.errors import HostFault, InvalidRequest
 
 TYPE_CHECKING = False  # importing typing takes time
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ SLOTS = 64
 LARGEST = 1 << 16  # bytes of one cached value with its text
 _TEMPORARY = "new~"
 _OPEN = os.O_CLOEXEC | os.O_NOFOLLOW
-_WRITABLE_BY_OTHERS = 0o022
 
 
 def read_parsed(
@@ -52,30 +51,56 @@ def read_parsed(
         raise InvalidRequest(f"{path}: is not UTF-8 text") from error
     if not cache:
         return build(parse(text))
-    directory, kind = os.path.split(cache)
-    slot = f"{kind}-{crc32(os.fsencode(path)) % SLOTS:02x}.json"
+    directory, slot = _place(cache, path)
     try:
         return build(_load(directory, slot, text))
     except Exception:
         pass  # nothing cached, or nothing that can be trusted
     value = parse(text)
     built = build(value)
+    _try_to_store(directory, slot, text, value)
+    return built
+
+
+def remember(cache: str, key: str, compute: Callable[[], Any]) -> Any:
+    """Return the JSON value that `compute` returns for a key; it is computed once.
+
+    An empty value means that it could not be told, and is computed again.
+    """
+    directory, slot = _place(cache, key)
+    if cache:
+        try:
+            return _load(directory, slot, key)
+        except Exception:
+            pass  # nothing cached, or nothing that can be trusted
+    value = compute()
+    if cache and value:
+        _try_to_store(directory, slot, key, value)
+    return value
+
+
+def _place(cache: str, key: str) -> tuple[str, str]:
+    """Return the directory, and the name of the file, for the value of a path or another key."""
+    directory, kind = os.path.split(cache)
+    return directory, f"{kind}-{crc32(os.fsencode(key)) % SLOTS:02x}.json"
+
+
+def _try_to_store(directory: str, slot: str, text: str, value: Any) -> None:
     try:
         _store(directory, slot, text, value)
-    except (OSError, ValueError):
+    except (OSError, ValueError, HostFault):
         pass  # the next command parses the file again
-    return built
 
 
 def _load(directory: str, slot: str, text: str) -> Any:
     """Return the cached value for a text. Raises OSError, LookupError, ValueError, TypeError."""
-    place = _open_cache(directory)
+    place = open_private(directory)
     try:
         descriptor = os.open(slot, os.O_RDONLY | os.O_NONBLOCK | _OPEN, dir_fd=place)
     finally:
         os.close(place)
     try:
-        _check_owner(descriptor)
+        check_owner(descriptor)
         head, body, _ = os.read(descriptor, LARGEST).split(b"\n", 2)
     finally:
         os.close(descriptor)
@@ -90,14 +115,13 @@ def _load(directory: str, slot: str, text: str) -> Any:
 def _store(directory: str, slot: str, text: str, value: Any) -> None:
     """Cache a value. Raises OSError, also if another process is storing one now, and ValueError."""
     import fcntl
-    import json
 
-    body = json.dumps([__version__, text, value]).encode()
+    body = dumps([__version__, text, value]).encode()
     data = b"%s\n%s\n]\n" % (_head(body), body)
     if len(data) > LARGEST:
         return
-    os.makedirs(directory, 0o700, exist_ok=True)
-    place = _open_cache(directory)
+    private_directory(directory)
+    place = open_private(directory)
     try:
         fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
         # The lock lets all processes use one name, so those killed here leave one file at most.
@@ -112,20 +136,3 @@ def _store(directory: str, slot: str, text: str, value: Any) -> None:
 def _head(body: bytes) -> bytes:
     """Return the first line of a cached file: a checksum, which shows damage of the second."""
     return b"[%d," % crc32(body)
-
-
-def _open_cache(directory: str) -> int:
-    descriptor = open_directory(directory)
-    try:
-        _check_owner(descriptor)
-    except BaseException:
-        os.close(descriptor)
-        raise
-    return descriptor
-
-
-def _check_owner(descriptor: int) -> None:
-    """Raise PermissionError if another user owns the open file or may write it."""
-    status = os.fstat(descriptor)
-    if status.st_uid != os.geteuid() or status.st_mode & _WRITABLE_BY_OTHERS:
-        raise PermissionError("another user may write it")

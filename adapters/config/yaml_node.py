@@ -11,6 +11,7 @@ from domain.errors import InvalidRequest
 ADDRESS_END = 1 << 64
 _UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 _LONGEST_NAME = 64
+_DEEPEST = 20
 _LONGEST_TIME = 86400.0
 _SINGULAR = {"processors": "a processor", "memory": "a memory", "options": "an option"}
 
@@ -57,7 +58,8 @@ class YamlNode:
         """Read a list of at least one item."""
         if self.node.id != "sequence" or not self.node.value:
             self.fail(f"{self.key} must be a list of at least one item")
-        return [YamlNode(node, self.path, _SINGULAR[self.key]) for node in self.node.value]
+        key = _SINGULAR.get(self.key, f"an item of {self.key}")
+        return [YamlNode(node, self.path, key) for node in self.node.value]
 
     def text(self) -> str:
         """Read a scalar as it is written; the kernel must be able to take it as a name."""
@@ -123,12 +125,28 @@ def compose(text: str, path: str, key: str) -> YamlNode | None:
     """
     import yaml
 
+    class Loader(yaml.SafeLoader):
+        """Refuses many open brackets: the time for them grows with the square of their number."""
+
+        def fetch_flow_collection_start(self, token: Any) -> None:
+            if self.flow_level == _DEEPEST:
+                problem = f"more than {_DEEPEST} brackets in brackets"
+                raise yaml.scanner.ScannerError(problem=problem, problem_mark=self.get_mark())
+            super().fetch_flow_collection_start(token)
+
+    loader = None
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        loader = Loader(text)
+        root = loader.get_single_node()
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else 1
         problem = getattr(error, "problem", None) or "cannot be read"
+        raise InvalidRequest(f"{path}:{line}: is not YAML: {problem}") from error
+    except (RecursionError, OverflowError, ValueError) as error:
+        # PyYAML lets pass what Python raises at a character such as "\UFFFFFFFF" or deep blocks.
+        line = loader.line + 1 if loader else 1
+        problem = "too many levels" if isinstance(error, RecursionError) else "no such character"
         raise InvalidRequest(f"{path}:{line}: is not YAML: {problem}") from error
     return None if root is None else YamlNode(root, path, key)
 

@@ -38,10 +38,10 @@ def read_bootstrap(stdin: bytes, container: str, namespace: str) -> Bootstrap | 
     count.
     """
     try:
-        found = dict(read_fields(stdin))
+        # As protobuf does: the last counts, and what is no text where a text belongs is unknown.
+        texts = {key: value for key, value in read_fields(stdin) if isinstance(value, bytes)}
     except ValueError:
         return None
-    texts = {key: value for key, value in found.items() if isinstance(value, bytes)}
     if (texts.get(1), texts.get(2)) != (container.encode(), namespace.encode()):
         return None
     try:

@@ -74,7 +74,8 @@ class ExecProcess(TaskProcess):
         """Write the command's output; return its exit code."""
         code, stdio = result.code, self.io.stdio
         try:
-            self._write(stdio.stderr if result.on_stderr else stdio.stdout, result.data)
+            self._write(stdio.stdout, result.out)
+            self._write(stdio.stderr, result.err)
         except OSError:
             code = code or 1  # the client does not read
         return code
@@ -82,7 +83,8 @@ class ExecProcess(TaskProcess):
     def _write(self, number: int, data: bytes) -> None:
         if self.io.terminal:
             data = data.replace(b"\n", b"\r\n")  # as a terminal would
-        os.set_blocking(number, False)
+        if data:
+            os.set_blocking(number, False)
         while data and not self._killed.is_set():
             try:
                 data = data[os.write(number, data) :]

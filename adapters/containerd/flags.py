@@ -9,29 +9,34 @@ from domain.errors import InvalidRequest
 
 TYPE_CHECKING = False  # importing typing takes time
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Container, Mapping, Sequence
 
 NAME = "containerd-shim-remoteproc-v1"
 """The name of the shim's program: containerd derives it from the runtime's name."""
 
 _TEXT_FLAGS = ("namespace", "id", "address", "publish-binary", "bundle", "socket")
-_BOOLEAN_FLAGS = ("debug", "info", "v", "version")
+_BOOLEAN_FLAGS = ("debug", "info", "pod", "v", "version")
 _ACTIONS = ("start", "delete")
 
 
 class ShimFlags:
-    """The flags, and the action: `start`, `delete`, `info` or `version`."""
+    """The flags, and the action: `start`, `delete`, `info` or `version`.
 
-    __slots__ = ("action", "address", "bundle", "debug", "id", "namespace", "socket")
+    `socket` and `pod` (several containers share the shim) are flags of the process that `start`
+    leaves; containerd does not give them.
+    """
 
-    def __init__(self, action: str, texts: Mapping[str, str], *, debug: bool) -> None:
+    __slots__ = ("action", "address", "bundle", "debug", "id", "namespace", "pod", "socket")
+
+    def __init__(self, action: str, texts: Mapping[str, str], switches: Container[str]) -> None:
         self.action = action
         self.namespace = texts.get("namespace", "")
         self.id = texts.get("id", "")
         self.address = texts.get("address", "")
         self.bundle = texts.get("bundle", "")
         self.socket = texts.get("socket", "")
-        self.debug = debug
+        self.debug = "debug" in switches
+        self.pod = "pod" in switches
 
 
 def parse(arguments: Sequence[str]) -> ShimFlags:
@@ -50,7 +55,7 @@ def parse(arguments: Sequence[str]) -> ShimFlags:
             texts[name] = value if has_value else rest.pop(0)
         else:
             raise InvalidRequest(f"flag -{name} is unknown")
-    return ShimFlags(_action(rest, switches), texts, debug="debug" in switches)
+    return ShimFlags(_action(rest, switches), texts, switches)
 
 
 def _action(rest: list[str], switches: set[str]) -> str:

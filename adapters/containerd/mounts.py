@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
 
+from adapters.images.rootfs import walk_in_root
 from adapters.linux import libc
 from domain.errors import InvalidRequest, host_fault
 
@@ -63,13 +64,17 @@ class _Options(NamedTuple):
 
 
 def mount_all(mounts: Iterable[Mount], root: str) -> None:
-    """Mount all on the root, in their order; if one fails, unmount the others."""
+    """Mount all on the root, or on their targets in it; if one fails, unmount the others.
+
+    They are mounted in their order. The image that the first one mounts may have any links: a
+    target is resolved inside the root, as a container with this root would resolve it.
+    """
     done = False
     try:
         for mount in mounts:
             os.makedirs(root, 0o711, exist_ok=True)
             done = True
-            _mount(mount, os.path.normpath(f"{root}/{mount.target}") if mount.target else root)
+            _mount(mount, root)
     except BaseException:
         if done:
             unmount_all(root)
@@ -77,7 +82,10 @@ def mount_all(mounts: Iterable[Mount], root: str) -> None:
 
 
 def unmount_all(root: str) -> None:
-    """Unmount all that is mounted on the root; no error if nothing is mounted there."""
+    """Unmount all that is mounted on the root, and with it what is mounted on targets in it.
+
+    No error if nothing is mounted there.
+    """
     while True:
         try:
             libc.unmount(root, libc.MNT_DETACH | libc.UMOUNT_NOFOLLOW)
@@ -87,13 +95,30 @@ def unmount_all(root: str) -> None:
             raise host_fault(f"cannot unmount {root}", error) from error
 
 
-def _mount(mount: Mount, target: str) -> None:
+def _mount(mount: Mount, root: str) -> None:
     flags, data = _read(mount)
     first = flags & ~libc.MS_REMOUNT if flags & libc.MS_BIND else flags
-    _call(mount.source, target, mount.type, first, data)
+    _mount_at(root, mount.target, mount.source, mount.type, first, data)
     if flags & libc.MS_BIND and flags & libc.MS_RDONLY:
         # For a new bind mount the kernel ignores the other flags; a remount sets them (mount(2)).
-        _call("", target, "", flags | libc.MS_REMOUNT, "")
+        _mount_at(root, mount.target, "", "", flags | libc.MS_REMOUNT, "")
+
+
+def _mount_at(root: str, target: str, source: str, kind: str, flags: int, data: str) -> None:
+    """Mount on a target inside the root, by its descriptor: so no link leads elsewhere."""
+    what = f"cannot mount {source or kind} ({kind or 'remount'}) on {os.path.join(root, target)}"
+    try:
+        at = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            place = walk_in_root(at, target)
+        finally:
+            os.close(at)
+        try:
+            libc.mount(source or "none", f"/proc/self/fd/{place}", kind, flags, data)
+        finally:
+            os.close(place)
+    except OSError as error:
+        raise host_fault(what, error) from error
 
 
 def _read(mount: Mount) -> _Options:
@@ -114,11 +139,3 @@ def _read(mount: Mount) -> _Options:
             hint="build the image from fewer layers",
         )
     return _Options(flags, text)
-
-
-def _call(source: str, target: str, kind: str, flags: int, data: str) -> None:
-    try:
-        libc.mount(source or "none", target, kind, flags, data)
-    except OSError as error:
-        what = f"cannot mount {source or kind} ({kind or 'remount'}) on {target}"
-        raise host_fault(what, error) from error

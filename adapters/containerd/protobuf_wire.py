@@ -12,7 +12,10 @@ _ALL_64 = (1 << 64) - 1  # a negative number goes as its two's complement
 
 
 def read_fields(data: bytes) -> Iterator[Field]:
-    """Yield the number and value of each field. Raises ValueError if `data` is no message."""
+    """Yield the number and value of each field: bytes where it has a length, else a number.
+
+    Raises ValueError if `data` is no message.
+    """
     at = 0
     while at < len(data):
         key, at = _varint(data, at)
@@ -20,8 +23,8 @@ def read_fields(data: bytes) -> Iterator[Field]:
         if number == 0:
             raise ValueError("field 0")
         if kind == 0:
-            value, at = _varint(data, at)
-            yield number, value
+            number_value, at = _varint(data, at)
+            yield number, number_value
             continue
         if kind == 2:
             size, at = _varint(data, at)
@@ -31,7 +34,8 @@ def read_fields(data: bytes) -> Iterator[Field]:
             raise ValueError(f"wire type {kind}")
         if at + size > len(data):
             raise ValueError("cut short")
-        yield number, data[at : at + size]
+        value = data[at : at + size]
+        yield number, value if kind == 2 else int.from_bytes(value, "little")
         at += size
 
 

@@ -10,6 +10,7 @@ import contextlib
 import os
 import time
 from collections.abc import Callable
+from typing import Any
 
 from google.protobuf.message import Message
 
@@ -17,6 +18,8 @@ from adapters.containerd.api import events_pb2 as events
 from adapters.containerd.api import task_pb2 as api
 from adapters.containerd.api.process_pb2 import Status as TaskStatus
 from adapters.containerd.events import EventPublisher
+from adapters.containerd.linux_containers import LinuxContainers
+from adapters.containerd.linux_program import explain, is_for_linux
 from adapters.containerd.mounts import mount_all, unmount_all
 from adapters.containerd.reaper import Reaper
 from adapters.containerd.stdio import TaskIO
@@ -24,10 +27,19 @@ from adapters.containerd.task import Task, Tasks
 from adapters.containerd.times import timestamp
 from adapters.containerd.ttrpc.context import CallContext
 from adapters.containerd.ttrpc.server import Server
-from adapters.oci.bundle import read_bundle
+from adapters.oci.bundle import load_json, read_bundle
+from adapters.oci.resources import read_resources
 from domain.container import Exit, Status
-from domain.errors import NotFound, RemoteprocError, Unsupported, WrongState
+from domain.errors import (
+    AlreadyExists,
+    InvalidRequest,
+    NotFound,
+    RemoteprocError,
+    Unsupported,
+    WrongState,
+)
 from domain.lifecycle import Lifecycle
+from domain.recovery import FIRST_PAUSE, LONGEST_PAUSE
 from domain.signals import SIGKILL
 
 GRACE = 1.0  # seconds that the calls in flight have when the shim shuts down
@@ -50,6 +62,7 @@ class TaskService:
         reaper: Reaper,
         server: Server,
         tasks: Tasks,
+        linux: LinuxContainers,
         warn: Callable[[str], None],
     ) -> None:
         self._namespace = namespace
@@ -58,6 +71,7 @@ class TaskService:
         self._reaper = reaper
         self._server = server
         self._tasks = tasks
+        self._linux = linux
         self._warn = warn
 
     def create(self, _: CallContext, request: api.CreateTaskRequest) -> Message:
@@ -66,10 +80,20 @@ class TaskService:
             raise Unsupported("firmware cannot be restored from a checkpoint")
         io = TaskIO(request.stdin, request.stdout, request.stderr, terminal=request.terminal)
         task = Task(request.id, os.path.abspath(request.bundle), io, self._publisher)
+        if self._linux.has(request.id):
+            raise AlreadyExists(f"task {request.id} already exists")
         with self._tasks.reserved(request.id) as created:
             mount_all(request.rootfs, task.rootfs)
             try:
-                self._create(task)
+                document = load_json(f"{task.bundle}/config.json")
+                if is_for_linux(task.id, document, task.bundle, task.rootfs):
+                    unmount_all(task.rootfs)
+                    return self._linux.create(request, document)
+                try:
+                    self._create(task, document)
+                except InvalidRequest as error:
+                    explain(error, document, task.bundle, task.rootfs)
+                    raise
             except BaseException:
                 io.close()
                 unmount_all(task.rootfs)
@@ -80,8 +104,8 @@ class TaskService:
         self._reaper.watch(task.pid, lambda status: self._record_exit(task, status))
         return api.CreateTaskResponse(pid=task.pid)
 
-    def _create(self, task: Task) -> None:
-        bundle = read_bundle(task.id, task.bundle)
+    def _create(self, task: Task, document: Any) -> None:
+        bundle = read_bundle(task.id, task.bundle, document)
         task.io.open(task.id, self._namespace)
         container = self._lifecycle().create(bundle, task.io.stdio)
         task.pid = container.pid
@@ -93,8 +117,14 @@ class TaskService:
         `status` is the supervisor's own exit status, for where there is no record.
         """
         exit_: Exit | None = None
+        pause = FIRST_PAUSE
         try:
-            exit_ = self._lifecycle().state(task.id).exit
+            # Without an exit the processor runs on, since its driver refuses the stop: the task has
+            # not ended as long as that is so. A kill tries again, and wakes this thread.
+            while (exit_ := self._lifecycle().state(task.id, status).exit) is None:
+                task.stopped.wait(pause)
+                task.stopped.clear()
+                pause = min(pause * 2, LONGEST_PAUSE)
         except NotFound:
             pass  # the command line has deleted the container meanwhile
         except Exception as error:  # those who wait for the exit must get one in any case
@@ -125,6 +155,7 @@ class TaskService:
             raise NotFound("process already finished")
         try:
             self._lifecycle().kill(task.id, request.signal)
+            task.stopped.set()
         except (WrongState, NotFound):
             if self._wait_if_stopped(task) is None:
                 raise
@@ -177,9 +208,20 @@ class TaskService:
             task.paused = False
             self._publisher.publish("/tasks/resumed", events.TaskResumed(container_id=task.id))
 
+    def unused(self) -> bool:
+        """Return whether the shim has no task, so that nobody misses it."""
+        return not len(self._tasks) and not len(self._linux)
+
+    def update(self, _: CallContext, request: api.UpdateTaskRequest) -> None:
+        """Change limits of the task's control group."""
+        task = self._tasks.get(request.id)
+        limits = read_resources(request.resources.value, "the request's resources")
+        with task.operating:
+            self._lifecycle().update(task.id, limits)
+
     def shutdown(self, _: CallContext, __: api.ShutdownRequest) -> None:
         """End the shim, unless it has tasks."""
-        if not len(self._tasks):
+        if self.unused():
             self._server.shutdown(GRACE)
 
 

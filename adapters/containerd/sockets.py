@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from _socket import AF_UNIX, SOCK_STREAM, socket  # the module `socket` is slow to import
 from binascii import crc32
 
-from adapters.linux.locks import flock
+from adapters.linux.directories import make_directories
+from adapters.linux.locks import flock_within
+from adapters.linux.unix_sockets import is_served
 from domain.errors import host_fault
 
 DIRECTORY = "/run/containerd/s"  # of the sockets of all shims (containerd pkg/shim/util_unix.go)
-_ALIVE_WITHIN = 0.1  # seconds
-_BACKLOG = 128
+_LOCKED_WITHIN = 10.0  # seconds that another start may take
+_BACKLOG = 4096  # connections that wait to be accepted; Linux's own limit (net.core.somaxconn)
+_NOTE = "remoteproc-bundle-of-"  # before a socket's name: a link to the bundle it was made for
 _PATH_MAX = 106  # bytes; containerd's limit, see also unix(7)
 
 
@@ -29,13 +31,25 @@ def path_for(directory: str, grpc_address: str, namespace: str, group: str) -> s
     return f"{directory or DIRECTORY}/{sha256(parts).hexdigest()}"
 
 
-def listen(path: str) -> socket | None:
+def listen_for_shim(path: str, bundle: str) -> socket | None:
+    """Bind as `listen` does, for a shim that is started for the bundle in this directory.
+
+    Processes that are killed leave their sockets. Once the bundle is gone and no process serves the
+    socket, the next call for the directory of sockets, or `remove_dead`, removes the socket.
+    """
+    return listen(path, bundle=bundle)
+
+
+def listen(path: str, kind: int = SOCK_STREAM, *, bundle: str = "") -> socket | None:
     """Bind the socket, or return None if a process serves it already. Raises HostFault."""
-    sock = socket(AF_UNIX, SOCK_STREAM)
+    sock = socket(AF_UNIX, kind)
     lock = -1
     try:
-        lock = _lock(os.path.dirname(path))
-        if not _bind(sock, path):
+        directory = os.path.dirname(path)
+        lock = _lock(directory)
+        if bundle:
+            _sweep(directory)
+        if not _bind(sock, path, bundle):
             sock.close()
             return None
         sock.listen(_BACKLOG)
@@ -47,12 +61,38 @@ def listen(path: str) -> socket | None:
     return sock
 
 
+def remove(path: str) -> None:
+    """Remove the socket, of which the caller knows that no other process serves it."""
+    for name in (path, _note(path)):
+        try:
+            os.unlink(name)
+        except FileNotFoundError:
+            pass
+
+
+def _note(path: str) -> str:
+    directory, name = os.path.split(path)
+    return f"{directory}/{_NOTE}{name}"
+
+
+def _sweep(directory: str) -> None:
+    """Remove the sockets of killed processes; the caller has locked the directory."""
+    for name in os.listdir(directory):
+        if name.startswith(_NOTE) and not os.path.exists(f"{directory}/{name}"):
+            _remove_unserved(f"{directory}/{name.removeprefix(_NOTE)}")
+
+
+def _remove_unserved(path: str) -> None:
+    if not is_served(path):
+        remove(path)
+
+
 def _lock(directory: str) -> int:
     """Lock, so that no other process takes the new socket for a dead one and removes it."""
-    os.makedirs(directory, 0o700, exist_ok=True)
+    make_directories(directory)
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        flock(descriptor)
+        flock_within(descriptor, _LOCKED_WITHIN)
     except BaseException:
         os.close(descriptor)
         raise
@@ -64,44 +104,29 @@ def _unlock(descriptor: int) -> None:
         os.close(descriptor)
 
 
-def _bind(sock: socket, path: str) -> bool:
+def _bind(sock: socket, path: str, bundle: str) -> bool:
+    if os.path.lexists(path):
+        if is_served(path, sock.type):
+            return False
+        remove(path)
+    if bundle:
+        remove(path)
+        os.symlink(bundle, _note(path))
     umask = os.umask(0o177)
     try:
-        sock.bind(path)
-    except OSError as error:
-        if error.errno != errno.EADDRINUSE:
-            raise
-        if is_served(path):
-            return False
-        os.unlink(path)
         sock.bind(path)
     finally:
         os.umask(umask)
     return True
 
 
-def is_served(path: str) -> bool:
-    """Return whether a process serves the socket."""
-    probe = socket(AF_UNIX, SOCK_STREAM)
-    try:
-        probe.settimeout(_ALIVE_WITHIN)
-        probe.connect(path)
-    except (BlockingIOError, TimeoutError):
-        return True  # the server is too busy to accept
-    except OSError:
-        return False
-    finally:
-        probe.close()
-    return True
-
-
 def remove_dead(path: str) -> None:
-    """Remove the socket unless a process serves it."""
-    lock = -1
+    """Remove the socket, and those of bundles that are gone, unless processes serve them."""
+    directory, lock = os.path.dirname(path), -1
     try:
-        lock = _lock(os.path.dirname(path))
-        if not is_served(path):
-            os.unlink(path)
+        lock = _lock(directory)
+        _remove_unserved(path)
+        _sweep(directory)
     except OSError:
         pass
     finally:

@@ -1,68 +1,91 @@
-"""What a container uses on the Linux side: its supervisor and the supervisor's descendants.
+"""What a container uses on the Linux side, in the messages that engines take.
 
-The result is metrics of control groups, version 1 or 2 as the host has: engines accept no others.
+These are metrics of control groups, version 1 or 2 as the host has: engines accept no others.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 
 from google.protobuf.message import Message
 
 from adapters.containerd.api import cgroups_v1_pb2 as v1
 from adapters.containerd.api import cgroups_v2_pb2 as v2
-from adapters.linux.process_tree import ProcessUsage, usage_of
+from domain.usage import Amount, Usage
 
 _NO_LIMIT = (1 << 64) - 1
 
 
-def measure(pids: list[int]) -> Message:
+def metrics(usage: Usage) -> Message:
     """Return the Metrics message that this host's engines expect."""
-    usage = usage_of(pids)
     return as_v2(usage) if os.path.exists("/sys/fs/cgroup/cgroup.controllers") else as_v1(usage)
 
 
-def as_v1(usage: ProcessUsage) -> Message:
+def as_v1(usage: Usage) -> Message:
     """Return metrics of control groups version 1: times in nanoseconds."""
-    user, system = int(usage.user * 1e9), int(usage.system * 1e9)
-    memory = usage.anonymous + usage.file
+    periods, throttled_periods, throttled_time = usage.throttled
+    # memory.stat has the names of the message's fields, but for these.
+    renamed = {"pgfault": "pg_fault", "pgmajfault": "pg_maj_fault"}
+    renamed |= {f"total_{old}": f"total_{new}" for old, new in renamed.items()}
+    facts = {renamed.get(name, name): value for name, value in usage.memory_facts.items()}
+    memory = v1.MemoryStat(
+        **_fields(v1.MemoryStat, facts),
+        usage=_entry(usage.memory),
+        swap=_entry(usage.swap),
+        kernel=v1.MemoryEntry(),
+    )
+    if "hierarchical_memory_limit" not in facts:
+        memory.hierarchical_memory_limit = _NO_LIMIT
     return v1.Metrics(
-        pids=v1.PidsStat(current=usage.processes),
+        pids=v1.PidsStat(current=usage.processes.now, limit=usage.processes.limit or 0),
         cpu=v1.CPUStat(
-            usage=v1.CPUUsage(total=user + system, user=user, kernel=system),
-            throttling=v1.Throttle(),  # clients fail where it is absent
+            usage=v1.CPUUsage(total=usage.cpu, user=usage.cpu_user, kernel=usage.cpu_system),
+            throttling=v1.Throttle(  # clients fail where it is absent
+                periods=periods, throttled_periods=throttled_periods, throttled_time=throttled_time
+            ),
         ),
-        memory=v1.MemoryStat(
-            cache=usage.file,
-            rss=usage.anonymous,
-            total_rss=usage.anonymous,
-            pg_fault=usage.faults,
-            pg_maj_fault=usage.major_faults,
-            total_pg_fault=usage.faults,
-            total_pg_maj_fault=usage.major_faults,
-            hierarchical_memory_limit=_NO_LIMIT,
-            usage=v1.MemoryEntry(usage=memory, max=memory, limit=_NO_LIMIT),
-            swap=v1.MemoryEntry(),
-            kernel=v1.MemoryEntry(),
-        ),
-        memory_oom_control=v1.MemoryOomControl(),
+        memory=memory,
+        memory_oom_control=v1.MemoryOomControl(oom_kill=usage.oom_kills),
     )
 
 
-def as_v2(usage: ProcessUsage) -> Message:
+def _entry(amount: Amount) -> v1.MemoryEntry:
+    return v1.MemoryEntry(
+        usage=amount.now,
+        max=amount.now if amount.peak is None else amount.peak,
+        limit=_NO_LIMIT if amount.limit is None else amount.limit,
+        failcnt=amount.refused,
+    )
+
+
+def as_v2(usage: Usage) -> Message:
     """Return metrics of control groups version 2: times in microseconds."""
-    user, system = int(usage.user * 1e6), int(usage.system * 1e6)
+    periods, throttled_periods, throttled_time = usage.throttled
+    memory, swap = usage.memory, usage.swap
     return v2.Metrics(
-        pids=v2.PidsStat(current=usage.processes),
-        cpu=v2.CPUStat(usage_usec=user + system, user_usec=user, system_usec=system),
-        memory=v2.MemoryStat(
-            anon=usage.anonymous,
-            file=usage.file,
-            active_file=usage.file,
-            pgfault=usage.faults,
-            pgmajfault=usage.major_faults,
-            usage=usage.anonymous + usage.file,
-            usage_limit=_NO_LIMIT,
+        pids=v2.PidsStat(current=usage.processes.now, limit=usage.processes.limit or 0),
+        cpu=v2.CPUStat(
+            usage_usec=usage.cpu // 1000,
+            user_usec=usage.cpu_user // 1000,
+            system_usec=usage.cpu_system // 1000,
+            nr_periods=periods,
+            nr_throttled=throttled_periods,
+            throttled_usec=throttled_time // 1000,
         ),
-        memory_events=v2.MemoryEvents(),
+        memory=v2.MemoryStat(
+            **_fields(v2.MemoryStat, usage.memory_facts),
+            usage=memory.now,
+            max_usage=memory.peak or 0,
+            usage_limit=_NO_LIMIT if memory.limit is None else memory.limit,
+            swap_usage=swap.now,
+            swap_limit=_NO_LIMIT if swap.limit is None else swap.limit,
+        ),
+        memory_events=v2.MemoryEvents(oom_kill=usage.oom_kills),
     )
+
+
+def _fields(message: type[Message], facts: Mapping[str, int]) -> dict[str, int]:
+    """Return those facts that the message has a field for, and not a message."""
+    fields = message.DESCRIPTOR.fields
+    return {f.name: facts[f.name] for f in fields if f.name in facts and f.message_type is None}

@@ -29,9 +29,11 @@ class Task(TaskProcess):
         self.bundle = bundle
         self.operating = threading.Lock()
         self.paused = False
+        self.stopped = threading.Event()  # a request has stopped what ran without a supervisor
         self.execs: dict[str, ExecProcess] = {}
         self._started = False
         self._starting = False
+        self._refused = False
         self._exit_during_start: Exit | None = None
 
     @property
@@ -56,7 +58,11 @@ class Task(TaskProcess):
 
     @contextmanager
     def starting(self) -> Iterator[None]:
-        """Keep back the event of an exit during the start, until the start's event is published."""
+        """Keep back the event of an exit during the start, until the start's event is published.
+
+        A task whose start fails has no such event: it never ran, and Docker restarts what it hears
+        the exit of.
+        """
         with self._lock:
             self._starting = True
         try:
@@ -69,6 +75,7 @@ class Task(TaskProcess):
         finally:
             with self._lock:
                 self._starting = False
+                self._refused = not self._started
                 exit_, self._exit_during_start = self._exit_during_start, None
             if exit_ is not None:
                 self.record_exit(exit_)
@@ -80,6 +87,10 @@ class Task(TaskProcess):
                 self._exit_during_start = exit_
             else:
                 super().record_exit(exit_)
+
+    def _publish_exit(self, exit_: Exit) -> None:
+        if not self._refused:
+            super()._publish_exit(exit_)
 
 
 class Tasks:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from adapters.containerd.api.events_pb2 import TaskExit
+from adapters.containerd.api.events_pb2 import TaskExit, TaskOOM
 from adapters.containerd.events import EXIT, EventPublisher
 from adapters.containerd.stdio import TaskIO
 from adapters.containerd.times import timestamp
@@ -33,6 +33,8 @@ class TaskProcess:
             self.exit = exit_
             waiters, self._waiters = self._waiters, []
             try:
+                if exit_.out_of_memory:  # Docker and the kubelet show it with the exit that follows
+                    self._publisher.publish("/tasks/oom", TaskOOM(container_id=self.container))
                 self._publish_exit(exit_)
             finally:
                 for wake in waiters:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 from google.protobuf.message import Message
 
@@ -15,13 +16,15 @@ from adapters.containerd.times import timestamp
 from adapters.containerd.ttrpc.context import CallContext
 from adapters.containerd.ttrpc.errors import Code, RpcError
 from adapters.linux.process_tree import process_tree
-from domain.errors import NotFound, Unsupported
+from domain.errors import NotFound, Unsupported, WrongState
+from domain.lifecycle import Lifecycle
 
 
 class TaskQueries:
     """The handlers of requests that change no task."""
 
-    def __init__(self, tasks: Tasks) -> None:
+    def __init__(self, lifecycle: Callable[[], Lifecycle], tasks: Tasks) -> None:
+        self._lifecycle = lifecycle
         self._tasks = tasks
 
     def state(self, _: CallContext, request: api.StateRequest) -> Message:
@@ -44,13 +47,17 @@ class TaskQueries:
         return api.PidsResponse(processes=[ProcessInfo(pid=pid) for pid in pids])
 
     def stats(self, _: CallContext, request: api.StatsRequest) -> Message:
-        """Measure the supervisor and its descendants."""
+        """Tell what the task's control group uses."""
         task = self._tasks.get(request.id)
         if task.exit is not None:
             raise NotFound(f"task {task.id} has ended")
-        from adapters.containerd.stats import measure  # few clients ask for its messages
+        from adapters.containerd.stats import metrics  # few clients ask for its messages
 
-        return api.StatsResponse(stats=pack(measure(process_tree(task.pid))))
+        try:
+            usage = self._lifecycle().usage(task.id)
+        except WrongState as error:
+            raise NotFound(str(error)) from error
+        return api.StatsResponse(stats=pack(metrics(usage)))
 
     def connect(self, _: CallContext, request: api.ConnectRequest) -> Message:
         """Return the pids; containerd asks for them to see whether the shim responds."""
@@ -69,11 +76,6 @@ class TaskQueries:
     def resize_pty(self, _: CallContext, request: api.ResizePtyRequest) -> None:
         """Do nothing: firmware does not know a terminal's size."""
         self._tasks.get(request.id)
-
-    def update(self, _: CallContext, request: api.UpdateTaskRequest) -> None:
-        """Raise Unsupported."""
-        self._tasks.get(request.id)
-        raise Unsupported(f"cannot change the resources of container {request.id}: it is firmware")
 
     def checkpoint(self, _: CallContext, request: api.CheckpointTaskRequest) -> None:
         """Raise Unsupported."""

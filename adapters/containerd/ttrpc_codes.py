@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from adapters.containerd.ttrpc.errors import Code, RpcError
 from domain import errors
+from domain.text import printable
 
 _CODES = (
     (errors.NotFound, Code.NOT_FOUND),
     (errors.AlreadyExists, Code.ALREADY_EXISTS),
     (errors.WrongState, Code.FAILED_PRECONDITION),
     (errors.Busy, Code.FAILED_PRECONDITION),
+    (errors.Forbidden, Code.PERMISSION_DENIED),
     (errors.InvalidRequest, Code.INVALID_ARGUMENT),
     (errors.Unsupported, Code.UNIMPLEMENTED),
 )
@@ -22,6 +24,6 @@ def map_error(error: Exception) -> RpcError:
         return RpcError(code, str(error))
     if isinstance(error, OSError):
         name = f"{error.filename}: " if error.filename else ""
-        return RpcError(Code.UNKNOWN, f"{name}{errors.reason(error)}")
-    text = " ".join(str(error).split())
+        return RpcError(Code.UNKNOWN, printable(f"{name}{errors.reason(error)}"))
+    text = printable(" ".join(str(error).split()))
     return RpcError(Code.INTERNAL, f"internal error: {type(error).__name__}: {text}")

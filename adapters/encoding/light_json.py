@@ -60,8 +60,18 @@ def dumps(value: object) -> str:
 
 
 def dumps_for_people(value: object) -> str:
-    """Return the value as JSON in any characters, laid out with two spaces a level."""
-    return _written(value, encode_basestring, "\n")
+    """Return the value as JSON in all printable characters, laid out with two spaces a level.
+
+    A terminal cannot mistake a part of it for a control sequence.
+    """
+    return _written(value, _quoted, "\n")
+
+
+def _quoted(text: str) -> str:
+    quoted: str = encode_basestring(text)
+    if quoted.isprintable():
+        return quoted
+    return "".join(c if c.isprintable() else encode_basestring_ascii(c)[1:-1] for c in quoted)
 
 
 def _written(value: object, quoted: Any, line: str) -> str:

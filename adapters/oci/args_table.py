@@ -16,7 +16,9 @@ GLOBAL_OPTIONS: Grammar = {
         "--log": "log",
         "--log-format": "log_format",
         "--log-level": "log_level",
+        "--annotations": "annotations",
         "--cgroup-manager": "cgroup_manager",
+        "--bundle": "bundle",
         "--rootless": "",
     },
     "flags": {"--debug": "debug", "--systemd-cgroup": ""},
@@ -35,7 +37,9 @@ GLOBAL_OPTIONS: Grammar = {
         "log_format": "text",
         "log_level": "info",
         "debug": False,
+        "annotations": None,
         "cgroup_manager": None,
+        "bundle": None,
     },
 }
 
@@ -53,7 +57,7 @@ COMMANDS: dict[str, Grammar] = {
         "arguments": ["container_id"],
         "required": 1,
         "mixed": True,
-        "defaults": {"bundle": ".", "pid_file": None, "console_socket": None},
+        "defaults": {"bundle": None, "pid_file": None, "console_socket": None},
     },
     "delete": {
         "values": {},

@@ -10,9 +10,10 @@ import os
 import stat
 
 from adapters.encoding.light_json import loads
+from adapters.oci.entry import is_sandbox, read_entry
 from adapters.oci.json_value import Value
 from adapters.oci.linux_section import read_hooks, read_linux_config
-from adapters.oci.sandbox import is_sandbox
+from adapters.oci.mounts_section import read_mounts
 from domain.annotations import drop_remoteproc_annotations
 from domain.creation import CreateRequest
 from domain.errors import InvalidRequest, NotFound
@@ -24,29 +25,33 @@ if TYPE_CHECKING:
 _LIMIT = 8 << 20  # bytes; engines write some kilobytes
 
 
-def read_bundle(container_id: str, bundle: str) -> CreateRequest:
-    """Read the config.json in the directory `bundle`. Raises NotFound, InvalidRequest."""
+def read_bundle(container_id: str, bundle: str, document: Any = None) -> CreateRequest:
+    """Read the config.json in the directory `bundle`. Raises NotFound, InvalidRequest.
+
+    `document` is what `load_json` returned for that file, if the caller has called it.
+    """
     bundle = os.path.abspath(bundle)
     path = f"{bundle}/config.json"
-    config = Value(_load(path), "the document", path)
+    config = Value(load_json(path) if document is None else document, "the document", path)
     process = config.need("process", hint="firmware is its entry point: add process.args")
     cwd = process.get("cwd")
     root = config.need("root", hint='add "root": {"path": "rootfs"}').need("path")
     given, terminal = config.get("annotations"), process.get("terminal")
     annotations = given.texts() if given else {}
-    sandbox = is_sandbox(process, annotations)
+    sandbox = is_sandbox(container_id, process, annotations)
     return CreateRequest(
         id=container_id,
         bundle=bundle,
         rootfs=os.path.normpath(os.path.join(bundle, root.text())),
         cwd=cwd.text() if cwd else "/",
-        entry="" if sandbox else _entry(process),
+        entry="" if sandbox else read_entry(process),
         # containerd copies a pod's annotations to the pod's sandbox (internal/cri/annotations).
         annotations=drop_remoteproc_annotations(annotations) if sandbox else annotations,
         hooks=read_hooks(config),
         linux_config=read_linux_config(config),
         terminal=terminal.flag() if terminal else False,
         size=_size(process),
+        mounts=read_mounts(config, bundle),
     )
 
 
@@ -55,7 +60,7 @@ def read_process(path: str) -> tuple[list[str], bool]:
 
     Raises NotFound, InvalidRequest.
     """
-    process = Value(_load(path), "the document", path)
+    process = Value(load_json(path), "the document", path)
     args = process.need("args", hint='add "args": ["status"]')
     terminal = process.get("terminal")
     return [each.text() for each in args.items()], terminal.flag() if terminal else False
@@ -68,21 +73,8 @@ def _size(process: Value) -> tuple[int, int]:
     return (size.need("height").number(0, 0xFFFF), size.need("width").number(0, 0xFFFF))
 
 
-def _entry(process: Value) -> str:
-    args = process.need("args", hint='add "args": ["hello.elf"]')
-    items = args.items()
-    if len(items) != 1:
-        raise args.fail(
-            f"must be one firmware file, not {len(items)} words",
-            hint="firmware takes no arguments: leave only its path inside the image",
-        )
-    entry = items[0].text()
-    if not entry:
-        raise items[0].fail("is empty", hint="name the firmware file inside the image")
-    return entry
-
-
-def _load(path: str) -> Any:
+def load_json(path: str) -> Any:
+    """Return what a file of JSON says. Raises NotFound, InvalidRequest."""
     try:
         with open(path, "rb", opener=_open) as file:
             if stat.S_ISFIFO(os.fstat(file.fileno()).st_mode):
@@ -96,6 +88,11 @@ def _load(path: str) -> Any:
         raise InvalidRequest(f"cannot read {path}: {error.strerror}") from error
     if len(data) > _LIMIT:
         raise InvalidRequest(f"{path} is larger than {_LIMIT >> 20} MiB")
+    return parse_json(data, path)
+
+
+def parse_json(data: bytes, path: str) -> Any:
+    """Return what JSON says; `path` names it in errors. Raises InvalidRequest."""
     try:
         return loads(data)
     except RecursionError:

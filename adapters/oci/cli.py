@@ -44,13 +44,15 @@ class _Commands(click.Group):
 
     def list_commands(self, _: click.Context) -> list[str]:
         """Return the names of the modules, in the order of the alphabet."""
-        return sorted(module.name for module in pkgutil.iter_modules(commands.__path__))
+        modules = pkgutil.iter_modules(commands.__path__)
+        return sorted(module.name.replace("_", "-") for module in modules)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         """Return the grammar that the module `name` holds; None if there is no such module."""
         if name not in self.list_commands(ctx):
             return None
-        found: click.Command = import_module(f"{commands.__name__}.{name}").command()
+        module = import_module(f"{commands.__name__}.{name.replace('-', '_')}")
+        found: click.Command = module.command()
         return found
 
 
@@ -89,9 +91,20 @@ cli = _Commands(
         ),
         click.Option(["--debug"], is_flag=True, help="Same as --log-level debug."),
         click.Option(
+            ["--annotations"],
+            metavar="KEY=VALUE[,...]",
+            help="For new containers: instead of the bundle's, which an image may have written.",
+        ),
+        click.Option(
             ["--cgroup-manager"],
             type=click.Choice(["cgroupfs", "systemd", "disabled"]),
             help="With disabled, supervisors stay in the caller's control group.",
+        ),
+        click.Option(
+            ["--bundle"],
+            metavar="DIR",
+            hidden=True,
+            help="The same as that of create and run: arm/remoteproc-runtime has it here, too.",
         ),
         ignored("--systemd-cgroup", is_flag=True),
         ignored("--rootless", metavar="true|false|auto"),

@@ -7,6 +7,7 @@ import sys
 
 from domain.errors import RemoteprocError
 from domain.light_types import NamedTuple
+from domain.text import printable
 
 TYPE_CHECKING = False  # importing typing takes time
 if TYPE_CHECKING:
@@ -40,7 +41,12 @@ class LogTarget:
             with open(self.file, "a", encoding="utf-8") as file:
                 file.write(line + "\n")
         except OSError as error:
-            print(f"{PROGRAM}: cannot write log {self.file}: {error.strerror}", file=sys.stderr)
+            complain(f"cannot write log {self.file}: {error.strerror}")
+
+
+def complain(text: str) -> None:
+    """Write one line for people to stderr, whatever the text contains."""
+    print(f"{PROGRAM}: {printable(text)}", file=sys.stderr)
 
 
 class Outcome(NamedTuple):
@@ -100,10 +106,12 @@ def run(command: Callable[[], object], log: LogTarget) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         if message:
             line = " ".join(message.split())
-            print(f"{PROGRAM}: {line}", file=sys.stderr)
+            complain(line)
             log.write("error", line)
         if log.debug and code == FAILED:
             import traceback
 
-            traceback.print_exception(error)
+            for text in traceback.format_exception(error):
+                for part in text.splitlines():
+                    print(printable(part), file=sys.stderr)
         return code

@@ -25,6 +25,11 @@ class Value:
         self._where = where
         self._file = file
 
+    @property
+    def raw(self) -> Any:
+        """The value as it was read, of any type: for properties whose mistakes do not matter."""
+        return self._value
+
     def fail(self, problem: str, hint: str = "") -> InvalidRequest:
         """Return an error that names the file and this value's place."""
         return InvalidRequest(f"{self._file}: {self._where} {problem}", hint=hint)

@@ -51,6 +51,7 @@ def read_linux_config(config: Value) -> LinuxConfig:
         hostname=hostname.text() if hostname else "",
         oom_score_adj=oom.number(-1000, 1000) if oom else None,
         rlimits=_rlimits(process) if process else (),
+        proc=_has_proc(config),
     )
     if linux is None:
         return found
@@ -60,7 +61,16 @@ def read_linux_config(config: Value) -> LinuxConfig:
         users=_ranges(linux, "uidMappings"),
         groups=_ranges(linux, "gidMappings"),
         cgroup=cgroup.text() if cgroup else "",
-        limits=_limits(linux),
+        limits=read_limits(resources) if (resources := linux.get("resources")) else {},
+    )
+
+
+def _has_proc(config: Value) -> bool:
+    """Return whether the bundle mounts /proc; its other mounts mean nothing for firmware."""
+    listed = config.get("mounts")
+    return any(
+        isinstance(each, dict) and (each.get("type"), each.get("destination")) == ("proc", "/proc")
+        for each in (listed.raw if listed and isinstance(listed.raw, list) else ())
     )
 
 
@@ -100,11 +110,11 @@ def _ranges(linux: Value, name: str) -> tuple[IdMapping, ...]:
     )
 
 
-def _limits(linux: Value) -> dict[str, int | str]:
-    resources = linux.get("resources")
+def read_limits(resources: Value) -> dict[str, int | str]:
+    """Return the limits of a control group, from linux.resources. Raises InvalidRequest."""
     found: dict[str, int | str] = {}
     for group, names in _NUMBERS.items():
-        section = resources.get(group) if resources else None
+        section = resources.get(group)
         for name in names if section else ():
             value = section.get(name) if section else None
             number = value.number(-1) if value else 0

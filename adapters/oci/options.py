@@ -42,7 +42,7 @@ def _complete_ids(ctx: click.Context, _: click.Parameter, begun: str) -> list[st
 
 CONTAINER_ID = click.Argument(["container_id"], metavar="ID", shell_complete=_complete_ids)
 BUNDLE = click.Option(
-    ["--bundle", "-b"], default=".", metavar="DIR", help="The bundle's directory (default: here)."
+    ["--bundle", "-b"], metavar="DIR", help="The bundle's directory (default: here)."
 )
 PID_FILE = click.Option(["--pid-file"], metavar="FILE", help="Write the supervisor's pid there.")
 CONSOLE_SOCKET = click.Option(

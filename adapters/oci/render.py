@@ -6,7 +6,7 @@ import time
 
 from adapters.encoding.light_json import dumps_for_people
 from domain.container import FirmwareContainer, Status
-from domain.lifecycle import ProcessorRow
+from domain.processor_rows import ProcessorRow
 from domain.text import printable
 
 TYPE_CHECKING = False  # importing typing takes time
@@ -45,6 +45,8 @@ def state(container: FirmwareContainer, at: Status | None = None) -> dict[str, A
 
 def _facts(container: FirmwareContainer) -> dict[str, str]:
     facts = {"remoteproc.name": container.processor, "remoteproc.device": container.device}
+    if container.device_path:
+        facts["remoteproc.resolved-path"] = container.device_path
     if container.firmware:
         facts["remoteproc.firmware"] = container.firmware.name
         facts["remoteproc.firmware-digest"] = container.firmware.digest
@@ -82,15 +84,26 @@ def containers(rows: Sequence[FirmwareContainer]) -> str:
 
 def processor(row: ProcessorRow) -> dict[str, str]:
     """Return one row of `processors` in JSON's types."""
-    return {**row.info._asdict(), "owner": row.owner}
+    owner, name = (row.owner.id, row.owner.name) if row.owner else ("", "")
+    shown = row.info._asdict()
+    del shown["fault"]  # which the note says, too
+    return {**shown, "owner": owner, "ownerName": name}
 
 
 def processors(rows: Sequence[ProcessorRow]) -> str:
     """Return the table of `processors`."""
     return table(
-        ("NAME", "DEVICE", "STATE", "FIRMWARE", "CONTAINER", "NOTE"),
+        ("NAME", "DEVICE", "PARENT", "STATE", "FIRMWARE", "CONTAINER", "NOTE"),
         [
-            (r.info.name, r.info.device, r.info.state, r.info.firmware, r.owner, r.info.note)
+            (
+                r.info.name,
+                r.info.device,
+                r.info.parent,
+                r.info.state,
+                r.info.firmware,
+                r.owner.title if r.owner else "",
+                r.info.note,
+            )
             for r in rows
         ],
     )

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 
 from domain.errors import InvalidRequest, host_fault
 
-TYPE_CHECKING = False  # importing typing takes time
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 
 class Terminal:
-    """A pseudo-terminal; `slave` is what the container reads and writes."""
+    """A pseudo-terminal; `slave` is what the container reads and writes.
+
+    Both ends are closed at the end of a `with`. (contextlib is slow to import.)
+    """
 
     def __init__(self, size: tuple[int, int], *, raw: bool) -> None:
         import fcntl
@@ -46,10 +44,20 @@ class Terminal:
                 hint="the caller must listen there first",
             ) from error
 
-    def close(self) -> None:
-        """Close this process's descriptors of both ends."""
+    def __enter__(self) -> Terminal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         os.close(self._master)
         os.close(self.slave)
+
+
+class _NoTerminal:
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        pass
 
 
 def _make_raw(descriptor: int) -> list[object]:
@@ -62,11 +70,10 @@ def _make_raw(descriptor: int) -> list[object]:
     return before
 
 
-@contextlib.contextmanager
 def new_terminal(
     wanted: bool, socket: str | None, size: tuple[int, int] = (0, 0), *, raw: bool = True
-) -> Iterator[Terminal | None]:
-    """Make a terminal if the container wants one, and close it at the end.
+) -> Terminal | _NoTerminal:
+    """Make a terminal if the container wants one; use it in a `with`, which closes it.
 
     Raises InvalidRequest if only one of `wanted` and `socket` is given, and HostFault.
     """
@@ -80,28 +87,24 @@ def new_terminal(
             "there is a --console-socket, and the container wants no terminal",
             hint="set process.terminal to true, or leave the socket out",
         )
-    if not wanted:
-        yield None
-        return
-    terminal = Terminal(size, raw=raw)
-    try:
-        yield terminal
-    finally:
-        terminal.close()
+    return Terminal(size, raw=raw) if wanted else _NoTerminal()
 
 
-@contextlib.contextmanager
-def current_terminal() -> Iterator[None]:
-    """Keep the terminal on stdin in raw mode until the end. Raises InvalidRequest without one."""
-    if not os.isatty(0):
-        raise InvalidRequest(
-            "the container wants a terminal, and stdin is none",
-            hint="run it from a terminal, or set process.terminal to false",
-        )
-    import termios
+class CurrentTerminal:
+    """The terminal on stdin, in raw mode until the end of a `with`.
 
-    before = _make_raw(0)
-    try:
-        yield
-    finally:
-        termios.tcsetattr(0, termios.TCSADRAIN, before)  # type: ignore[arg-type]
+    Raises InvalidRequest if stdin is none.
+    """
+
+    def __enter__(self) -> None:
+        if not os.isatty(0):
+            raise InvalidRequest(
+                "the container wants a terminal, and stdin is none",
+                hint="run it from a terminal, or set process.terminal to false",
+            )
+        self._before = _make_raw(0)
+
+    def __exit__(self, *_: object) -> None:
+        import termios
+
+        termios.tcsetattr(0, termios.TCSADRAIN, self._before)  # type: ignore[arg-type]

@@ -7,8 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.annotations import ProcessorOptions, drop_remoteproc_annotations, read_annotations
+from domain.annotations import (
+    ProcessorOptions,
+    drop_remoteproc_annotations,
+    how_to_name,
+    misspelt,
+    read_annotations,
+)
 from domain.errors import InvalidRequest
+from domain.processor import OFFLINE, ProcessorInfo
+from domain.selection import choose
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 
@@ -113,11 +121,81 @@ def test_each_container_of_a_pod_finds_its_own_processor(container, name):
     assert read_annotations(everybody).name == (name or "common")
 
 
+@pytest.mark.parametrize(
+    ("key", "field", "own", "common"),
+    [
+        ("name", "name", "m4", "m7"),
+        ("mcu", "name", "m4", "m7"),
+        ("console", "console", "none", "rpmsg"),
+        ("recovery", "recovery", "kernel", "container"),
+        ("coredump", "coredump", "enabled", "disabled"),
+        ("firmware-digest", "digest", DIGEST, "sha256:" + "f" * 64),
+        ("attached", "attached", "keep", "take"),
+    ],
+)
+def test_each_annotation_has_a_form_for_one_container(key, field, own, common):
+    asked = {f"remoteproc.{key}.left": own, f"remoteproc.{key}": common}
+    for order in (asked, dict(reversed(asked.items()))):
+        left, right = (read_annotations({**order, NAME: each}) for each in ("left", "right"))
+        assert (getattr(left, field), getattr(right, field)) == (own, common)
+
+
+def test_a_bad_value_for_one_container_is_that_containers():
+    asked = {"remoteproc.console.left": "uart", "remoteproc.name": "m4"}
+    assert read_annotations({**asked, NAME: "right"}).name == "m4"
+    with pytest.raises(InvalidRequest, match=r"annotation remoteproc\.console\.left 'uart'"):
+        read_annotations({**asked, NAME: "left"})
+    with pytest.raises(InvalidRequest, match=r"'remoteproc\.nmae\.left' is unknown"):
+        read_annotations({"remoteproc.nmae.left": "m4", NAME: "right"})
+    both = {"remoteproc.name.left": "m4", "remoteproc.mcu.left": "m7", NAME: "left"}
+    with pytest.raises(InvalidRequest, match="and another one"):
+        read_annotations(both)
+
+
+def test_why_a_container_of_a_pod_names_no_processor():
+    typing_error = {"remoteproc.name.mian": "m4", "remoteproc.console": "none", NAME: "main"}
+    assert how_to_name(typing_error) == (
+        "this container is main; annotations name processors for mian"
+    )
+    assert 'pod_annotations = ["remoteproc.*"]' in how_to_name({NAME: "main"})
+    for others in ({}, {"remoteproc.console": "none", NAME: "main"}):
+        assert how_to_name(others) == "name one with the annotation remoteproc.name"
+    board = [ProcessorInfo(name, name, OFFLINE) for name in ("m4", "m7")]
+    with pytest.raises(InvalidRequest, match="this container is main"):
+        choose(board, "", typing_error)
+
+
+@pytest.mark.parametrize("name", ["mian", "mai", "mainn", "maim", "ain"])
+def test_a_mistyped_container_is_warned_of_where_it_seems_to_be_meant(name):
+    asked = {f"remoteproc.console.{name}": "none", NAME: "main"}
+    words = f"annotation remoteproc.console.{name} is for a container {name}: this one is main"
+    assert misspelt(asked) == (words,)
+    assert misspelt({**asked, "remoteproc.console.main": "trace"}) == ()
+    assert misspelt({**asked, "remoteproc.attached.main": "keep"}) == (words,)
+    assert misspelt({key: value for key, value in asked.items() if key != NAME}) == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "own"), [("left", "right"), ("left-1", "left-2"), ("left", "left2"), ("a", "bcd")]
+)
+def test_the_other_containers_of_a_pod_are_no_mistake(name, own):
+    assert misspelt({f"remoteproc.console.{name}": "none", NAME: own}) == ()
+
+
 def test_processors_by_container_are_for_pods_only():
     with pytest.raises(InvalidRequest, match=r"remoteproc\.name\.left"):
         read_annotations(POD)
     with pytest.raises(InvalidRequest, match="is empty"):
         read_annotations({"remoteproc.name.left": "", NAME: "left"})
+
+
+def test_the_first_name_of_the_name_is_understood():
+    assert read_annotations({"remoteproc.mcu": "m4"}).name == "m4"
+    assert read_annotations({"remoteproc.mcu": "m4", "remoteproc.name": "m4"}).name == "m4"
+    with pytest.raises(
+        InvalidRequest, match=r"names 'm7', and another one 'm4'; keep remoteproc.name"
+    ):
+        read_annotations({"remoteproc.name": "m4", "remoteproc.mcu": "m7"})
 
 
 def test_ours_can_be_left_out():

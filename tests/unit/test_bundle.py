@@ -16,6 +16,7 @@ from adapters.oci.exit_codes import LogTarget
 from adapters.oci.render import as_json
 from domain.creation import CreateRequest
 from domain.errors import AlreadyExists, InvalidRequest, NotFound, RemoteprocError
+from domain.mounts import BundleMount
 
 GOOD = {
     "ociVersion": "1.2.1",
@@ -73,7 +74,37 @@ def test_a_good_one(bundle):
         (["annotations"], None, "annotations", {}),
         (["process", "args"], ["/a b/ü.elf"], "entry", "/a b/ü.elf"),
         (["linux"], {"seccomp": 7}, "entry", "hello.elf"),
-        (["mounts"], "nonsense that means nothing here", "entry", "hello.elf"),
+        (["process", "args"], ["/sbin/docker-init", "--", "/x.elf"], "entry", "/x.elf"),
+        (["process", "args"], ["/run/podman-init", "--", "x.elf"], "entry", "x.elf"),
+        (["process", "args"], ["/sbin/tini", "--", "x.elf"], "entry", "x.elf"),
+        (["process", "args"], ["/sbin/docker-init"], "entry", "/sbin/docker-init"),
+        (["mounts"], None, "mounts", ()),
+        (
+            ["mounts"],
+            [
+                {"destination": "/proc", "type": "proc", "source": "proc"},
+                {"destination": "/a", "type": "bind", "source": "/s", "options": ["rbind", "ro"]},
+                {"destination": "/b", "source": "s", "options": ["bind"]},
+                {"destination": "/c", "type": "tmpfs", "options": ["noexec"]},
+                {"destination": "/d", "type": "tmpfs", "options": ["tmpcopyup"]},
+                {
+                    "destination": "/o",
+                    "type": "overlay",
+                    "source": "/x",
+                    "options": ["lowerdir=/l:/m", "upperdir=/u", "workdir=/w", "private"],
+                },
+                {"destination": "e", "type": "none", "source": "/s", "options": ["rbind"]},
+            ],
+            "mounts",
+            (
+                BundleMount("/proc", kind="proc"),
+                BundleMount("/a", "/s", read_only=True),
+                BundleMount("/b", "{bundle}/s"),
+                BundleMount("/c", kind="tmpfs"),
+                BundleMount("/o", kind="overlay", layers="/u:/l:/m"),
+                BundleMount("e", "/s"),
+            ),
+        ),
         (["process", "env"], 5, "entry", "hello.elf"),
     ],
 )
@@ -81,7 +112,45 @@ def test_what_may_vary(bundle, path, value, field, expected):
     place = bundle(changed(path, value))
     if isinstance(expected, str):
         expected = expected.format(bundle=place)
+    if field == "mounts":
+        expected = tuple(m._replace(source=m.source.format(bundle=place)) for m in expected)
     assert getattr(read_bundle("c1", place), field) == expected
+
+
+@pytest.mark.parametrize(
+    ("mounts", "proc"),
+    [
+        ([{"type": "proc", "destination": "/proc", "source": "proc"}], True),
+        ([{"type": "bind", "destination": "/proc", "source": "/x"}], False),
+        ([{"type": "proc", "destination": "/other", "source": "proc"}], False),
+        ([], False),
+    ],
+)
+def test_whether_proc_is_mounted(bundle, mounts, proc):
+    place = bundle(changed(["mounts"], mounts))
+    assert read_bundle("c1", place).linux_config.proc == proc
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["/bin/sh", "-c", "/hello.elf"],
+         'image\'s ENTRYPOINT or CMD is in the shell form (["/bin/sh", "-c", "/hello.elf"]), and '
+         'firmware has no shell; write the exec form, ENTRYPOINT ["/hello.elf"], and no CMD'),
+        (["/bin/sh", "-c", "exec hello.elf -v"], 'write the exec form, ENTRYPOINT ["hello.elf"], '),
+        (["sh", "-c"], 'write the exec form, ENTRYPOINT ["hello.elf"], and no CMD'),
+        (["hello.elf", "-v", "a b", '"\t'],
+         'firmware takes no arguments, but ENTRYPOINT and CMD are ["hello.elf", "-v", "a b", '
+         '"\\"\\t"]; keep ENTRYPOINT ["hello.elf"] alone: no CMD, no words after the image'),
+        (["/run/podman-init", "--", "a", "b"], 'ENTRYPOINT and CMD are ["a", "b"]; keep'),
+        ([""], "ENTRYPOINT or CMD is an empty word: no such file or directory; write ENTRYPOINT"),
+    ],
+)  # fmt: skip
+def test_words_for_people_who_write_dockerfiles(bundle, args, message):
+    with pytest.raises(InvalidRequest) as caught:
+        read_bundle("c1", bundle(changed(["process", "args"], args)))
+    assert message in str(caught.value)
+    assert "process.args" not in str(caught.value)
 
 
 def test_a_relative_bundle(bundle, monkeypatch):
@@ -101,9 +170,7 @@ def test_a_relative_bundle(bundle, monkeypatch):
         (["process", "args"], ..., "there is no process.args"),
         (["process", "args"], "hello.elf", "process.args must be a list"),
         (["process", "args"], {}, "process.args must be a list"),
-        (["process", "args"], [], "process.args must be one firmware file, not 0 words"),
-        (["process", "args"], ["a", "-v"], "process.args must be one firmware file, not 2 words"),
-        (["process", "args"], [""], "process.args[0] is empty"),
+        (["process", "args"], [], "process.args names no firmware"),
         (["process", "args"], [7], "process.args[0] must be a string"),
         (["process", "args"], [None], "process.args[0] must be a string"),
         (["process", "args"], ["a\0b"], "process.args[0] must not contain a NUL"),
@@ -111,6 +178,9 @@ def test_a_relative_bundle(bundle, monkeypatch):
         (["process", "cwd"], 7, "process.cwd must be a string"),
         (["process", "cwd"], True, "process.cwd must be a string"),
         (["process", "cwd"], "/\0", "process.cwd must not contain a NUL"),
+        (["mounts"], "nonsense", "mounts must be a list"),
+        (["mounts"], [{"source": "/a"}], "there is no mounts[0].destination"),
+        (["mounts"], [{"destination": "/a", "type": "bind"}], "there is no mounts[0].source"),
         (["root"], ..., "there is no root"),
         (["root"], "rootfs", "root must be an object"),
         (["root", "path"], ..., "there is no root.path"),
@@ -199,12 +269,13 @@ def test_a_directory_in_its_place(tmp_path):
         read_bundle("c1", str(tmp_path))
 
 
-def no_lifecycle(config, root):
+def no_lifecycle(config, root, _=""):
     raise AssertionError("spec needs no use case")
 
 
 def test_a_written_spec_is_read(tmp_path):
-    context = CommandContext(no_lifecycle, LogTarget())
+    unused = (no_lifecycle, no_lifecycle, no_lifecycle)
+    context = CommandContext(no_lifecycle, no_lifecycle, LogTarget(), *unused)
     spec.run(context, str(tmp_path), "blink.elf", "m4")
     request = read_bundle("c1", str(tmp_path))
     assert (request.entry, request.annotations) == ("blink.elf", {"remoteproc.name": "m4"})
@@ -252,16 +323,54 @@ def test_any_bytes(bundle, data):
         read_bundle("c1", bundle(data))
 
 
+CRI = "io.kubernetes.cri"
+CRIO = "io.kubernetes.cri-o"
+
+
 @pytest.mark.parametrize(
     ("args", "annotations"),
     [
-        (["/pause"], {"io.kubernetes.cri.container-type": "sandbox", "remoteproc.name": "m4"}),
-        (["a", "b"], {"io.kubernetes.cri-o.ContainerType": "sandbox"}),
+        (["/p"], {f"{CRI}.container-type": "sandbox", f"{CRI}.sandbox-id": "c1"}),
+        (["a", "b"], {f"{CRIO}.ContainerType": "sandbox", f"{CRIO}.SandboxID": "c1"}),
         (["/pause"], {}),
-        (["/catatonit", "-P"], {}),
+        (["/catatonit", "-P"], {"io.container.manager": "libpod"}),
     ],
 )
 def test_a_sandbox_has_no_firmware(bundle, args, annotations):
     config = changed(["process", "args"], args)
     config["annotations"] = annotations
     assert read_bundle("c1", bundle(config)).entry == ""
+
+
+def test_the_annotations_of_a_pod_do_not_reach_its_sandbox(bundle):
+    config = changed(["annotations"], {"remoteproc.name": "m4"})
+    config["annotations"] |= {f"{CRI}.container-type": "sandbox", f"{CRI}.sandbox-id": "c1"}
+    assert "remoteproc.name" not in read_bundle("c1", bundle(config)).annotations
+
+
+@pytest.mark.parametrize(
+    ("args", "annotations"),
+    [
+        (["/hello.elf"], {f"{CRI}.container-type": "sandbox"}),
+        (["/hello.elf"], {f"{CRI}.container-type": "sandbox", f"{CRI}.sandbox-id": "c2"}),
+        (["/hello.elf"], {f"{CRIO}.ContainerType": "sandbox", f"{CRIO}.SandboxID": ""}),
+        (["/hello.elf"], {f"{CRIO}.ContainerType": "sandbox", f"{CRI}.sandbox-id": "c1"}),
+        (
+            ["/hello.elf"],
+            {
+                f"{CRI}.container-type": "container",
+                f"{CRI}.sandbox-id": "c1",
+                f"{CRIO}.ContainerType": "sandbox",
+                f"{CRIO}.SandboxID": "c1",
+            },
+        ),
+        (["/pause"], {f"{CRI}.container-type": "sandbox"}),
+        (["/pause"], {f"{CRI}.container-type": "container", f"{CRI}.sandbox-id": "c0"}),
+        (["/pause"], {"remoteproc.name": "m4"}),
+    ],
+)
+def test_an_image_cannot_pretend_to_be_a_sandbox(bundle, args, annotations):
+    """An image knows the names of CRI's annotations, but not the container's id."""
+    config = changed(["process", "args"], args)
+    config["annotations"] = annotations
+    assert read_bundle("c1", bundle(config)).entry == args[0]

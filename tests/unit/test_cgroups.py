@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.isolation.cgroup_limits import v2_settings
-from adapters.isolation.cgroups import directory_of
+from adapters.isolation.hierarchies import directory_of
 from domain.errors import InvalidRequest
 
 
@@ -27,10 +27,18 @@ def test_paths(given, expected):
     assert directory_of(given) == expected
 
 
-@pytest.mark.parametrize("path", ["..", "/a/../b", "a:b", "a:b:c:d", "x.slice:p:../../n"])
+@pytest.mark.parametrize(
+    "path", ["..", "/a/../b", "a:b", "a:b:c:d", "x.slice:p:../../n", "a" * 4096]
+)
 def test_paths_that_are_refused(path):
     with pytest.raises(InvalidRequest):
         directory_of(path)
+
+
+def test_a_slice_of_many_levels_takes_no_more_memory_than_a_path_may():
+    assert len(directory_of(f"{'a-' * 1000}b.slice:p:n")) < 2 << 20
+    with pytest.raises(InvalidRequest, match="60009 characters, over 4095"):
+        directory_of(f"{'a-' * 30_000}b.slice:p:n"[:60_009])
 
 
 @given(st.text())

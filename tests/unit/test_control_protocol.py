@@ -47,3 +47,25 @@ def test_an_error_of_any_length_comes_whole():
     found = decode(encode(HostFault("x" * 300_000, hint="y" * 300_000)))
     assert found is not None
     assert (found.message, found.hint) == ("x" * 300_000, "y" * 300_000)
+
+
+REFUSAL = b'{"error": "Busy", "message": "no", "hint": ""}'
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        *(b"", b"\xff", b"[]", b"null", b"7", b"[" * 9999, REFUSAL[:-1], REFUSAL + b"}"),
+        *(REFUSAL.replace(b"Busy", name) for name in (b"Nobody", b"os", b"host_fault", b"_HINTS")),
+        *(REFUSAL.replace(b'"Busy"', value) for value in (b"7", b"null", b'["Busy"]')),
+        *(REFUSAL.replace(b'"no"', value) for value in (b"7", b"null", b"[]")),
+        REFUSAL.replace(b"Busy", b"HostFault"),
+        *(b'{"error": "HostFault", "message": "", "hint": "", "errno": %s}' % value
+          for value in (b"1e999", b"null", b'"x"')),
+        *(b'{"message": ""}', b'{"ready": true}'),
+    ],
+)  # fmt: skip
+def test_what_no_supervisor_sends_is_a_value_error(message):
+    """A supervisor that QEMU has taken over may send anything to a command that root runs."""
+    with pytest.raises(ValueError):
+        decode(message)

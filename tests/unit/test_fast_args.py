@@ -101,12 +101,13 @@ def recording():
         yield
 
 
-def no_lifecycle(config, root):
+def no_lifecycle(config, root, _=""):
     raise AssertionError("no command is carried out")
 
 
 def recorded(work):
-    context = CommandContext(no_lifecycle, LogTarget())
+    unused = (no_lifecycle, no_lifecycle, no_lifecycle)
+    context = CommandContext(no_lifecycle, no_lifecycle, LogTarget(), *unused)
     try:
         work(context)
     except Recorded as call:
@@ -152,6 +153,9 @@ ENGINES = [
     # with debugging
     "--log-level=debug --cgroup-manager cgroupfs state c1",
     "--debug --rootless true state c1",
+    # podman --runtime-flag annotations=...
+    "--annotations=remoteproc.name=m4,remoteproc.console=none create --bundle /b c1",
+    "--annotations=remoteproc.name=m4 start c1",
 ]
 
 

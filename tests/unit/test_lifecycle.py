@@ -4,25 +4,34 @@ and what is cleaned up after dead processes."""
 from __future__ import annotations
 
 import functools
+import threading
+import time
+from typing import Any
 
 import pytest
 
+from adapters.state.allocation_files import AllocationFiles
 from domain.container import Exit, Owner, Status
 from domain.creation import CreateRequest
 from domain.errors import (
     AlreadyExists,
     Busy,
     FirmwareUnfit,
+    Forbidden,
     HostFault,
     InvalidRequest,
     NotFound,
     ProcessorFault,
     RemoteprocError,
+    SupervisorGone,
     Unsupported,
     WrongState,
 )
 from domain.hooks import Hook
 from domain.lifecycle import Lifecycle
+from domain.mounts import ImageFiles
+from domain.patience import Patience
+from domain.policy import NodePolicy
 from domain.processor import (
     OFFLINE,
     RUNNING,
@@ -34,9 +43,11 @@ from domain.processor import (
 from domain.selection import choose
 from domain.stdio import Stdio
 from tests.fakes.board import FakeBoard, Program, UnpausableProcessor
+from tests.fakes.control_groups import MemoryGroups
 from tests.fakes.fault_injector import FaultInjector
 from tests.fakes.hooks import MemoryHooks
 from tests.fakes.leases import MemoryLeases
+from tests.fakes.refusals import ToldRefusals
 from tests.fakes.source import MemorySource
 from tests.fakes.store import MemoryStore
 from tests.fakes.supervisors import MemorySupervisors
@@ -61,9 +72,16 @@ class World:
         self.leases = MemoryLeases()
         self.supervisors = MemorySupervisors(self.board, self.store, self.leases)
         self.source = MemorySource(dict.fromkeys(PROGRAMS, b"\x7fELF"))
+        self.groups = MemoryGroups()
         self.hooks = MemoryHooks()
+        self.allocations = AllocationFiles("/nowhere")
+        self.rules: dict[str, dict[str, Any]] = {}
+        self.namespace = ""
+        self.now = NOW
+        self.waits: dict[str, float] = {}
         self.warnings: list[str] = []
         self.boards_made = 0
+        self.refusals = ToldRefusals()
 
         def make_board():
             self.boards_made += 1
@@ -77,9 +95,14 @@ class World:
             source=lambda: source,
             supervisors=injector.wrap("supervisors", self.supervisors, "abandon"),
             leases=injector.wrap("leases", self.leases),
+            groups=lambda: self.groups,
+            patience=Patience(self.waits, self.warnings.append, time.monotonic, time.sleep),
             hooks=lambda: self.hooks,
+            allocations=lambda: self.allocations,
+            refusals=lambda: self.refusals,
+            policy=lambda: NodePolicy(self.rules, self.namespace, lambda: ["plant", "1000"]),
             warn=self.warnings.append,
-            clock=lambda: NOW,
+            clock=lambda: self.now,
         )
 
     @property
@@ -120,7 +143,7 @@ class World:
         shelf = self.store.shelf
         assert shelf.containers == {} and shelf.drafts == set()
         assert [s for s in self.supervisors.all.values() if s.alive] == []
-        assert self.leases.held == {} and self.leases.left == {}
+        assert self.leases.held == {} and self.leases.left_behind == {}
         assert [(c.power, c.loaded) for c in self.board.cores] == [(OFFLINE, "")] * len(
             self.board.cores
         )
@@ -236,7 +259,7 @@ def test_firmware_that_does_not_fit():
 
 
 def test_the_right_digest(world):
-    digest = world.source.stage("", "", "hello.elf", "").digest
+    digest = world.source.stage(ImageFiles("", ""), "hello.elf", "").digest
     assert world.create(firmware_digest=digest).firmware.digest == digest
 
 
@@ -256,6 +279,11 @@ INFOS = [
     ProcessorInfo("remoteproc1", "remoteproc4", OFFLINE),
 ]
 
+IMX8QM = [
+    ProcessorInfo("imx-rproc", f"remoteproc{1 - n}", OFFLINE, parent=f"imx8qm-cm4-{n}")
+    for n in (0, 1)
+]
+
 
 @pytest.mark.parametrize(
     ("there", "wanted", "chosen"),
@@ -273,11 +301,13 @@ INFOS = [
         (INFOS[:2], "M4", (NotFound, "no processor M4", "m4")),
         (INFOS, "dsp", (InvalidRequest, "several", "remoteproc2 or remoteproc3")),
         (INFOS, "remoteproc1", (InvalidRequest, "several", "remoteproc1 or remoteproc4")),
+        (IMX8QM, "imx8qm-cm4-1", 1),
+        (IMX8QM, "imx-rproc", (InvalidRequest, "several", "imx8qm-cm4-0 or imx8qm-cm4-1")),
     ],
 )
 def test_choose(there, wanted, chosen):
     if isinstance(chosen, int):
-        assert choose(there, wanted) is INFOS[chosen]
+        assert choose(there, wanted) is there[chosen]
         return
     kind, message, hint = chosen
     with pytest.raises(kind) as refused:
@@ -357,11 +387,13 @@ def test_a_start_that_fails_tells_why_and_can_be_tried_again(world, step):
     with pytest.raises(ProcessorFault) as raised:
         world.lifecycle.start("c1")
     assert raised.value is fault
+    assert world.refusals.told == [("remoteproc0", fault)]
     assert world.status() is Status.CREATED
     assert world.leases.held == {} and world.core.power == OFFLINE
     world.core.faults.clear()
     world.lifecycle.start("c1")
     assert world.status() is Status.RUNNING
+    assert len(world.refusals.told) == 1
 
 
 def test_a_processor_has_one_owner_and_the_second_start_says_whose_it_is(world):
@@ -407,6 +439,15 @@ def test_the_images_own_stop_signal(world):
     assert not world.supervisors.alive(container)
 
 
+@pytest.mark.parametrize(("status", "reason"), [(137, "its supervisor was killed"), (0, "")])
+def test_the_status_that_a_parent_saw_counts_where_none_is_recorded(world, status, reason):
+    container = world.running()
+    world.supervisors.crash(container)
+    exit_ = world.lifecycle.state("c1", status).exit
+    assert exit_.status == status and reason in exit_.reason
+    assert world.lifecycle.state("c1").exit == exit_
+
+
 def test_a_stop_that_the_processor_refuses(world):
     world.running()
     world.core.faults["stop"] = ProcessorFault("busy", errno=16)
@@ -444,7 +485,7 @@ def test_killing_one_whose_supervisor_dies_at_this_moment(world):
 
     world.supervisors.ask = ask
     world.lifecycle.kill("c1", 15)
-    assert world.core.power == OFFLINE and world.leases.left == {}
+    assert world.core.power == OFFLINE and world.leases.left_behind == {}
     assert world.lifecycle.state("c1").exit.status == 137
 
 
@@ -531,10 +572,19 @@ def test_force_when_the_processor_cannot_be_stopped(world):
 
 def test_exec_answers_from_the_containers_record_and_files(world):
     world.running()
-    assert world.lifecycle.exec("c1", ["status"]) == (0, b"running on m4 (remoteproc0)\n")
-    assert world.lifecycle.exec("c1", ["logs"]) == (0, b"")
+    assert world.lifecycle.exec("c1", ["status"]) == (0, b"running on m4 (remoteproc0)\n", b"")
+    assert world.lifecycle.exec("c1", ["logs"]) == (0, b"", b"")
     world.store.shelf.files["c1", "log"] = b"hello\n"
-    assert world.lifecycle.exec("c1", ["logs"]) == (0, b"hello\n")
+    assert world.lifecycle.exec("c1", ["logs"]) == (0, b"hello\n", b"")
+    forged, ours = b"remoteproc-runtime: all is well\n", b"remoteproc-runtime: crashed\n"
+    world.store.shelf.files["c1", "log"] = forged + b"\0" + ours
+    assert world.lifecycle.exec("c1", ["trace"]) == (0, forged, b"")
+    assert world.lifecycle.exec("c1", ["logs"]) == (0, forged, ours)
+    world.store.shelf.files["c1", "log"] = b"\0" + ours
+    assert world.lifecycle.exec("c1", ["trace"]).code == 1, "the firmware has printed nothing"
+    world.store.shelf.last_output["c1"] = NOW - 5
+    assert world.lifecycle.exec("c1", ["printed-within", "6"]).code == 0
+    assert world.lifecycle.exec("c1", ["printed-within", "4"]).code == 1
     world.lifecycle.kill("c1", 15)
     with pytest.raises(WrongState, match="cannot exec in container c1: it is stopped"):
         world.lifecycle.exec("c1", ["status"])
@@ -551,6 +601,18 @@ def test_a_processor_that_cannot_be_paused(operation):
     with pytest.raises(Unsupported, match=why):
         getattr(world.lifecycle, operation)("c1")
     assert world.status() is Status.RUNNING
+
+
+@pytest.mark.parametrize("status", [Status.CREATED, Status.RUNNING, Status.PAUSED, Status.STOPPED])
+def test_limits_can_be_changed_as_long_as_there_are_processes(world, status):
+    world.in_(status)
+    if status is Status.STOPPED:
+        with pytest.raises(WrongState, match="cannot update container c1: it is stopped"):
+            world.lifecycle.update("c1", {"pids.limit": 5})
+        assert world.groups.limits == {}
+    else:
+        world.lifecycle.update("c1", {"pids.limit": 5})
+        assert world.groups.limits == {"c1": {"pids.limit": 5}}
 
 
 # --- the dead -------------------------------------------------------------------------------
@@ -581,7 +643,7 @@ def test_after_a_killed_supervisor_the_next_touch_stops_the_processor(world, tou
     assert world.core.power == RUNNING
     TOUCHES[touch](world.lifecycle)
     assert world.core.power == OFFLINE and world.core.loaded == ""
-    assert world.leases.left == {}
+    assert world.leases.left_behind == {}
     if touch.startswith("delete"):
         assert world.nothing_left()
     else:
@@ -619,22 +681,95 @@ def test_an_exit_recorded_between_our_look_and_our_record(world):
     assert not alive(container)
 
 
-def stale(world, claim):
-    lease = world.leases.acquire("remoteproc0", Owner("dead", "memory:"))
+def stale(world, claim, owner="dead"):
+    lease = world.leases.acquire("remoteproc0", Owner(owner, "memory:"))
     lease.record_claim(claim)
-    world.leases.owner_died("dead")
+    world.leases.owner_died(owner)
 
 
 def test_what_cannot_be_cleaned_up_is_said_and_tried_again(world):
     stale(world, {"firmware": "x"})
     world.core.faults["release"] = ProcessorFault("busy", errno=16)
-    world.lifecycle.reap_stale()
-    world.lifecycle.reap_stale()
-    assert world.warnings == ["cannot clean up after dead: busy"] * 2
-    assert set(world.leases.left) == {"remoteproc0"}
+    tried = []
+    for seconds in (0.0, 0.5, 1.0, 2.0, 3.0, 10.0):
+        world.now = NOW + seconds
+        world.lifecycle.reap_stale()
+        tried.append(world.leases.left_behind["remoteproc0"].refusal.tries)
+    assert tried == [1, 1, 2, 2, 3, 4], "after pauses that grow"
+    assert world.warnings == ["cannot clean up after dead: busy"], "it is said once"
+    assert set(world.leases.left_behind) == {"remoteproc0"}
     world.core.faults.clear()
-    world.lifecycle.reap_stale()
-    assert world.leases.left == {} and len(world.warnings) == 2
+    world.lifecycle.reap_stale(insist="remoteproc0")
+    assert world.leases.left_behind == {} and len(world.warnings) == 1
+
+
+def killed_while_the_driver_refuses(world):
+    """A container whose supervisor was killed, on a processor that its driver does not stop."""
+    container = world.running()
+    world.core.faults["release"] = ProcessorFault("cannot stop m4: EBUSY", errno=16)
+    world.supervisors.crash(container)
+
+
+def test_a_container_whose_processor_cannot_be_stopped_has_not_ended(world):
+    killed_while_the_driver_refuses(world)
+    assert world.status() is Status.RUNNING
+    for operation in (
+        lambda: world.lifecycle.kill("c1", 15),
+        lambda: world.lifecycle.kill("c1", 9),
+        lambda: world.lifecycle.delete("c1", force=True),
+    ):
+        with pytest.raises(ProcessorFault, match=r"cannot stop m4: EBUSY; .*release --force m4"):
+            operation()
+        assert world.status() is Status.RUNNING
+    with pytest.raises(WrongState, match="it is running"):
+        world.lifecycle.delete("c1")
+    (row,) = world.lifecycle.processors()
+    assert row.owner.id == "c1" and "left running by c1" in row.info.note
+    assert "cannot stop m4: EBUSY" in row.info.note
+    world.core.faults.clear()
+    world.lifecycle.kill("c1", 15)
+    assert world.lifecycle.state("c1").exit.status == 137 and world.core.power == OFFLINE
+    world.lifecycle.delete("c1")
+    assert world.nothing_left()
+
+
+def test_the_next_start_names_who_left_the_processor_running(world):
+    killed_while_the_driver_refuses(world)
+    world.create("c2")
+    with pytest.raises(
+        ProcessorFault, match=r"m4 still runs what container c1 left there: .*EBUSY"
+    ):
+        world.lifecycle.start("c2")
+    (row,) = world.lifecycle.processors()
+    assert row.owner.id == "c1"
+    assert world.status("c2") is Status.CREATED
+
+
+def test_an_operator_gives_up_what_cannot_be_stopped(world):
+    killed_while_the_driver_refuses(world)
+    with pytest.raises(ProcessorFault, match="release --force gives it up"):
+        world.lifecycle.release("m4")
+    world.lifecycle.release("m4", force=True)
+    assert world.status() is Status.STOPPED and world.core.power == RUNNING
+    world.lifecycle.delete("c1")
+    with pytest.raises(NotFound, match="no container has processor m4"):
+        world.lifecycle.release("m4")
+
+
+def test_an_operator_ends_a_living_container_that_cannot_be_stopped(world):
+    world.running()
+    for verb in ("stop", "release"):
+        world.core.faults[verb] = ProcessorFault("cannot stop m4: EBUSY", errno=16)
+    with pytest.raises(Busy, match="belongs to container c1, which lives"):
+        world.lifecycle.release("m4")
+    world.lifecycle.release("remoteproc0", force=True)
+    assert world.status() is Status.STOPPED and world.core.power == RUNNING
+
+
+def test_release_stops_what_can_be_stopped(world):
+    world.supervisors.crash(world.running())
+    world.lifecycle.release("m4")
+    assert world.core.power == OFFLINE and world.status() is Status.STOPPED
 
 
 def test_a_start_that_cannot_undo_what_a_dead_owner_claimed_keeps_the_claim(world):
@@ -643,10 +778,26 @@ def test_a_start_that_cannot_undo_what_a_dead_owner_claimed_keeps_the_claim(worl
     stale(world, {"firmware": "x"})
     with pytest.raises(ProcessorFault, match="busy"):
         world.lifecycle.start("c1")
-    assert world.leases.left["remoteproc0"].claim == {"firmware": "x"}
+    assert world.leases.held["remoteproc0"].claim == {"firmware": "x"}
     world.core.faults.clear()
     world.lifecycle.start("c1")
     assert world.status() is Status.RUNNING
+
+
+def test_a_start_that_cannot_be_undone_leaves_the_processor_its_owner(world):
+    """Only the supervisor can undo it: nobody takes the processor for free meanwhile."""
+    container = world.create()
+    world.create("c2")
+    world.core.faults["start"] = world.core.faults["release"] = ProcessorFault("busy", errno=16)
+    with pytest.raises(ProcessorFault):
+        world.lifecycle.start("c1")
+    assert world.leases.owner("remoteproc0").id == "c1"
+    with pytest.raises(Busy, match="c1"):
+        world.lifecycle.start("c2")
+    world.core.faults.clear()
+    world.lifecycle.delete("c1", force=True)
+    assert not world.supervisors.alive(container) and world.leases.left_behind == {}
+    world.lifecycle.start("c2")
 
 
 def test_what_cannot_be_cleaned_up_does_not_keep_others_from_it():
@@ -656,21 +807,21 @@ def test_what_cannot_be_cleaned_up_does_not_keep_others_from_it():
         world.leases.acquire(device, Owner("dead", "")).record_claim({"firmware": "x"})
         world.leases.owner_died("dead")
     world.lifecycle.reap_stale()
-    assert set(world.leases.left) == {"remoteproc0"}
+    assert set(world.leases.left_behind) == {"remoteproc0"}
 
 
 def test_a_dead_owner_of_a_processor_that_is_gone(world):
     world.leases.acquire("remoteproc9", Owner("dead", "")).record_claim({"firmware": "x"})
     world.leases.owner_died("dead")
     world.lifecycle.reap_stale()
-    assert world.leases.left == {} and world.warnings == []
+    assert world.leases.left_behind == {} and world.warnings == []
 
 
 def test_an_owner_that_died_before_it_had_done_anything(world):
     """The claim is empty: nothing is to be undone, so no board is made."""
     stale(world, {})
     world.lifecycle.reap_stale()
-    assert world.leases.left == {} and world.warnings == []
+    assert world.leases.left_behind == {} and world.warnings == []
     assert world.boards_made == 0 and "release" not in world.core.done
 
 
@@ -735,8 +886,9 @@ def test_processors():
     world = World("m4", "m7")
     world.running("c1", name="m7")
     rows = world.lifecycle.processors()
-    assert [(r.info.name, r.info.state, r.owner) for r in rows] == [
-        ("m4", OFFLINE, ""),
+    found = [(r.info.name, r.info.state, r.owner and r.owner.id) for r in rows]
+    assert found == [
+        ("m4", OFFLINE, None),
         ("m7", RUNNING, "c1"),
     ]
 
@@ -827,3 +979,120 @@ def test_no_hook_runs_for_a_refused_container(hooked):
     with pytest.raises(AlreadyExists):
         hooked.lifecycle.create(hooked.request, Stdio())
     assert ran(hooked) == before
+
+
+# --- the node's policy ----------------------------------------------------------------------
+
+
+def digest_of(world):
+    digest = world.create("first").firmware.digest
+    world.lifecycle.delete("first", force=True)
+    return digest
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        {"users": ["root"]},
+        {"require": "digest", "digests": [f"sha256:{'0' * 64}"]},
+        {"require": "signature", "keys": ["/nowhere/key.pem"]},
+    ],
+)
+def test_what_the_policy_forbids_leaves_nothing(rules):
+    world = World()
+    world.rules["m4"] = rules
+    with pytest.raises(Forbidden, match=r"m4|not signed"):
+        world.create()
+    assert world.nothing_left()
+
+
+def test_what_the_policy_allows_is_created():
+    world = World()
+    digest = digest_of(world)
+    world.rules["m4"] = {"users": ["plant"], "require": "digest", "digests": [digest]}
+    world.running()
+    assert world.status() is Status.RUNNING
+
+
+def test_attached_and_coredump_are_forbidden_by_default():
+    world = World()
+    for annotation in ({"attached": "take"}, {"coredump": "enabled"}, {"recovery": "kernel"}):
+        with pytest.raises(Forbidden, match="is not allowed for processor m4"):
+            world.create(**annotation)
+    world.rules["*"] = {"annotations": {"coredump": ["enabled"]}}
+    world.create(coredump="enabled")
+
+
+def test_a_sandbox_needs_no_leave():
+    world = World()
+    world.rules["*"] = {"users": ["root"]}
+    assert world.create(firmware="").processor == ""
+
+
+def test_what_the_kernel_killed_for_want_of_memory_is_recorded_as_that(world):
+    world.supervisors.crash(world.running())
+    world.groups.killed["c1"] = "out of memory"
+    ended = world.lifecycle.state("c1").exit
+    assert ended == Exit(137, NOW, "out of memory", out_of_memory=True)
+    with pytest.raises(WrongState, match="uses nothing any more"):
+        world.lifecycle.usage("c1")
+
+
+def test_a_start_waits_for_a_busy_processor_as_long_as_the_operator_said(world):
+    world.running()
+    world.create("c2")
+    with pytest.raises(Busy):
+        world.lifecycle.start("c2")
+    world.waits["m4"] = 0.3
+    with pytest.raises(Busy):
+        world.lifecycle.start("c2")
+    assert world.warnings == ["processor m4 belongs to container c1: waiting up to 0.3 s"], (
+        "said once"
+    )
+    world.waits["m4"] = 20.0
+    timer = threading.Timer(0.3, lambda: world.lifecycle.kill("c1", 15))
+    timer.start()
+    world.lifecycle.start("c2")
+    timer.join()
+    assert world.status("c2") is Status.RUNNING
+
+
+def test_a_create_waits_for_a_processor_that_is_absent(world):
+    cores, world.board.cores = world.board.cores, []
+    with pytest.raises(NotFound):
+        world.create()
+    world.waits["m4"] = 20.0
+    timer = threading.Timer(0.3, lambda: setattr(world.board, "cores", cores))
+    timer.start()
+    world.create(name="m4")
+    timer.join()
+    assert world.status() is Status.CREATED
+
+
+def test_a_supervisor_that_the_kernel_kills_at_the_start_is_told_as_that(world):
+    """It has recorded its claim by then, which must be undone before the container has ended."""
+    container = world.create()
+
+    def killed(_, operation):
+        stale(world, {"firmware": "x"}, "c1")
+        world.supervisors.crash(container)
+        world.groups.killed["c1"] = "the kernel killed it: out of memory"
+        raise SupervisorGone("its supervisor is gone")
+
+    world.supervisors.ask = killed
+    with pytest.raises(HostFault, match=r"cannot start container c1: .*out of memory; raise"):
+        world.lifecycle.start("c1")
+    assert world.status() is Status.STOPPED and world.leases.left_behind == {}
+
+
+def test_a_start_of_what_an_earlier_killed_start_has_started_is_refused_at_once(world):
+    """The supervisor runs the firmware, and the record does not say so yet."""
+    world.create()
+
+    def running(*_):
+        raise WrongState("cannot start firmware on m3: it is running")
+
+    world.supervisors.ask = running
+    world.supervisors.wait = lambda *_: pytest.fail("it waits for the end of one that lives")
+    with pytest.raises(WrongState, match="it is running"):
+        world.lifecycle.start("c1")

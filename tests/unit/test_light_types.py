@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import enum
 import pickle
+import sys
 import typing
 
 import pytest
@@ -41,9 +42,13 @@ class LightKind(light_types.StrEnum):
     TWO = "two words"
 
 
-class OriginalKind(enum.StrEnum):
-    ONE = "one"
-    TWO = "two words"
+if sys.version_info >= (3, 11):
+
+    class OriginalKind(enum.StrEnum):
+        ONE = "one"
+        TWO = "two words"
+else:  # there is no original to compare with
+    OriginalKind = LightKind
 
 
 CALLS = [
@@ -98,7 +103,7 @@ def test_a_record_is_replaced_copied_and_matched():
 def test_a_kind_is_its_text_and_only_itself():
     for kind in (LightKind, OriginalKind):
         assert kind("two words") is kind.TWO and kind(kind.ONE) is kind.ONE
-        assert kind.TWO == "two words" and f"{kind.TWO}" == str(kind.TWO) == "two words"
+        assert kind.TWO in ("two words",) and f"{kind.TWO}" == str(kind.TWO) == "two words"
         assert kind.TWO.value == "two words" and type(kind.TWO.value) is str
         assert list(kind) == ["one", "two words"]
         assert kind.ONE.encode() == b"one"

@@ -56,6 +56,11 @@ def test_a_table_without_entries():
     assert parse(resource_table()).entries == ()
 
 
+def test_as_many_trace_buffers_as_are_read():
+    table = parse(resource_table(*[trace(0, 1 << 16)] * 16))
+    assert len(traces(table)) == 16
+
+
 def test_bytes_after_the_entries_are_ignored():
     assert parse(resource_table(trace(1, 2)) + b"more").entries == (Trace(1, 2, "trace"),)
 
@@ -88,7 +93,16 @@ def _count(number):
         (resource_table(trace(0, 1))[:-1], "entry 0: trace ends at 0x44, past the end"),
         (resource_table(other(9), trace(0, 1)[:40]), "entry 1: trace ends at"),
         (resource_table(trace(0, 1, reserved=1)), "entry 0: trace has reserved fields set"),
-        (resource_table(trace(0, 0x8000_0001)), "entry 0: trace has 0x80000001 bytes, more than"),
+        (
+            resource_table(trace(0, 0xFFFF_FFFF)),
+            "asks for trace buffers of 4294967295",
+        ),
+        (
+            resource_table(*[trace(0, 1 << 16)] * 15, trace(0, (1 << 16) + 1)),
+            "asks for trace buffers of 1048577 bytes in all, over 1 MiB",
+        ),
+        (resource_table(*[trace(0, 1)] * 17), "asks for 17 trace buffers, more than 16"),
+        (resource_table(*[trace(0, 1)] * 1024), "asks for 1024 trace buffers, more than 16"),
         (resource_table(carveout(0, 1, "a")[:-1]), "entry 0: carveout ends at"),
         (resource_table(devmem(0, 1, "a")[:-1]), "entry 0: devmem ends at"),
         (resource_table(vdev()[:-1]), "entry 0: vdev ends at"),
@@ -105,7 +119,7 @@ def test_refusals(data, message):
     with pytest.raises(FirmwareUnfit) as caught:
         parse(data, "blink.elf")
     assert message in str(caught.value)
-    assert str(caught.value).startswith("blink.elf has a ")
+    assert str(caught.value).startswith("blink.elf ")
     assert not isinstance(caught.value, UnusableTable)
 
 

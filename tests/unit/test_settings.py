@@ -9,6 +9,7 @@ import pytest
 from bootstrap import settings as module
 from bootstrap.settings import Settings, default_run_directory, load_settings
 from domain.errors import InvalidRequest, NotFound
+from tests.architecture.sources import ROOT
 
 
 @pytest.fixture(autouse=True)
@@ -48,6 +49,27 @@ def test_everything(config, tmp_path):
 
 
 def test_the_default_file_is_read(tmp_path):
+    (tmp_path / "default").mkdir()
+    (tmp_path / "default" / "config.yaml").write_text("run-directory: /var/x\n")
+    assert load_settings().run_directory == "/var/x"
+
+
+@pytest.mark.parametrize("variable", ["XDG_CONFIG_HOME", "HOME"])
+def test_a_user_has_a_file_of_its_own(monkeypatch, tmp_path, variable):
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    monkeypatch.setenv(variable, str(tmp_path))
+    place = tmp_path if variable == "XDG_CONFIG_HOME" else tmp_path / ".config"
+    (place / "remoteproc-runtime").mkdir(parents=True)
+    (place / "remoteproc-runtime/config.yaml").write_text("backend: sim\nboard: quad\n")
+    assert load_settings().backend == "sysfs", "root has that of the machine"
+    monkeypatch.setattr(module, "privileged", lambda: False)
+    assert load_settings().backend == "sim"
+
+
+def test_a_user_without_a_file_has_that_of_the_machine(monkeypatch, tmp_path):
+    for variable in ("XDG_CONFIG_HOME", "HOME"):  # as Podman calls the runtime
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr(module, "privileged", lambda: False)
     (tmp_path / "default").mkdir()
     (tmp_path / "default" / "config.yaml").write_text("run-directory: /var/x\n")
     assert load_settings().run_directory == "/var/x"
@@ -104,6 +126,28 @@ def test_the_default_run_directory(monkeypatch, user, own, directory):
         ('run-directory: "/x\\0"\n', 1, "run-directory '/x\\x00' must have no NUL"),
         ('run-directory: "\\uD800"\n', 1, "no surrogates"),
         ("processors: {m4: {images: any},\n  m4: {}}\n", 2, "'m4' is given twice in processors"),
+        ("processors:\n  m4:\n    usres: [x]\n", 3, "did you mean 'users'"),
+        ("processors:\n  m4:\n    users: root\n", 3, "users must be a list"),
+        ("processors:\n  m4:\n    require: signed\n", 3, "require 'signed' is unknown"),
+        ("processors:\n  m4:\n    require: signature\n", 3, "signature needs `keys`"),
+        ("processors:\n  m4:\n    require: digest\n    keys: [x]\n", 3, "needs `digests`"),
+        ("processors:\n  m4:\n    keys: [x]\n", 3, "`keys` without require: signature"),
+        (
+            "processors:\n  m4:\n    require: digest\n    digests:\n      - sha256:12\n",
+            5,
+            "'sha256:12' is no digest; give sha256: and 64",
+        ),
+        ("processors:\n  m4:\n    annotations: {attach: [x]}\n", 3, "did you mean 'attached'"),
+        (
+            "processors:\n  m4:\n    annotations: {recovery: [kernal]}\n",
+            3,
+            "did you mean 'kernel'",
+        ),
+        (
+            "processors:\n  m4:\n    annotations: {console: [/etc/shadow]}\n",
+            3,
+            "'/etc/shadow' is unknown",
+        ),
         (
             "processors:\n  m4:\n    consoles:\n      /dev/a: 1\n      /dev/a: 2\n",
             5,
@@ -162,11 +206,110 @@ board: quad
 firmware-directory: fw
 run-directory: run
 processors:
-  m4: {size-limit: 4M, poll-seconds: 0.5, consoles: {/dev/ttyS1: 115200}}
+  m4: {size-limit: 4M, poll-seconds: 0.5, start-retries: 1, consoles: {/dev/ttyS1: 115200}}
 """
     path = config(text)
     first = load_settings(path)
     assert load_settings(path) == first
     assert first.policies["m4"] == {
-        "size_limit": 4 << 20, "poll_seconds": 0.5, "consoles": {"/dev/ttyS1": 115200},
-    }  # fmt: skip
+        "size_limit": 4 << 20,
+        "poll_seconds": 0.5,
+        "start_retries": 1,
+        "consoles": {"/dev/ttyS1": 115200},
+    }
+
+
+def test_the_users_of_the_simulator_are_a_range(config):
+    found = load_settings(config("backend: sim\nboard: quad\nsimulator-users: 3000-4000\n"))
+    assert list(found.simulator_users or ()) == [3000, 4000]
+
+
+@pytest.mark.parametrize("users", ["5", "0-5", "9-5", "1-4294967295", "a-b", "-3-4", "1-2-3"])
+def test_a_range_that_is_none_is_refused(config, users):
+    with pytest.raises(InvalidRequest, match=r"config.yaml:1: .*FIRST-LAST"):
+        load_settings(config(f"simulator-users: {users}\n"))
+
+
+def test_the_rules_of_processors(config, tmp_path):
+    digest = f"sha256:{'0' * 64}"
+    found = load_settings(
+        config(
+            f"""
+processors:
+  "*": {{containerd-namespaces: [moby], image-annotations: refuse}}
+  m4:
+    kubernetes-namespaces: [plant]
+    annotations: {{attached: [take], console: [rpmsg, /dev/ttyS1]}}
+    require: signature
+    keys: [plant.pem, /etc/keys/x.pem]
+    size-limit: 1K
+  m7: {{require: digest, digests: [{digest}]}}
+"""
+        )
+    )
+    assert found.rules == {
+        "*": {"containerd_namespaces": ["moby"], "image_annotations": "refuse"},
+        "m4": {
+            "kubernetes_namespaces": ["plant"],
+            "annotations": {"attached": ["take"], "console": ["rpmsg", "/dev/ttyS1"]},
+            "require": "signature",
+            "keys": [str(tmp_path / "plant.pem"), "/etc/keys/x.pem"],
+        },
+        "m7": {"require": "digest", "digests": [digest]},
+    }
+    assert found.policies == {"*": {}, "m4": {"size_limit": 1024}, "m7": {}}
+
+
+def test_a_cached_configuration_does_not_bring_the_keys_of_another_place(tmp_path):
+    """Two files with one text may share a place in the cache: each has its own keys."""
+    text = "processors: {m4: {require: signature, keys: [plant.pem]}}\n"
+    names = [str(number) for number in range(70)]  # more than the cache has places
+    for name in names:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "c.yaml").write_text(text)
+    for name in names * 2:
+        rules = load_settings(str(tmp_path / name / "c.yaml")).rules["m4"]
+        assert rules["keys"] == [str(tmp_path / name / "plant.pem")]
+
+
+def test_all_processors_can_have_keys_that_one_uses(config):
+    load_settings(
+        config(
+            'processors: {"*": {require: signature, keys: [a]}, m4: {keys: [b]},'
+            " m7: {size-limit: 1K}}\n"
+        )
+    )
+
+
+def test_the_example_of_a_policy():
+    rules = load_settings(str(ROOT / "examples/policy.yaml")).rules
+    assert rules["*"] == {"users": ["root"], "image_annotations": "refuse"}
+    assert rules["m4"]["keys"] == [str(ROOT / "examples/keys/plant.pem")]
+    assert {"m7", "dsp"} < set(rules)
+
+
+def test_the_resources_of_kubernetes(config):
+    text = (
+        "kubernetes: {domain: board.example, resources: {m7: [m7-0, m7-1], dsp: [remoteproc3]}}\n"
+    )
+    settings = load_settings(config(text))
+    assert settings.resource_domain == "board.example"
+    assert settings.resources == {"m7": ["m7-0", "m7-1"], "dsp": ["remoteproc3"]}
+    assert load_settings(config("kubernetes: {}\n")).resource_domain == "remoteproc"
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ("domain: kubernetes.io", "domain 'kubernetes.io' is none for resources"),
+        ("domain: A_b", "is none for resources"),
+        ("resources: {'a b': [m4]}", "'a b' is no resource's name"),
+        ("resources: {a: []}", "must be a list of at least one item"),
+        ("resources: {a: [m4], b: [m7, m4]}", "processor m4 is in the resources a and b"),
+        ("pools: {}", "unknown key 'pools' in kubernetes"),
+    ],
+)
+def test_mistakes_in_the_resources_of_kubernetes(config, keys, words):
+    with pytest.raises(InvalidRequest) as refused:
+        load_settings(config(f"kubernetes: {{{keys}}}\n"))
+    assert words in str(refused.value)

@@ -20,6 +20,7 @@ STOP = "org.opencontainers.image.stopSignal"
         *(("TERM", 15), ("SIGTERM", 15), ("term", 15), ("sigterm", 15), ("SigTerm", 15)),
         *(("15", 15), ("KILL", 9), ("9", 9), ("1", 1), ("64", 64), ("37", 37)),
         *(("SIGRTMIN", 34), ("RTMAX", 64), ("CLD", 17), ("015", 15)),
+        *(("SIGRTMIN+3", 37), ("rtmax-1", 63), ("RTMIN+0", 34), ("RTMAX-30", 34)),
     ],
 )
 def test_known(text, number):
@@ -31,6 +32,7 @@ def test_known(text, number):
     [
         *("", "0", "65", "-1", "+9", "1.5", " 9", "9 ", "1_0", "0x9", "9" * 5000),
         *("SIG", "SIGSIGTERM", "FOO", "٣", "SIG_DFL", "NSIG"),
+        *("RTMIN-1", "RTMAX+1", "RTMIN+31", "RTMIN+", "RTMIN+" + "9" * 5000, "RTMIN+٣", "RTMIN*3"),
     ],
 )
 def test_unknown(text):
@@ -54,13 +56,14 @@ def test_names_are_read_back(number):
 @pytest.mark.parametrize(
     ("own", "numbers"),
     [
-        (None, {2, 15}),
-        ("", {2, 15}),
-        ("SIGQUIT", {2, 15, 3}),
-        ("10", {2, 15, 10}),
-        ("SIGINT", {2, 15}),
-        ("NONSENSE", {2, 15}),
-        ("9" * 5000, {2, 15}),
+        (None, {2, 3, 15, 37}),
+        ("", {2, 3, 15, 37}),
+        ("SIGQUIT", {2, 3, 15, 37}),
+        ("10", {2, 3, 15, 37, 10}),
+        ("SIGRTMIN+4", {2, 3, 15, 37, 38}),
+        ("SIGINT", {2, 3, 15, 37}),
+        ("NONSENSE", {2, 3, 15, 37}),
+        ("9" * 5000, {2, 3, 15, 37}),
     ],
 )
 def test_stop_signals(own, numbers):

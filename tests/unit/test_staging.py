@@ -6,6 +6,7 @@ from __future__ import annotations
 import gc
 import hashlib
 import os
+import re
 import resource
 import shutil
 import socket
@@ -20,7 +21,8 @@ from hypothesis import strategies as st
 
 from adapters.images.rootfs import open_in_root
 from adapters.images.staging import FirmwareStaging
-from domain.errors import HostFault, InvalidRequest, NotFound, RemoteprocError
+from domain.errors import Forbidden, HostFault, InvalidRequest, NotFound, RemoteprocError
+from domain.mounts import ImageFiles
 from tests.sandbox import chroot, in_child, small_tmpfs
 
 CONTENT = os.urandom(300_000)
@@ -90,9 +92,9 @@ def test_copies(image, tmp_path, cwd, name, content):
     source = FirmwareStaging()
     if content is None:
         with pytest.raises(InvalidRequest, match="climbs out"):
-            source.stage(str(image), cwd, name, destination)
+            source.stage(ImageFiles(str(image), cwd), name, destination)
         return
-    found = source.stage(str(image), cwd, name, destination)
+    found = source.stage(ImageFiles(str(image), cwd), name, destination)
     digest = "sha256:" + hashlib.sha256(content).hexdigest()
     assert found == (name, len(content), digest, destination)
     with open(destination, "rb") as copy:
@@ -110,18 +112,29 @@ def test_copies(image, tmp_path, cwd, name, content):
         ("/", "", InvalidRequest, "no entry point"),
         ("/", "a\0b", InvalidRequest, "has a NUL byte"),
         ("/", "\ud800.elf", InvalidRequest, "cannot be a file name"),
-        ("/", "blink.elf", NotFound, "firmware /blink.elf is not in the image; give"),
+        ("/", "blink.elf", NotFound,
+         "firmware /blink.elf is not in the image: no such file or directory; "
+         "did you mean usr/lib/firmware/blink.elf?"),
+        ("/usr", "blink.elf", NotFound, "; did you mean /usr/lib/firmware/blink.elf?"),
+        ("/", "/Blink", NotFound, "; did you mean /usr/lib/firmware/blink.elf?"),
+        ("/", "usr/lib/firmware/blnik.elf", NotFound, "did you mean usr/lib/firmware/blink.elf?"),
+        ("/", "usr/lib/firmware/blink.elf ", NotFound,
+         'firmware "/usr/lib/firmware/blink.elf " is not in the image: no such file or di'),
+        ("/", "etc/hostname\r", NotFound,
+         'firmware "/etc/hostname\\r" is not in the image: no such file or directory; '
+         "did you mean etc/hostname?"),
+        ("/", "pump.bin", NotFound, "firmware /pump.bin is not in the image: no such "),
         ("/", "ls", NotFound, "firmware /ls is not in the image"),
-        ("/opt", "a/b.elf", NotFound, "firmware /opt/a/b.elf is not in the image: it has no /opt;"),
+        ("/opt", "a/b.elf", NotFound, "/opt/a/b.elf is not in the image: it has no /opt: no such"),
         ("/", "shadow.elf", NotFound,
-         "/shadow.elf: /shadow.elf links to /etc/shadow, and the image has no /etc/shadow; "),
+         "/shadow.elf links to /etc/shadow, and the image has no /etc/shadow: no such file or "),
         ("/", "outside.elf", NotFound, "links to {tmp}/etc/hostname, and the image has no /"),
-        ("/", "proc.elf", NotFound, "links to /proc/self/exe, and the image has no /proc;"),
-        ("/", "lib/none.elf", NotFound, "and the image has no /usr/lib/none.elf;"),
-        ("/", "etc/hostname/x", NotFound, "/etc/hostname/x, but /etc/hostname is no directory"),
-        ("/", "etc/hostname/", NotFound, "/etc/hostname/, but /etc/hostname is no directory"),
-        ("/", "etc/hostname/..", NotFound, "but /etc/hostname is no directory"),
-        ("/", "slash.elf", NotFound, "links to etc/hostname/, but /etc/hostname is no directory"),
+        ("/", "proc.elf", NotFound, "links to /proc/self/exe, and the image has no /proc:"),
+        ("/", "lib/none.elf", NotFound, "and the image has no /usr/lib/none.elf:"),
+        ("/", "etc/hostname/x", NotFound, "/etc/hostname/x, but /etc/hostname is not a directory"),
+        ("/", "etc/hostname/", NotFound, "/etc/hostname/, but /etc/hostname is not a directory"),
+        ("/", "etc/hostname/..", NotFound, "but /etc/hostname is not a directory"),
+        ("/", "slash.elf", NotFound, "etc/hostname/, but /etc/hostname is not a directory"),
         ("/", "loop.elf", InvalidRequest, "too many symbolic links, or a circle of them"),
         ("/", "n" * 256, InvalidRequest, "File name too long (ENAMETOOLONG)"),
         ("/", "n/" * 2100, InvalidRequest, "File name too long (ENAMETOOLONG)"),
@@ -136,7 +149,7 @@ def test_copies(image, tmp_path, cwd, name, content):
 def test_refuses(image, tmp_path, cwd, name, kind, message):
     destination = tmp_path / "copy"
     with pytest.raises(kind) as caught:
-        FirmwareStaging().stage(str(image), cwd, name, str(destination))
+        FirmwareStaging().stage(ImageFiles(str(image), cwd), name, str(destination))
     text = str(caught.value)
     assert message.format(tmp=tmp_path) in text
     assert "\n" not in text
@@ -151,7 +164,7 @@ def test_devices_are_not_opened(image, tmp_path, kind):
     mode = stat.S_IFCHR if kind == "character" else stat.S_IFBLK
     os.mknod(image / "device", mode | 0o600, os.makedev(510, 77))
     with pytest.raises(InvalidRequest, match=f"/device is a {kind} device, not a regular file"):
-        FirmwareStaging().stage(str(image), "/", "device", str(tmp_path / "copy"))
+        FirmwareStaging().stage(ImageFiles(str(image), "/"), "device", str(tmp_path / "copy"))
 
 
 @pytest.mark.parametrize(
@@ -165,19 +178,45 @@ def test_devices_are_not_opened(image, tmp_path, kind):
 )
 def test_bad_root(image, tmp_path, rootfs, kind, message):
     with pytest.raises(kind) as caught:
-        FirmwareStaging().stage(rootfs.format(tmp=tmp_path), "/", "x", str(tmp_path / "copy"))
+        FirmwareStaging().stage(
+            ImageFiles(rootfs.format(tmp=tmp_path), "/"), "x", str(tmp_path / "copy")
+        )
     assert message.format(tmp=tmp_path) in str(caught.value)
 
 
 def test_limit_is_the_largest_size_taken(image, tmp_path):
-    stage = FirmwareStaging(limit=6).stage
-    assert stage(str(image), "/", "etc/hostname", str(tmp_path / "copy")).size == 6
+    stage, copy = FirmwareStaging(limit=6).stage, tmp_path / "c1/copy"
+    copy.parent.mkdir()
+    assert stage(ImageFiles(str(image)), "etc/hostname", str(copy)).size == 6
     with pytest.raises(InvalidRequest, match="over the limit of 5"):
-        FirmwareStaging(limit=5).stage(str(image), "/", "etc/hostname", str(tmp_path / "other"))
+        FirmwareStaging(limit=5).stage(
+            ImageFiles(str(image), "/"), "etc/hostname", str(tmp_path / "other")
+        )
+
+
+def test_the_containers_of_a_state_root_hold_a_bounded_amount(image, tmp_path):
+    staging, root = FirmwareStaging(limit=6), tmp_path / "containers"
+
+    def stage(container):
+        (root / container).mkdir(parents=True)
+        staging.stage(
+            ImageFiles(str(image), "/"), "etc/hostname", str(root / container / "firmware")
+        )
+
+    for container in ("c1", "c2", "c3", "@new-c4-1"):
+        stage(container)
+    says = "of 6 bytes: the containers in .* hold 24, and at most 24 .* delete containers"
+    with pytest.raises(HostFault, match=says):
+        stage("c5")
+    assert os.listdir(root / "c5") == []
+    shutil.rmtree(root / "c1")
+    shutil.rmtree(root / "c5")
+    stage("c5")
 
 
 def test_file_that_grows_while_copied(image, tmp_path):
-    staging, destination = FirmwareStaging(limit=1000), tmp_path / "copy"
+    staging, destination = FirmwareStaging(limit=1000), tmp_path / "c1/copy"
+    destination.parent.mkdir()
     with open(image / "usr/lib/firmware/blink.elf", "rb") as source:
         with pytest.raises(InvalidRequest, match="over the limit of 1000"):
             staging._copy(source.fileno(), "/blink.elf", str(destination))
@@ -197,7 +236,7 @@ def test_destination_is_never_overwritten(image, tmp_path, what):
     else:
         destination.symlink_to(precious)
     with pytest.raises(HostFault, match=r"copy: File exists \(EEXIST\)"):
-        FirmwareStaging().stage(str(image), "/", "relative.elf", str(destination))
+        FirmwareStaging().stage(ImageFiles(str(image), "/"), "relative.elf", str(destination))
     assert destination.read_bytes() == precious.read_bytes() == b"precious"
 
 
@@ -207,7 +246,7 @@ def test_write_error_removes_the_partial_copy(image, tmp_path):
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, old[1]))
     try:
         with pytest.raises(HostFault) as caught:
-            FirmwareStaging().stage(str(image), "/", "relative.elf", str(destination))
+            FirmwareStaging().stage(ImageFiles(str(image), "/"), "relative.elf", str(destination))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, old)
     assert f"cannot copy firmware to {destination}: File too large (EFBIG)" in str(caught.value)
@@ -221,7 +260,7 @@ def test_no_space(image, tmp_path):
     def attempt():
         small_tmpfs(full, "64k")
         with pytest.raises(HostFault) as caught:
-            FirmwareStaging().stage(str(image), "/", "relative.elf", str(full / "copy"))
+            FirmwareStaging().stage(ImageFiles(str(image), "/"), "relative.elf", str(full / "copy"))
         return str(caught.value), os.listdir(full)
 
     text, left = in_child(attempt)
@@ -243,7 +282,9 @@ def test_no_permission(image, tmp_path, closed):
             os.setresgid(65534, 65534, 65534)
             os.setresuid(65534, 65534, 65534)
             with pytest.raises(HostFault) as caught:
-                FirmwareStaging().stage(public, "/", "usr/lib/firmware/blink.elf", f"{public}/copy")
+                FirmwareStaging().stage(
+                    ImageFiles(public, "/"), "usr/lib/firmware/blink.elf", f"{public}/copy"
+                )
             return str(caught.value), caught.value.errno
 
         text, number = in_child(attempt)
@@ -307,7 +348,7 @@ def build(top, entries):
             else:
                 os.symlink(target.replace("<outside>", top), path)
         except OSError:
-            continue  # the name is taken, or what is above is no directory
+            continue  # the name is taken, or what is above is not a directory
     return root, outside
 
 
@@ -400,3 +441,29 @@ def test_races_never_lead_outside(tmp_path, path, attack):
         done.set()
         attacker.join()
         os.close(held)
+
+
+# --- signatures -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (os.mkfifo, "is a FIFO"),
+        (os.mkdir, "is a directory"),
+        (lambda path: open(path, "w").close(), "is empty"),
+        (lambda path: os.symlink("hello.elf.sig", path), "too many symbolic links"),
+        (lambda path: os.symlink("/etc/hostname", path), "the image has no hello.elf.sig"),
+        (lambda path: os.symlink("/hello.elf", path), "is no Ed25519 signature"),
+    ],
+)
+def test_a_signature_that_is_none_is_refused_at_once(tmp_path, make, says):
+    """It must not block, and nothing outside of the image is read."""
+    (tmp_path / "image").mkdir()
+    (tmp_path / "image/hello.elf").write_bytes(b"\x7fELF hello")
+    make(tmp_path / "image/hello.elf.sig")
+    source, rootfs = FirmwareStaging(), str(tmp_path / "image")
+    firmware = source.stage(ImageFiles(rootfs, "/"), "hello.elf", str(tmp_path / "firmware"))
+    with pytest.raises(Forbidden, match=re.escape(says)) as refusal:
+        source.verify(ImageFiles(rootfs, "/"), firmware, [])
+    assert "openssl pkeyutl" in refusal.value.hint

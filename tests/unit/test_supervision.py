@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.container import Operation, Status
-from domain.errors import ProcessorFault, WrongState
+from domain.errors import HostFault, ProcessorFault, WrongState
 from domain.processor import FirmwareExit, ProcessorState
 from domain.supervision import (
     Action,
@@ -27,7 +27,7 @@ from domain.supervision import (
 FAULT = ProcessorFault("cannot do it", errno=5)
 START, STOP, KILL = Operation.START, Operation.STOP, Operation.KILL
 PAUSE, RESUME = Operation.PAUSE, Operation.RESUME
-OTHERS = (Operation.DELETE, Operation.EXEC)  # which no supervisor performs
+OTHERS = (Operation.DELETE, Operation.UPDATE, Operation.EXEC)  # which no supervisor performs
 STATUSES = (Status.CREATED, Status.RUNNING, Status.PAUSED, Status.STOPPED)
 
 
@@ -99,7 +99,8 @@ def test_a_failure_is_answered_and_changes_nothing(status, operation):
     if not any(isinstance(effect, Action) for effect in legal[0]):
         assert (effects, machine.status) == legal, "nothing was done that could fail"
         return
-    assert effects[1:] == [Reply(FAULT)]
+    logged = [Log("cannot do it")] if operation in (STOP, KILL) else []
+    assert effects[1:] == [*logged, Reply(FAULT)]
     assert machine.status is status
     assert (perform(machine, Request(operation)), machine.status) == legal, "a second try"
 
@@ -153,6 +154,10 @@ def test_a_stop_signal_that_fails_is_said_and_nobody_is_answered(status):
             [Log("m4: crashed: watchdog"), Terminate(139, "m4: crashed: watchdog")],
         ),
         (seen("crashed"), [Log("m4: crashed"), Terminate(139, "m4: crashed")]),
+        (
+            seen("crashed", True, None, "why", True),
+            [Log("m4: why"), Terminate(137, "m4: why", True)],
+        ),
         (seen("defunct"), [Log("m4: crashed"), Terminate(139, "m4: crashed")]),
         (seen("deleted"), [Terminate(0, "m4: the firmware ended")]),
         (seen("detached"), [Terminate(0, "m4: the firmware ended")]),
@@ -240,8 +245,23 @@ def test_a_failed_request_leaves_no_trace(before, operation, after):
     effects = tried.on(Request(operation))
     if not isinstance(effects[0], Action):
         return
-    assert tried.on(ActionDone(effects[0].operation, FAULT)) == [Reply(FAULT)]
+    assert tried.on(ActionDone(effects[0].operation, FAULT))[-1:] == [Reply(FAULT)]
     for event, error in after:
         expected, found = perform(plain, event, error), perform(tried, event, error)
         # By their words: errors that say the same are not equal.
         assert list(map(repr, expected)) == list(map(repr, found))
+
+
+@pytest.mark.parametrize(("operation", "status"), [(STOP, 0), (KILL, 137)])
+def test_an_end_after_a_stop_whose_effect_could_not_be_read_is_that_stop(operation, status):
+    machine = machine_in(Status.RUNNING)
+    perform(machine, Request(operation), HostFault("cannot read the state", errno=5))
+    (end,) = perform(machine, seen("offline", False))
+    assert end.status == status and end.reason != "m4: the firmware ended"
+
+
+def test_an_end_after_a_stop_that_the_driver_refused_is_the_firmwares():
+    machine = machine_in(Status.RUNNING)
+    perform(machine, Request(KILL), FAULT)
+    (end,) = perform(machine, seen("offline", False))
+    assert end == Terminate(0, "m4: the firmware ended")

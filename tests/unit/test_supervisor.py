@@ -6,11 +6,13 @@ from __future__ import annotations
 import os
 import socket
 import time
+from errno import ENOSPC
 
 import pytest
 
+from adapters.isolation.group_usage import LimitHit
 from adapters.linux.channel import Channel
-from adapters.state import container_dir
+from adapters.state.exit_record import read_exit
 from adapters.state.leases import FileLeases
 from adapters.state.status_record import DirectoryStatusRecord
 from adapters.supervisor import control_protocol
@@ -19,7 +21,7 @@ from adapters.supervisor.output import Output
 from adapters.supervisor.supervisor import Supervisor
 from domain.annotations import ProcessorOptions
 from domain.container import Owner
-from domain.errors import RemoteprocError, WrongState
+from domain.errors import HostFault, RemoteprocError, WrongState
 from domain.firmware import FirmwareImage
 from domain.processor import OFFLINE, FirmwareExit
 from domain.session import ProcessorSession
@@ -64,12 +66,13 @@ class Place:
             creator=self._theirs,
             stdin=Input(-1, terminal=False),
             output=Output(directory, terminal=False),
+            limit_hit=lambda: LimitHit(""),
         )
         self._theirs.send(b"ready")
         status = supervisor.run()
         if "release" not in self.broken:
             assert board.cores[0].power.startable, "the processor was released"
-        assert leases.owner("remoteproc0") is None
+            assert leases.owner("remoteproc0") is None
         os._exit(status)
 
     def _break(self, *_):
@@ -107,7 +110,7 @@ def test_an_adapter_that_raises_what_it_must_not(make, broken):
     assert status_of(place.pid) == 137
     directory = os.open(place.path, os.O_RDONLY)
     try:
-        exit_ = container_dir.read_exit(directory)
+        exit_ = read_exit(directory)
     finally:
         os.close(directory)
     assert exit_
@@ -182,6 +185,33 @@ def test_an_idle_processor_is_looked_at_as_rarely_as_it_asks(
     states, outputs = looks.counted(1.0)
     assert states <= most[0] and outputs <= most[1]
     assert bool(states) == bool(most[0]) and bool(outputs) == bool(most[1])
+
+
+def test_a_state_that_cannot_be_read_is_asked_for_with_pauses_and_known_in_the_end(
+    make, monkeypatch
+):
+    """What cannot be read stays announced; without pauses the supervisor would do nothing else."""
+    looks = Looks(monkeypatch, None, None)
+    state, ready = FakeProcessor.state, os.eventfd(1)
+    looked = []
+
+    def fail_for_a_while(processor):
+        looked.append(time.monotonic())
+        if looked[-1] < looked[0] + 1.5:
+            state(processor)
+            raise HostFault("cannot write the record", errno=ENOSPC)
+        processor.core.power = OFFLINE
+        processor.core.exit = FirmwareExit(False, 7, "exit code 7")
+        return state(processor)
+
+    monkeypatch.setattr(FakeProcessor, "state", fail_for_a_while)
+    monkeypatch.setattr(FakeProcessor, "watch", lambda _: (ready,))
+    place = make("")
+    assert place.ask("start") is None
+    states, _ = looks.counted(1.0)
+    assert 2 <= states <= 25
+    assert status_of(place.pid) == 7
+    os.close(ready)
 
 
 def test_firmware_that_ends_at_once_is_noticed_though_nothing_announces_it(make, monkeypatch):

@@ -6,12 +6,19 @@ Each snapshot is what the kernel shows in debugfs: the bytes before the first NU
 from __future__ import annotations
 
 import random
+from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.trace_buffer import TraceBuffer, TraceBufferReader, kernel_view
+from domain.trace_buffer import (
+    BUFFERS_LIMIT,
+    SIZE_LIMIT,
+    TraceBuffer,
+    TraceBufferReader,
+    kernel_view,
+)
 
 
 class Firmware:
@@ -147,7 +154,7 @@ def test_a_reader_joins_the_buffers_in_their_order_and_keeps_text_until_it_is_ta
     contents: list[bytes | None] = [b"one ", b"two "]
     reader = TraceBufferReader()
     assert not reader.poll()
-    assert reader.follow([lambda _: contents[0], lambda _: contents[1]])
+    assert reader.follow([lambda *_: contents[0], lambda *_: contents[1]])
     assert reader.poll()
     contents[:] = [None, b"two more"]  # None: nothing was written
     assert reader.poll()
@@ -155,3 +162,24 @@ def test_a_reader_joins_the_buffers_in_their_order_and_keeps_text_until_it_is_ta
     assert reader.unread
     reader.follow(())
     assert (reader.following, reader.take(), reader.unread) == (False, b"one two more", False)
+
+
+def test_what_is_read_of_all_buffers_is_bounded():
+    """Whatever the buffers hold; and the first of them does not starve the others for ever."""
+    sizes = [SIZE_LIMIT] * 1000
+    asked: list[int] = []
+
+    def snapshot(number: int, _: TraceBuffer, most: int) -> bytes:
+        asked.append(number)
+        return bytes([65 + number]) * min(sizes[number], most)
+
+    reader = TraceBufferReader()
+    reader.follow([partial(snapshot, number) for number in range(1000)])
+    reader.poll()
+    assert asked == list(range(BUFFERS_LIMIT))
+    assert reader.take() == b"A" * SIZE_LIMIT
+    reader.poll()
+    assert reader.take() == b""
+    sizes[0] = 10
+    reader.poll()
+    assert len(reader.take()) == 10 + SIZE_LIMIT - 10

@@ -40,5 +40,5 @@ def unpack(wrapped: Any, message_type: type[M]) -> M:
         raise ValueError(f"{wanted} wanted, the Any holds {name(wrapped) or 'nothing'}")
     try:
         return message_type.FromString(wrapped.value)
-    except DecodeError as error:
+    except (DecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{wanted}: not a valid message: {error}") from error

@@ -57,12 +57,13 @@ class Throttle(_message.Message):
     def __init__(self, periods: _Optional[int] = ..., throttled_periods: _Optional[int] = ..., throttled_time: _Optional[int] = ...) -> None: ...
 
 class MemoryStat(_message.Message):
-    __slots__ = ("cache", "rss", "pg_fault", "pg_maj_fault", "hierarchical_memory_limit", "total_rss", "total_pg_fault", "total_pg_maj_fault", "total_inactive_file", "usage", "swap", "kernel")
+    __slots__ = ("cache", "rss", "pg_fault", "pg_maj_fault", "hierarchical_memory_limit", "total_cache", "total_rss", "total_pg_fault", "total_pg_maj_fault", "total_inactive_file", "usage", "swap", "kernel")
     CACHE_FIELD_NUMBER: _ClassVar[int]
     RSS_FIELD_NUMBER: _ClassVar[int]
     PG_FAULT_FIELD_NUMBER: _ClassVar[int]
     PG_MAJ_FAULT_FIELD_NUMBER: _ClassVar[int]
     HIERARCHICAL_MEMORY_LIMIT_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_CACHE_FIELD_NUMBER: _ClassVar[int]
     TOTAL_RSS_FIELD_NUMBER: _ClassVar[int]
     TOTAL_PG_FAULT_FIELD_NUMBER: _ClassVar[int]
     TOTAL_PG_MAJ_FAULT_FIELD_NUMBER: _ClassVar[int]
@@ -75,6 +76,7 @@ class MemoryStat(_message.Message):
     pg_fault: int
     pg_maj_fault: int
     hierarchical_memory_limit: int
+    total_cache: int
     total_rss: int
     total_pg_fault: int
     total_pg_maj_fault: int
@@ -82,7 +84,7 @@ class MemoryStat(_message.Message):
     usage: MemoryEntry
     swap: MemoryEntry
     kernel: MemoryEntry
-    def __init__(self, cache: _Optional[int] = ..., rss: _Optional[int] = ..., pg_fault: _Optional[int] = ..., pg_maj_fault: _Optional[int] = ..., hierarchical_memory_limit: _Optional[int] = ..., total_rss: _Optional[int] = ..., total_pg_fault: _Optional[int] = ..., total_pg_maj_fault: _Optional[int] = ..., total_inactive_file: _Optional[int] = ..., usage: _Optional[_Union[MemoryEntry, _Mapping]] = ..., swap: _Optional[_Union[MemoryEntry, _Mapping]] = ..., kernel: _Optional[_Union[MemoryEntry, _Mapping]] = ...) -> None: ...
+    def __init__(self, cache: _Optional[int] = ..., rss: _Optional[int] = ..., pg_fault: _Optional[int] = ..., pg_maj_fault: _Optional[int] = ..., hierarchical_memory_limit: _Optional[int] = ..., total_cache: _Optional[int] = ..., total_rss: _Optional[int] = ..., total_pg_fault: _Optional[int] = ..., total_pg_maj_fault: _Optional[int] = ..., total_inactive_file: _Optional[int] = ..., usage: _Optional[_Union[MemoryEntry, _Mapping]] = ..., swap: _Optional[_Union[MemoryEntry, _Mapping]] = ..., kernel: _Optional[_Union[MemoryEntry, _Mapping]] = ...) -> None: ...
 
 class MemoryEntry(_message.Message):
     __slots__ = ("limit", "usage", "max", "failcnt")

@@ -6,17 +6,8 @@
 """Generated protocol buffer code."""
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import descriptor_pool as _descriptor_pool
-from google.protobuf import runtime_version as _runtime_version
 from google.protobuf import symbol_database as _symbol_database
 from google.protobuf.internal import builder as _builder
-_runtime_version.ValidateProtobufRuntimeVersion(
-    _runtime_version.Domain.PUBLIC,
-    6,
-    31,
-    1,
-    '',
-    'adapters/containerd/api/cgroups_v2.proto'
-)
 # @@protoc_insertion_point(imports)
 
 _sym_db = _symbol_database.Default()
@@ -24,7 +15,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(adapters/containerd/api/cgroups_v2.proto\x12\x18io.containerd.cgroups.v2\"\xe0\x01\n\x07Metrics\x12\x30\n\x04pids\x18\x01 \x01(\x0b\x32\".io.containerd.cgroups.v2.PidsStat\x12.\n\x03\x63pu\x18\x02 \x01(\x0b\x32!.io.containerd.cgroups.v2.CPUStat\x12\x34\n\x06memory\x18\x04 \x01(\x0b\x32$.io.containerd.cgroups.v2.MemoryStat\x12=\n\rmemory_events\x18\x08 \x01(\x0b\x32&.io.containerd.cgroups.v2.MemoryEvents\"*\n\x08PidsStat\x12\x0f\n\x07\x63urrent\x18\x01 \x01(\x04\x12\r\n\x05limit\x18\x02 \x01(\x04\"\x87\x01\n\x07\x43PUStat\x12\x12\n\nusage_usec\x18\x01 \x01(\x04\x12\x11\n\tuser_usec\x18\x02 \x01(\x04\x12\x13\n\x0bsystem_usec\x18\x03 \x01(\x04\x12\x12\n\nnr_periods\x18\x04 \x01(\x04\x12\x14\n\x0cnr_throttled\x18\x05 \x01(\x04\x12\x16\n\x0ethrottled_usec\x18\x06 \x01(\x04\"\xc5\x01\n\nMemoryStat\x12\x0c\n\x04\x61non\x18\x01 \x01(\x04\x12\x0c\n\x04\x66ile\x18\x02 \x01(\x04\x12\x15\n\rinactive_file\x18\r \x01(\x04\x12\x13\n\x0b\x61\x63tive_file\x18\x0e \x01(\x04\x12\x0f\n\x07pgfault\x18\x12 \x01(\x04\x12\x12\n\npgmajfault\x18\x13 \x01(\x04\x12\r\n\x05usage\x18  \x01(\x04\x12\x13\n\x0busage_limit\x18! \x01(\x04\x12\x12\n\nswap_usage\x18\" \x01(\x04\x12\x12\n\nswap_limit\x18# \x01(\x04\"U\n\x0cMemoryEvents\x12\x0b\n\x03low\x18\x01 \x01(\x04\x12\x0c\n\x04high\x18\x02 \x01(\x04\x12\x0b\n\x03max\x18\x03 \x01(\x04\x12\x0b\n\x03oom\x18\x04 \x01(\x04\x12\x10\n\x08oom_kill\x18\x05 \x01(\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(adapters/containerd/api/cgroups_v2.proto\x12\x18io.containerd.cgroups.v2\"\xe0\x01\n\x07Metrics\x12\x30\n\x04pids\x18\x01 \x01(\x0b\x32\".io.containerd.cgroups.v2.PidsStat\x12.\n\x03\x63pu\x18\x02 \x01(\x0b\x32!.io.containerd.cgroups.v2.CPUStat\x12\x34\n\x06memory\x18\x04 \x01(\x0b\x32$.io.containerd.cgroups.v2.MemoryStat\x12=\n\rmemory_events\x18\x08 \x01(\x0b\x32&.io.containerd.cgroups.v2.MemoryEvents\"*\n\x08PidsStat\x12\x0f\n\x07\x63urrent\x18\x01 \x01(\x04\x12\r\n\x05limit\x18\x02 \x01(\x04\"\x87\x01\n\x07\x43PUStat\x12\x12\n\nusage_usec\x18\x01 \x01(\x04\x12\x11\n\tuser_usec\x18\x02 \x01(\x04\x12\x13\n\x0bsystem_usec\x18\x03 \x01(\x04\x12\x12\n\nnr_periods\x18\x04 \x01(\x04\x12\x14\n\x0cnr_throttled\x18\x05 \x01(\x04\x12\x16\n\x0ethrottled_usec\x18\x06 \x01(\x04\"\xd8\x01\n\nMemoryStat\x12\x0c\n\x04\x61non\x18\x01 \x01(\x04\x12\x0c\n\x04\x66ile\x18\x02 \x01(\x04\x12\x15\n\rinactive_file\x18\r \x01(\x04\x12\x13\n\x0b\x61\x63tive_file\x18\x0e \x01(\x04\x12\x0f\n\x07pgfault\x18\x12 \x01(\x04\x12\x12\n\npgmajfault\x18\x13 \x01(\x04\x12\r\n\x05usage\x18  \x01(\x04\x12\x13\n\x0busage_limit\x18! \x01(\x04\x12\x12\n\nswap_usage\x18\" \x01(\x04\x12\x12\n\nswap_limit\x18# \x01(\x04\x12\x11\n\tmax_usage\x18$ \x01(\x04\"U\n\x0cMemoryEvents\x12\x0b\n\x03low\x18\x01 \x01(\x04\x12\x0c\n\x04high\x18\x02 \x01(\x04\x12\x0b\n\x03max\x18\x03 \x01(\x04\x12\x0b\n\x03oom\x18\x04 \x01(\x04\x12\x10\n\x08oom_kill\x18\x05 \x01(\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,7 +29,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CPUSTAT']._serialized_start=342
   _globals['_CPUSTAT']._serialized_end=477
   _globals['_MEMORYSTAT']._serialized_start=480
-  _globals['_MEMORYSTAT']._serialized_end=677
-  _globals['_MEMORYEVENTS']._serialized_start=679
-  _globals['_MEMORYEVENTS']._serialized_end=764
+  _globals['_MEMORYSTAT']._serialized_end=696
+  _globals['_MEMORYEVENTS']._serialized_start=698
+  _globals['_MEMORYEVENTS']._serialized_end=783
 # @@protoc_insertion_point(module_scope)

@@ -42,7 +42,7 @@ class CPUStat(_message.Message):
     def __init__(self, usage_usec: _Optional[int] = ..., user_usec: _Optional[int] = ..., system_usec: _Optional[int] = ..., nr_periods: _Optional[int] = ..., nr_throttled: _Optional[int] = ..., throttled_usec: _Optional[int] = ...) -> None: ...
 
 class MemoryStat(_message.Message):
-    __slots__ = ("anon", "file", "inactive_file", "active_file", "pgfault", "pgmajfault", "usage", "usage_limit", "swap_usage", "swap_limit")
+    __slots__ = ("anon", "file", "inactive_file", "active_file", "pgfault", "pgmajfault", "usage", "usage_limit", "swap_usage", "swap_limit", "max_usage")
     ANON_FIELD_NUMBER: _ClassVar[int]
     FILE_FIELD_NUMBER: _ClassVar[int]
     INACTIVE_FILE_FIELD_NUMBER: _ClassVar[int]
@@ -53,6 +53,7 @@ class MemoryStat(_message.Message):
     USAGE_LIMIT_FIELD_NUMBER: _ClassVar[int]
     SWAP_USAGE_FIELD_NUMBER: _ClassVar[int]
     SWAP_LIMIT_FIELD_NUMBER: _ClassVar[int]
+    MAX_USAGE_FIELD_NUMBER: _ClassVar[int]
     anon: int
     file: int
     inactive_file: int
@@ -63,7 +64,8 @@ class MemoryStat(_message.Message):
     usage_limit: int
     swap_usage: int
     swap_limit: int
-    def __init__(self, anon: _Optional[int] = ..., file: _Optional[int] = ..., inactive_file: _Optional[int] = ..., active_file: _Optional[int] = ..., pgfault: _Optional[int] = ..., pgmajfault: _Optional[int] = ..., usage: _Optional[int] = ..., usage_limit: _Optional[int] = ..., swap_usage: _Optional[int] = ..., swap_limit: _Optional[int] = ...) -> None: ...
+    max_usage: int
+    def __init__(self, anon: _Optional[int] = ..., file: _Optional[int] = ..., inactive_file: _Optional[int] = ..., active_file: _Optional[int] = ..., pgfault: _Optional[int] = ..., pgmajfault: _Optional[int] = ..., usage: _Optional[int] = ..., usage_limit: _Optional[int] = ..., swap_usage: _Optional[int] = ..., swap_limit: _Optional[int] = ..., max_usage: _Optional[int] = ...) -> None: ...
 
 class MemoryEvents(_message.Message):
     __slots__ = ("low", "high", "max", "oom", "oom_kill")

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import Message
 
 from . import frames, messages, threads
 from .errors import Closed, Code, RpcError
@@ -122,7 +122,7 @@ class Client:
             raise pending.error
         try:
             return response_type.FromString(pending.payload)
-        except DecodeError as error:
+        except messages.UNREADABLE as error:
             raise RpcError(Code.INTERNAL, f"unmarshal {method} response error: {error}") from error
 
     def close(self) -> None:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import os
-import socket
-import struct
+import sys
+from _socket import SO_PEERCRED, SOL_SOCKET, socket  # socket.socket is a class of this
 
-_UCRED = struct.Struct("iII")
+_UCRED_SIZE = 12  # bytes of a `struct ucred`: pid, uid and gid, each of four
 
 
-def peer_uid(sock: socket.socket) -> int:
+def peer_uid(sock: socket) -> int:
     """Return the peer's effective user id when it connected or listened. Raises OSError."""
-    data = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
-    uid: int = _UCRED.unpack(data)[1]
-    return uid
+    return int.from_bytes(sock.getsockopt(SOL_SOCKET, SO_PEERCRED, _UCRED_SIZE)[4:8], sys.byteorder)
 
 
-def same_user(sock: socket.socket) -> bool:
+def same_user(sock: socket) -> bool:
     """Return whether the peer has the effective user id of this process. Raises OSError."""
     return peer_uid(sock) == os.geteuid()

@@ -12,6 +12,9 @@ from .errors import Code, RpcError
 
 Metadata = Mapping[str, Sequence[str]]
 
+UNREADABLE = (DecodeError, UnicodeDecodeError)
+"""What FromString raises; the second for text that is no UTF-8, by protobuf in pure Python."""
+
 _NANO = 1_000_000_000
 _MAX_INT32 = (1 << 31) - 1
 _MAX_INT64 = (1 << 63) - 1
@@ -66,7 +69,7 @@ def parse_request(data: bytes) -> Request:
     """Return the request in a frame's data. Raises RpcError (INVALID_ARGUMENT)."""
     try:
         return Request.FromString(data)
-    except DecodeError as error:
+    except UNREADABLE as error:
         raise RpcError(Code.INVALID_ARGUMENT, f"unmarshal request error: {error}") from error
 
 
@@ -77,7 +80,7 @@ def parse_response(data: bytes) -> bytes:
     """
     try:
         response = Response.FromString(data)
-    except DecodeError as error:
+    except UNREADABLE as error:
         raise RpcError(Code.INTERNAL, f"unmarshal response error: {error}") from error
     status = response.status
     if status.code != Code.OK:

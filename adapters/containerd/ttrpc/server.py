@@ -11,7 +11,7 @@ import math
 import select
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from google.protobuf.message import Message
 
@@ -53,6 +53,8 @@ class Server:
         self._wake_out.setblocking(False)
         self._next_deadline = math.inf
         self._stop_at: float | None = None
+        self._unused: Callable[[], bool] = lambda: False
+        self._unused_seconds = self._unused_until = math.inf
 
     @property
     def wakeup_fd(self) -> int:
@@ -70,6 +72,10 @@ class Server:
         Each call runs the handler in a thread of its own. Raises ValueError if the name is taken.
         """
         self._services.register(service, methods)
+
+    def end_unused(self, unused: Callable[[], bool], seconds: float) -> None:
+        """End once there has been no connection, and `unused()` was true, for so many seconds."""
+        self._unused, self._unused_seconds = unused, seconds
 
     def serve(self, *sockets: socket.socket) -> None:
         """Serve listening or connected sockets in the calling thread, and close them.
@@ -113,6 +119,7 @@ class Server:
             self._next_deadline = min((c.expire(now) for c in connections), default=math.inf)
         if now >= self._listeners.resume_at:
             self._listeners.resume()
+        self._look_for_use(now)
         if self._stop_at is not None:
             self._drain(now >= self._stop_at)
         for fd, connection in tuple(self._connections.items()):
@@ -123,11 +130,20 @@ class Server:
             self._handle(fd, events)
         return True
 
+    def _look_for_use(self, now: float) -> None:
+        if self._connections or not self._unused():
+            self._unused_until = math.inf
+        elif self._unused_until == math.inf:
+            self._unused_until = now + self._unused_seconds
+        elif now >= self._unused_until:
+            self._stop_at = now
+
     def _poll_time(self, now: float) -> int:
         until = min(
             self._next_deadline,
             now + _LONGEST_POLL,
             self._listeners.resume_at,
+            self._unused_until,
             math.inf if self._stop_at is None else self._stop_at,
         )
         return max(0, math.ceil((until - now) * 1000))

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import Message
 
 from .context import CallContext
 from .errors import Code, RpcError
+from .messages import UNREADABLE
 
 Handler = Callable[[CallContext, Any], Message | None]
 ErrorMap = Callable[[Exception], RpcError | None]
@@ -51,7 +52,7 @@ class Services:
         """Carry out a call and return the response's bytes. Raises RpcError, nothing else."""
         try:
             request = method.request_type.FromString(payload)
-        except DecodeError as error:
+        except UNREADABLE as error:
             text = f"unmarshal {method.request_type.DESCRIPTOR.full_name} error: {error}"
             raise RpcError(Code.INVALID_ARGUMENT, text) from error
         try:

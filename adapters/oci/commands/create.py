@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 from adapters.oci.commands import CommandContext, write_pid_file
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 def run(
     context: CommandContext,
     container_id: str,
-    bundle: str,
+    bundle: str | None,
     pid_file: str | None,
     console_socket: str | None,
 ) -> None:
@@ -27,7 +28,9 @@ def run(
     from adapters.oci.terminal import new_terminal
     from domain.stdio import Stdio
 
-    lifecycle, request = context.lifecycle, read_bundle(container_id, bundle)
+    lifecycle, request = context.lifecycle, read_bundle(container_id, context.bundle(bundle))
+    if context.log.debug:
+        say_what_is_ignored(request.bundle)
     with new_terminal(request.terminal, console_socket, request.size) as terminal:
         # The container must not read from the terminal of the shell that called.
         stdio = Stdio(interactive=not os.isatty(0))
@@ -42,6 +45,15 @@ def run(
         except BaseException:
             lifecycle.delete(container_id, force=True)
             raise
+
+
+def say_what_is_ignored(bundle: str) -> None:
+    """Name on stderr what the bundle asks for and firmware has no use for."""
+    from adapters.oci.exit_codes import PROGRAM
+    from adapters.oci.ignored import ignored_properties
+
+    if names := ignored_properties(bundle):
+        print(f"{PROGRAM}: ignored, since firmware has none: {', '.join(names)}", file=sys.stderr)
 
 
 def command() -> click.Command:

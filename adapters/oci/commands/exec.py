@@ -28,8 +28,10 @@ def run(
 ) -> int:
     """Ask about a container from inside, as health checks do.
 
-    Firmware has no programs. There are status, logs, trace, resource-table, firmware and help;
-    status fails unless the firmware runs. Any other command exits 127.
+    Firmware has no programs. There are status, printed TEXT, printed-within SECONDS, logs, trace,
+    resource-table, firmware, exit N and help; status fails unless the firmware runs. They may be
+    joined as in sh -c "status && printed ready || exit 1". Any other command exits 127; what is
+    not understood exits 2.
     """
     if process is not None:
         from adapters.oci.bundle import read_process
@@ -51,9 +53,9 @@ def run(
 
 def _show(result: ExecResult) -> int:
     """Write the output of the built-in command; return its exit code."""
-    stream = sys.stderr if result.on_stderr else sys.stdout
-    stream.buffer.write(result.data)
-    stream.flush()
+    for stream, data in ((sys.stdout, result.out), (sys.stderr, result.err)):
+        stream.buffer.write(data)
+        stream.flush()
     return result.code
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from adapters.oci.commands import CommandContext
 from domain.container import Status
 from domain.firmware import LOG_FILES
+from domain.log_format import LogDecoder
 
 if TYPE_CHECKING:
     import click
@@ -18,52 +19,77 @@ _PERIOD = 0.1  # seconds
 
 
 def run(context: CommandContext, container_id: str, follow: bool) -> None:
-    """Show what a container's firmware printed lately."""
-    lifecycle, out = context.lifecycle, sys.stdout.buffer
+    """Show what a container's firmware printed lately, and on stderr what the runtime remarked."""
+    lifecycle = context.lifecycle
     directory = lifecycle.directory(container_id)
     older, current = (f"{directory}/{name}" for name in LOG_FILES)
-    _copy(older, out)
-    file: BinaryIO | None = None
+    log = _Log(sys.stdout.buffer, sys.stderr.buffer)
+    log.copy(older)
     try:
         while True:
             ended = lifecycle.state(container_id).status is Status.STOPPED
-            file = _copy_new(current, file, out)
+            log.copy_new(current)
             if ended or not follow:
                 return
             time.sleep(_PERIOD)
     finally:
-        if file is not None:
-            file.close()
+        log.close()
 
 
-def _copy(path: str, out: BinaryIO) -> None:
-    try:
-        with open(path, "rb") as file:
-            out.write(file.read())
-    except FileNotFoundError:
-        pass
+class _Log:
+    """Copies log files: the firmware's output to `out`, the runtime's remarks to `err`."""
 
+    def __init__(self, out: BinaryIO, err: BinaryIO) -> None:
+        self._out = out
+        self._err = err
+        self._file: BinaryIO | None = None
+        self._decoder = LogDecoder()
+        self._line_open = False  # the firmware has begun a line, after which no remark may stand
 
-def _copy_new(path: str, file: BinaryIO | None, out: BinaryIO) -> BinaryIO | None:
-    """Copy what the supervisor appended; return the open file, the successor after a rotation."""
-    if file is not None:
-        out.write(file.read())
+    def copy(self, path: str) -> None:
+        """Copy a file that is complete, if there is one."""
         try:
-            same = os.path.samestat(os.fstat(file.fileno()), os.stat(path))
+            with open(path, "rb") as file:
+                self._show(LogDecoder(), file.read())
         except FileNotFoundError:
-            same = True
-        if not same:
-            out.write(file.read())
-            file.close()
-            file = None
-    if file is None:
-        try:
-            file = open(path, "rb")  # noqa: SIM115 -- stays open between calls
-        except FileNotFoundError:
-            return None
-        out.write(file.read())
-    out.flush()
-    return file
+            pass
+
+    def copy_new(self, path: str) -> None:
+        """Copy what the supervisor appended to the file, and its successor after a rotation."""
+        if self._file is not None:
+            self._show(self._decoder, self._file.read())
+            try:
+                same = os.path.samestat(os.fstat(self._file.fileno()), os.stat(path))
+            except FileNotFoundError:
+                same = True
+            if not same:
+                self._show(self._decoder, self._file.read())
+                self.close()
+        if self._file is None:
+            try:
+                self._file = open(path, "rb")  # noqa: SIM115 -- stays open between calls
+            except FileNotFoundError:
+                return
+            self._decoder = LogDecoder()
+            self._show(self._decoder, self._file.read())
+
+    def _show(self, decoder: LogDecoder, data: bytes) -> None:
+        for piece in decoder.feed(data):
+            if not piece.is_remark:
+                self._out.write(piece.data)
+                self._line_open = not piece.data.endswith(b"\n")
+                continue
+            self._out.flush()
+            self._err.write(b"\n" + piece.data if self._line_open else piece.data)
+            self._err.flush()
+            self._line_open = False
+        self._out.flush()
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
 
 
 def command() -> click.Command:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 from adapters.oci import render
 from adapters.oci.commands import CommandContext, show
-from adapters.oci.exit_codes import PROGRAM
+from adapters.oci.exit_codes import complain
 from domain.selection import no_processors
 
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ def run(context: CommandContext, form: str) -> None:
     else:
         show(render.processors(rows))
         if not rows:
-            print(f"{PROGRAM}: {no_processors()}", file=sys.stderr)
+            complain(str(no_processors()))
 
 
 def command() -> click.Command:

@@ -29,7 +29,7 @@ _FORWARDED = (
 def run(
     context: CommandContext,
     container_id: str,
-    bundle: str,
+    bundle: str | None,
     pid_file: str | None,
     console_socket: str | None,
     detach: bool,
@@ -42,7 +42,9 @@ def run(
         return _start(lifecycle, container_id, detach=detach, keep=keep)
     from adapters.oci.bundle import read_bundle
 
-    request = context.adapted(read_bundle(container_id, bundle))
+    if context.log.debug:
+        create.say_what_is_ignored(os.path.abspath(context.bundle(bundle)))
+    request = context.adapted(read_bundle(container_id, context.bundle(bundle)))
     with _stdio(request.terminal) as stdio:
         container = lifecycle.create(request, stdio)
         try:
@@ -59,9 +61,9 @@ def _stdio(terminal: bool) -> Iterator[Stdio]:
     if not terminal:
         yield Stdio(interactive=not os.isatty(0))
         return
-    from adapters.oci.terminal import current_terminal
+    from adapters.oci.terminal import CurrentTerminal
 
-    with current_terminal():
+    with CurrentTerminal():
         yield Stdio(interactive=True, terminal=True)
 
 

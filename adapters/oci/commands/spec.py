@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import click
 
 
-def run(_: CommandContext, bundle: str, firmware: str, processor: str) -> None:
+def run(context: CommandContext, bundle: str | None, firmware: str, processor: str) -> None:
     """Write a config.json for firmware into a bundle."""
     config = {
         "ociVersion": OCI_VERSION,
@@ -21,7 +21,7 @@ def run(_: CommandContext, bundle: str, firmware: str, processor: str) -> None:
         "process": {"cwd": "/", "args": [firmware]},
         "annotations": {"remoteproc.name": processor} if processor else {},
     }
-    path = os.path.join(os.path.abspath(bundle), "config.json")
+    path = os.path.join(os.path.abspath(context.bundle(bundle)), "config.json")
     try:
         with open(path, "x", encoding="utf-8") as file:
             file.write(as_json(config) + "\n")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import filecmp
 import os
-import re
 import subprocess
 
 import pytest
 from google.protobuf.any_pb2 import Any
+from google.protobuf.message import DecodeError
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -25,6 +25,7 @@ from adapters.containerd.api import (
     task_pb2,
     types_pb2,
 )
+from adapters.containerd.ttrpc import envelope_pb2
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(__file__))))
 
@@ -100,7 +101,7 @@ def test_negative_log_levels_and_ones_to_come_are_read():
 
 @pytest.mark.parametrize("reply", [b'{"version":2}', b"unix:///run/containerd/s/abc"])
 def test_replies_in_json_or_plain_are_not_taken_for_protobuf(reply):
-    with pytest.raises(Exception, match=r"[Pp]ars"):
+    with pytest.raises(DecodeError):
         bootstrap_pb2.BootstrapResult.FromString(reply)
 
 
@@ -131,15 +132,10 @@ def test_another_message_is_refused(wrapped, said):
         anys.unpack(wrapped, events_pb2.TaskExit)
 
 
-def text_of(*path: str) -> str:
-    with open(os.path.join(*path), encoding="utf-8") as file:
-        return file.read()
-
-
-def test_the_declared_runtime_is_new_enough_for_the_generated_code():
-    generated = re.search(r"Protobuf Python Version: (\S+)", text_of(task_pb2.__file__))
-    assert generated
-    assert f'"protobuf>={generated[1]}"' in text_of(ROOT, "pyproject.toml")
+@pytest.mark.parametrize("module", [envelope_pb2, task_pb2])
+def test_the_generated_code_takes_the_protobuf_of_any_distribution(module):
+    with open(module.__file__, encoding="utf-8") as file:
+        assert "ValidateProtobufRuntimeVersion" not in file.read()
 
 
 def files_under(top: str) -> list[str]:
@@ -155,5 +151,5 @@ def files_under(top: str) -> list[str]:
 def test_generating_again_gives_the_same_bytes(tmp_path):
     subprocess.run([f"{ROOT}/script/protoc", tmp_path], check=True)
     made = files_under(str(tmp_path))
-    assert made == [f"adapters/containerd/{f}" for f in files_under(f"{ROOT}/adapters/containerd")]
+    assert made == [f"adapters/{f}" for f in files_under(f"{ROOT}/adapters")]
     assert filecmp.cmpfiles(tmp_path, ROOT, made, shallow=False) == (made, [], [])

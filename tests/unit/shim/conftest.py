@@ -19,9 +19,9 @@ from adapters.containerd.api.forward_pb2 import ForwardRequest
 from adapters.containerd.ttrpc.client import Client
 from adapters.containerd.ttrpc.errors import Code, RpcError
 from adapters.containerd.ttrpc.server import Server
-from bootstrap.container import Runtime
 from bootstrap.programs import spawn_supervisor
 from bootstrap.settings import Settings
+from bootstrap.wiring import Runtime
 from tests.engines.process import wait_until
 
 FIRMWARE = os.path.join(os.path.dirname(__file__), "../../../firmware/build/cortex-m3")
@@ -29,13 +29,14 @@ SERVE = """
 import sys
 from bootstrap import programs, shim, wiring
 from bootstrap.settings import Settings
+from bootstrap.wiring import Runtime
 root, run_directory = sys.argv.pop(1), sys.argv.pop(1)
 settings = Settings(root, run_directory, backend="sim", board="quad")
 programs.lifecycle_for_namespace = lambda _, warn, start: (
     wiring.Runtime(settings, warn, start).lifecycle()
 )
 sys.argv.insert(1, "containerd-shim-remoteproc-v1")
-shim.serve()
+shim.prepare_shim()(sys.argv[2:])
 """
 PUT_AT_3 = "import os, sys; os.dup2(int(sys.argv[1]), 3); os.execv(sys.argv[2], sys.argv[2:])"
 RESPONSES = {
@@ -170,8 +171,7 @@ class Shim:
 
     def lifecycle(self):
         settings = Settings(self.root, self.run, backend="sim", board="quad")
-        graph = Runtime(settings=settings, warn=print, start_supervisor=spawn_supervisor)
-        return graph.lifecycle()
+        return Runtime(settings, print, spawn_supervisor).lifecycle()
 
     def close(self):
         if self._client is not None:

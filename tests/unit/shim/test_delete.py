@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import threading
 import time
 
 import pytest
 
+from adapters.containerd import linux_delete
 from adapters.containerd.api.task_pb2 import DeleteResponse
 from adapters.containerd.api.types_pb2 import Mount
 from adapters.containerd.delete import delete
@@ -19,7 +21,7 @@ from adapters.containerd.ttrpc.errors import Closed, RpcError
 
 def clean_up(shim, name):
     call = parse(["-id", name, "-namespace", "tests", "-bundle", f"{shim.folder}/{name}", "delete"])
-    return DeleteResponse.FromString(delete(call, shim.lifecycle()))
+    return DeleteResponse.FromString(delete(call, shim.root, shim.lifecycle))
 
 
 def kill(shim):
@@ -44,6 +46,20 @@ def test_running_firmware_is_stopped(served):
     assert clean_up(served, "c").exit_status == 137, "again, as after a crash half-way"
 
 
+def test_what_containerd_has_forgotten_is_removed(served):
+    """containerd removes a bundle even if the action `delete` for it was killed."""
+    path = served.bundle("c", "hello")
+    served.create("c")
+    served.call("Start", id="c")
+    kill(served)
+    clean_up(served, "other")
+    assert [container.id for container in served.lifecycle().all()] == ["c"], "its bundle is there"
+    shutil.rmtree(path)
+    clean_up(served, "other")
+    assert served.lifecycle().all() == []
+    assert not any(row.owner for row in served.lifecycle().processors())
+
+
 def test_a_recorded_exit_is_reported_unchanged(served):
     served.bundle("c", "exit")
     pid = served.create("c").pid
@@ -66,6 +82,13 @@ def test_a_socket_that_is_served_stays(served):
     served.create("first")
     clean_up(served, "c")
     assert served.call("State", id="first").id == "first"
+
+
+def test_a_pod_of_which_nothing_can_be_told_counts_as_alive(tmp_path):
+    """Its shim for runc may be starting another container, and must not be ended."""
+    assert not linux_delete._pod_lives(str(tmp_path)), "no shim has noted a socket"
+    (tmp_path / "address").mkdir()  # which cannot be read as a file
+    assert linux_delete._pod_lives(str(tmp_path))
 
 
 @pytest.mark.parametrize("moment", [0.01, 0.03, 0.06, 0.1, 0.15, 0.2, 0.3, 0.45])

@@ -81,7 +81,8 @@ def test_an_exit_is_sent_until_a_containerd_that_hangs_has_it(publishing, short)
     budget = events._REFUSALS_OF_EXIT_MAX
     assert wait_until(lambda: publishing.containerd.received > budget, 30)
     publishing.containerd.answering.set()
-    publishing.arrive("exit", "delete")
+    # On a busy machine an answer comes after its 30 ms: then the event is sent once more.
+    assert wait_until(lambda: list(dict.fromkeys(publishing.arrived())) == ["exit", "delete"], 10)
 
 
 def test_while_containerd_hangs_it_gets_an_event_once(publishing):

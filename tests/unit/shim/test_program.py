@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -24,8 +27,11 @@ from adapters.containerd.delete import delete_response
 from adapters.containerd.flags import parse
 from adapters.containerd.times import timestamp
 from adapters.containerd.ttrpc.client import Client
+from adapters.linux.unix_sockets import is_served
+from bootstrap import shim
 from domain.container import Exit
 from domain.errors import InvalidRequest, NotFound
+from tests.contract.children import child
 from tests.engines.process import wait_until
 
 PROGRAM = os.path.join(os.path.dirname(sys.executable), "containerd-shim-remoteproc-v1")
@@ -38,7 +44,13 @@ PARAMS = BootstrapParams(
 OPTIONS = Any(type_url="containerd.runc.v1.Options", value=Options(root="x").SerializeToString())
 
 
-def run(*arguments, stdin=b"", cwd=None, **environment):
+def run(*arguments, stdin=b"", cwd=None, files=None, **environment):
+    """Run the program. Callers with another limit of open `files` have another fork server."""
+
+    def limit():
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files or soft, hard))
+
     path = os.environ["PATH"]
     return subprocess.run(
         [PROGRAM, *arguments],
@@ -46,8 +58,19 @@ def run(*arguments, stdin=b"", cwd=None, **environment):
         capture_output=True,
         cwd=cwd,
         env={"PATH": path, **environment},
+        preexec_fn=limit,
         timeout=20,
     )
+
+
+def parent_of(pid):
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/status") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("PPid:"))
+
+
+def name_of(pid):
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/comm") as file:
+        return file.read().strip()
 
 
 class TestStart:
@@ -56,6 +79,7 @@ class TestStart:
     @pytest.fixture
     def start(self, tmp_path):
         servers = []
+        files = 1000 + os.getpid() % 3000  # no other worker's
 
         def started(name="one", annotations=None):
             bundle = tmp_path / name
@@ -65,7 +89,8 @@ class TestStart:
             params.MergeFrom(PARAMS)
             params.instance_id = name
             flags = ["-namespace", "tests", "-address", "/none", "-publish-binary", "x"]
-            done = run(*flags, "-id", name, "start", stdin=params.SerializeToString(), cwd=bundle)
+            stdin = params.SerializeToString()
+            done = run(*flags, "-id", name, "start", stdin=stdin, cwd=bundle, files=files)
             assert (done.returncode, done.stderr) == (0, b"")
             address = BootstrapResult.FromString(done.stdout).address
             with Client.connect(address, 10) as client:
@@ -77,7 +102,12 @@ class TestStart:
             return address, answer.shim_pid
 
         yield started
+        for parent in {parent_of(pid) for pid in servers}:
+            if parent and name_of(parent) == "rproc-forks":
+                os.kill(parent, signal.SIGTERM)  # it would stay for a minute
         for pid in set(servers):
+            if not os.path.exists(f"/proc/{pid}/exe"):
+                continue
             descriptor = os.pidfd_open(pid)
             signal.pidfd_send_signal(descriptor, signal.SIGTERM)
 
@@ -104,9 +134,20 @@ class TestStart:
     def test_the_same_again_after_a_kill(self, start):
         address, pid = start()
         os.kill(pid, signal.SIGKILL)
-        assert wait_until(lambda: not sockets.is_served(address.removeprefix("unix://")), 5)
+        assert wait_until(lambda: not is_served(address.removeprefix("unix://")), 5)
         again, other = start()
         assert again == address and other != pid
+
+    def test_a_resident_process_forks_the_shims(self, start):
+        parents = {parent_of(start(name)[1]) for name in ("one", "two", "three")}
+        assert len(parents) == 1 and name_of(*parents) == "rproc-forks"
+
+    def test_a_shim_outlives_the_process_that_forked_it(self, start):
+        first, pid = start("one")
+        os.kill(parent_of(pid), signal.SIGKILL)
+        _, other = start("two")
+        assert start("one") == (first, pid)
+        assert parent_of(other) != parent_of(pid) and name_of(parent_of(other)) == "rproc-forks"
 
     def test_without_a_bundle(self, tmp_path):
         done = run("-namespace", "tests", "-id", "one", "start", cwd=tmp_path)
@@ -175,6 +216,74 @@ class TestSockets:
         sockets.remove_dead(path)
         assert not os.path.exists(path)
 
+    def test_the_socket_of_a_killed_process_is_removed_once_its_bundle_is_gone(self, tmp_path):
+        directory, bundles = tmp_path / "s", [tmp_path / "one", tmp_path / "two"]
+        for bundle in bundles:
+            bundle.mkdir()
+
+        def begin(name, bundle):
+            return sockets.listen_for_shim(f"{directory}/{name}", str(bundle))
+
+        def start(ready):
+            kept = begin("first", bundles[0])
+            ready()
+            assert kept, "and stays open until this process is killed"
+
+        with child(start):
+            bundles[0].rmdir()
+            begin("second", bundles[1]).close()
+            assert (directory / "first").exists(), "a process serves it"
+        kept = begin("third", bundles[1])
+        there = ["second", "third"]
+        notes = [f"remoteproc-bundle-of-{name}" for name in there]
+        assert sorted(os.listdir(directory)) == [*notes, *there], "the second's bundle is there"
+        bundles[1].rmdir()
+        sockets.remove_dead(f"{directory}/first")
+        assert sorted(os.listdir(directory)) == [notes[1], there[1]], "as containerd's delete does"
+        kept.close()
+        sockets.remove(f"{directory}/third")
+        assert os.listdir(directory) == []
+
+    def test_callers_queue_while_the_shim_is_busy(self, tmp_path):
+        """400 at once had made the kernel refuse the next."""
+        path = str(tmp_path / "x")
+        listener = sockets.listen(path)
+        assert listener
+        with contextlib.closing(listener), contextlib.ExitStack() as stack:
+            for _ in range(600):  # nobody accepts them
+                client = stack.enter_context(socket.socket(socket.AF_UNIX))
+                client.setblocking(False)
+                client.connect(path)  # BlockingIOError where the queue is full
+
+    def test_what_cannot_be_asked_is_not_taken_for_dead(self, tmp_path, monkeypatch):
+        path = str(tmp_path / "x")
+        listener = sockets.listen(path)
+        assert listener
+
+        class Probe:
+            settimeout = close = lambda *_: None
+
+            def connect(self, _):
+                raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+
+        monkeypatch.setattr(sockets, "socket", lambda *_: Probe())
+        assert is_served(path)
+        listener.close()
+
+    def test_400_idle_connections_do_not_keep_the_next_caller_out(self, tmp_path):
+        path = str(tmp_path / "x")
+        listener = sockets.listen(path)
+        assert listener
+        clients = []
+        for _ in range(401):
+            client = socket.socket(socket.AF_UNIX)
+            client.setblocking(False)
+            clients.append(client)
+            client.connect(path)  # raises if the queue is full
+        for client in clients:
+            client.close()
+        listener.close()
+
     def test_a_busy_one_is_alive(self, tmp_path):
         path = str(tmp_path / "x")
         with socket.socket(socket.AF_UNIX) as listener:
@@ -189,7 +298,7 @@ class TestSockets:
                     client.connect(path)
                 except BlockingIOError:
                     break
-            assert sockets.is_served(path)
+            assert is_served(path)
             for client in waiting:
                 client.close()
 
@@ -210,7 +319,7 @@ def test_what_is_no_bundle(tmp_path, monkeypatch, text):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "config.json").write_text(text)
     with pytest.raises((InvalidRequest, NotFound)):
-        start.group("one")
+        start.group()
 
 
 def test_command_lines():
@@ -229,3 +338,12 @@ def test_info_and_version():
     assert answer.name == "io.containerd.remoteproc.v1" and answer.version.version
     assert answer.version.version in run("-v").stdout.decode()
     assert run("-nonsense").returncode == 1
+
+
+def test_a_container_that_cannot_be_looked_at_does_not_count_as_deleted(monkeypatch):
+    def failing(_path):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "lstat", failing)
+    with pytest.raises(OSError, match="Input/output error"):
+        shim._run(parse(["-id", "one", "-namespace", "tests", "delete"]))

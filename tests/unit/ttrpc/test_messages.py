@@ -68,7 +68,7 @@ def test_an_error_survives_the_trip(code, message, detail):
         messages.parse_response(frame.data)
     assert caught.value.code == code
     assert caught.value.message == message
-    assert list(caught.value.details) == details
+    assert [(each.type_url, each.value) for each in caught.value.details] == [("a.B", detail)]
 
 
 @pytest.mark.parametrize("code", [0, -1, 2**31, 2**70])

@@ -21,7 +21,7 @@ from adapters.containerd.ttrpc.envelope_pb2 import Request
 from adapters.containerd.ttrpc.errors import Closed, Code, RpcError
 from adapters.containerd.ttrpc.server import Server
 from adapters.containerd.ttrpc.session import ServerSession
-from tests.unit.ttrpc.harness import SERVICE, Handlers, InThread, eventually
+from tests.unit.ttrpc.harness import SERVICE, Handlers, InThread, Running, eventually
 
 
 def echo(client, text="hello", **options):
@@ -595,7 +595,7 @@ def test_the_deepest_recursion_of_a_c_parser_fits_the_handlers_stack():
     server = Server()
 
     def parse(context, request):
-        text = "[" * 100_000
+        text = "[" * 200_000
         try:
             json.loads(text)
         except RecursionError:
@@ -625,3 +625,23 @@ def test_an_idle_server_is_one_thread_that_sleeps(running):
         begun = time.process_time()
         time.sleep(0.5)
         assert time.process_time() - begun < 0.02
+
+
+def test_a_server_that_nobody_uses_ends(tmp_path):
+    used = threading.Event()
+    used.set()
+    running = Running(tmp_path / "s")
+    running.server.end_unused(lambda: not used.is_set(), 0.05)
+    client = running.client()
+    client.call(SERVICE, "Echo", StringValue(value="a"), StringValue)
+    client.close()
+    running.thread.join(0.3)
+    assert running.thread.is_alive(), "it has something to do"
+    used.clear()
+    client = running.client()
+    client.call(SERVICE, "Echo", StringValue(value="b"), StringValue)
+    running.thread.join(0.3)
+    assert running.thread.is_alive(), "it has a client"
+    client.close()
+    running.thread.join(10)
+    assert not running.thread.is_alive()
