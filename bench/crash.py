@@ -20,6 +20,8 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 
+from adapters.linux.process_tree import children
+
 HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BIN = f"{HERE}/.venv/bin"
 FIRMWARE = f"{HERE}/firmware/build/cortex-m3/hello-traced.elf"
@@ -57,8 +59,7 @@ def crash_once(runtime: list[str], bundle: str, crash: Callable[[int], None]) ->
 
 def kill_simulator(supervisor: int) -> None:
     """Kill the supervisor's QEMU."""
-    with open(f"/proc/{supervisor}/task/{supervisor}/children", encoding="ascii") as file:
-        (simulator,) = map(int, file.read().split())
+    (simulator,) = children(supervisor)
     os.kill(simulator, signal.SIGKILL)
 
 

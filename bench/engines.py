@@ -184,8 +184,8 @@ def main() -> None:
     budgets, releases = Budgets(), fetch()
     with Docker(releases, "28", [BIN], etc=ETC) as docker:
         load(docker)
+        docker_usage(docker, rounds, budgets)  # first: what it starts for all counts, too
         docker_lives(docker, rounds, budgets)
-        docker_usage(docker, rounds, budgets)
         docker_crash(docker, rounds, budgets)
         docker_throughput(docker, 3.0 * rounds, budgets)
     with Containerd(releases, "2", [BIN], etc=ETC) as containerd:

@@ -32,6 +32,10 @@ class Times:
         """Return the median wall-clock milliseconds."""
         return statistics.median(wall for wall, _ in self._taken[who, step])
 
+    def median_cpu(self, who: str, step: str) -> float:
+        """Return the median CPU milliseconds."""
+        return statistics.median(cpu for _, cpu in self._taken[who, step])
+
     def ratio(self, step: str, one: str, other: str) -> float:
         """Return how many times longer `one` takes than `other`, by their medians."""
         return self.median(one, step) / self.median(other, step)
@@ -48,8 +52,8 @@ class Times:
 
     def _row(self, who: str, step: str) -> Sequence[float]:
         walls = sorted(wall for wall, _ in self._taken[who, step])
-        cpu = statistics.median(cpu for _, cpu in self._taken[who, step])
-        return (walls[0], statistics.median(walls), walls[int(len(walls) * 0.9)], cpu)
+        p90 = walls[int(len(walls) * 0.9)]
+        return (walls[0], self.median(who, step), p90, self.median_cpu(who, step))
 
 
 class Budgets:

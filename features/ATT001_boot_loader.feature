@@ -5,6 +5,7 @@ Feature: ATT001 Processors that the boot loader started
   Background:
     Given a board with the processors m4 and m7
     And the boot loader has started m4
+    And the configuration allows remoteproc.attached = take and keep
 
   Scenario: By default, the boot loader's firmware is left alone
     Given the container pump was created for m4
@@ -18,7 +19,7 @@ Feature: ATT001 Processors that the boot loader started
     When the operator deploys the image to m4 as pump
     Then it succeeds
     And m4 runs pump
-    And pump prints hello from cortex-m3
+    And pump prints hello
 
   Scenario: A processor whose firmware was replaced is off after the stop
     Given the image is annotated with remoteproc.attached = take

@@ -39,7 +39,8 @@ Feature: CON001 Console
     Then pump has ended with status 139
 
   Scenario: Firmware that the kernel has recovered answers again
-    Given the image is annotated with remoteproc.recovery = kernel
+    Given the configuration allows remoteproc.recovery = kernel
+    And the image is annotated with remoteproc.recovery = kernel
     And the container pump runs on m3-0
     And pump runs again after a crash that the kernel recovered
     When the operator types hello to pump

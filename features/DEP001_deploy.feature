@@ -11,7 +11,7 @@ Feature: DEP001 Deploy firmware
     When the operator deploys the image to m3-1 as pump
     Then it succeeds
     And m3-1 runs pump
-    And pump prints hello from cortex-m3
+    And pump prints hello
     And m3-0 is off
 
   Scenario: A processor can be named by its number on the board

@@ -14,9 +14,10 @@ Feature: DEP003 Refuse firmware that does not fit
     And m3-0 is off
 
     Examples:
-      | defect             | reason             |
-      | is not an ELF file | is not an ELF file |
-      | is cut off         | is cut off         |
+      | defect             | reason                    |
+      | is not an ELF file | is not an ELF file        |
+      | is cut off         | is cut off                |
+      | has 60000 segments | has 60000 program headers |
 
   Scenario Outline: Where the runtime knows the core, firmware that <defect>
     Given an image whose firmware <defect>

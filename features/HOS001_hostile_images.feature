@@ -70,7 +70,7 @@ Feature: HOS001 Hostile images are harmless
   Scenario: An image without an entry point
     Given an image without an entry point
     When the operator creates pump for m3-0
-    Then it is refused: "must be one firmware file"
+    Then it is refused: "names no firmware"
     And pump does not exist
 
   Scenario Outline: A container id with forbidden characters: <id>

@@ -36,7 +36,8 @@ Feature: PUB001 Firmware files
     And 1 firmware file appeared and 1 was removed
 
   Scenario: A firmware file does not change when the kernel recovers the processor
-    Given the image is annotated with remoteproc.recovery = kernel
+    Given the configuration allows remoteproc.recovery = kernel
+    And the image is annotated with remoteproc.recovery = kernel
     And the firmware directory is watched
     And the container pump runs on m3-0
     When the processor crashes under pump and is recovered

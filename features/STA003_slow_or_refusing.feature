@@ -30,3 +30,12 @@ Feature: STA003 Processors that are slow or refuse
     Then it succeeds
     And pump has ended with status 0
     And m3-0 is off
+
+  Scenario: A delete by force fails as long as the driver refuses to stop
+    Given the processor m3-0 refuses to stop with EBUSY
+    And the container pump runs on m3-0
+    When the operator deletes pump by force
+    Then it is refused: "EBUSY"
+    And the refusal names release
+    And m3-0 runs pump
+    And the status of pump is running

@@ -18,6 +18,7 @@ pytest.register_assert_rewrite(
 )
 
 from features.backends.backend import Backend  # noqa: E402
+from features.backends.generic import GenericBackend  # noqa: E402
 from features.backends.hardware import HardwareBackend  # noqa: E402
 from features.backends.kernel import KernelBackend  # noqa: E402
 from features.backends.sim import SimBackend  # noqa: E402
@@ -26,6 +27,7 @@ from features.scenarios import before_any_kernel, needs  # noqa: E402
 
 BACKENDS: dict[str, type[Backend]] = {
     "sim": SimBackend,
+    "generic": GenericBackend,
     "simfs": SimfsBackend,
     "kernel": KernelBackend,
     "sysfs": HardwareBackend,

@@ -143,6 +143,7 @@ NEEDS: Mapping[str, Mapping[str, tuple[Ability, ...]]] = {
         "A start returns when the processor runs, even after a long time": (Ability.FAULTS,),
         "The driver refuses a stop": (Ability.REPAIRS,),
         "A stop succeeds after the driver refused an earlier one": (Ability.REPAIRS,),
+        "A delete by force fails as long as the driver refuses to stop": (Ability.REPAIRS,),
     },
 }
 
@@ -154,6 +155,19 @@ BEFORE_ANY_KERNEL: Mapping[str, frozenset[str]] = {
             "On a board with several processors, a deployment must name one",
             "A processor that the board does not have",
             "A board without processors",
+        )
+    ),
+    "POL001": frozenset(
+        (
+            "Without leave, a deployment cannot ask for <annotation> = <value>",
+            "The configuration gives a processor to other users",
+            "Under Podman, an image cannot choose a processor that takes the operator's word only",
+        )
+    ),
+    "SIG001": frozenset(
+        (
+            "Firmware that is <kind> is refused",
+            "Firmware whose digest the configuration does not list is refused",
         )
     ),
     "HOS001": frozenset(

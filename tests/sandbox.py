@@ -62,15 +62,20 @@ def chroot(path):
     os.chdir("/")
 
 
-def small_tmpfs(path, size):
-    """Mount a tmpfs that only this process sees; it goes when the process ends."""
+def private_mounts():
+    """Let only this process see what it mounts from now on; it goes when the process ends."""
     _become_root_inside()
     _call("unshare", _CLONE_NEWNS)
     _call("mount", b"none", b"/", None, ctypes.c_ulong(_MS_REC | _MS_PRIVATE), None)
+
+
+def small_tmpfs(path, size):
+    """Mount a tmpfs that only this process sees; it goes when the process ends."""
+    private_mounts()
     mount(b"none", path, "tmpfs", f"size={size}")
 
 
 def mount(source, target, kind, data):
-    """Mount a file system, in the mount namespace that `small_tmpfs` has made."""
+    """Mount a file system, in the mount namespace that `private_mounts` has made."""
     names = (os.fsencode(target), kind.encode())
     _call("mount", source, *names, ctypes.c_ulong(0), os.fsencode(data) or None)

@@ -66,6 +66,14 @@ class Backend(ABC):
         """
 
     @abstractmethod
+    def set_entry(self, processor: str, keys: Mapping[str, Any]) -> None:
+        """Set keys of a processor's entry in the configuration; `*` is the entry for all."""
+
+    @abstractmethod
+    def change_copy(self, container: str) -> None:
+        """Change one bit of the runtime's private copy of the container's firmware."""
+
+    @abstractmethod
     def sample(self, behaviour: str) -> Sample:
         """Return firmware with this behaviour. Raises KeyError for an unknown behaviour."""
 
@@ -85,8 +93,11 @@ class Backend(ABC):
         """Copy the sample to a place outside every image; return its absolute path."""
 
     @abstractmethod
-    def command(self, *words: str) -> Outcome:
-        """Run the command line with these words, as an operator does."""
+    def command(self, *words: str, said: Mapping[str, str] | None = None) -> Outcome:
+        """Run the command line with these words, as an operator does.
+
+        `said` are annotations that the operator gives there.
+        """
 
     @abstractmethod
     def output(self, container: str) -> tuple[str, str]:

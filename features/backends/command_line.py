@@ -10,11 +10,11 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO
 
 from features.backends.backend import Backend, Outcome, Sample
-from features.backends.processes import WatchedProcess, kill, with_environment
+from features.backends.processes import WatchedProcess, kill, users_of
 from features.scenarios import Ability
 
 # The programs are beside the interpreter; in a guest they are elsewhere in the PATH.
@@ -37,6 +37,7 @@ class CommandLineBackend(Backend):
         self.run_directory = f"{place}/run"
         self.environment = {"PATH": f"{place}/bin:{os.environ['PATH']}", "LANG": "C.UTF-8"}
         self.commands_given = 0
+        self.entries: dict[str, dict[str, Any]] = {}  # of processors in the configuration
         self._numbers = itertools.count(1)  # of commands, some of which run at the same time
         self._bundles = 0
         self._outputs: dict[str, str] = {}  # files' paths without .out and .err, by container
@@ -65,6 +66,21 @@ class CommandLineBackend(Backend):
             json.dump(text, file)
         return bundle
 
+    def set_entry(self, processor: str, keys: Mapping[str, Any]) -> None:
+        self.entries.setdefault(processor, {}).update(keys)
+        self.write_config()
+
+    def write_config(self) -> None:
+        """Write the configuration of the board, with `entries`."""
+        raise NotImplementedError
+
+    def change_copy(self, container: str) -> None:
+        with open(f"{self.root}/{container}/firmware", "r+b") as file:
+            data = bytearray(file.read())
+            data[len(data) // 2] ^= 1
+            file.seek(0)
+            file.write(data)
+
     def image_path(self, bundle: str) -> str:
         return f"{bundle}/rootfs"
 
@@ -83,12 +99,18 @@ class CommandLineBackend(Backend):
         ]
 
     def command(
-        self, *words: str, timeout: float = 60.0, within: Sequence[str] = (), **options: Any
+        self,
+        *words: str,
+        timeout: float = 60.0,
+        within: Sequence[str] = (),
+        said: Mapping[str, str] | None = None,
+        **options: Any,
     ) -> Outcome:
         """Run the command line with files as stdout and stderr.
 
         A container inherits the streams, so that a pipe would not end with the command. `within`
-        is a command that runs another one; `options` go to subprocess.run.
+        is a command that runs another one, `said` are annotations of the operator's own; `options`
+        go to subprocess.run.
         """
         number = self.commands_given = next(self._numbers)
         stem = f"{self.place}/commands/{number}"
@@ -101,7 +123,8 @@ class CommandLineBackend(Backend):
             err = opened.enter_context(open(f"{stem}.err", "wb"))
             streams = {"stdin": subprocess.DEVNULL, "stdout": out, "stderr": err}
             options = {**streams, "env": self.environment, **options}
-            line = [*within, *self.words(*words)]
+            shown = ",".join(f"{key}={value}" for key, value in (said or {}).items())
+            line = [*within, *self.words(*(["--annotations", shown] if said else []), *words)]
             began = time.monotonic()
             done = subprocess.run(line, timeout=timeout, check=False, **options)
             seconds = time.monotonic() - began
@@ -167,7 +190,7 @@ class CommandLineBackend(Backend):
 
     def processes(self) -> dict[int, str]:
         """Return pid and command line of the processes that this backend has started."""
-        return with_environment(f"{self.place}/bin")
+        return users_of(self.place)
 
 
 def _text(path: str) -> str:

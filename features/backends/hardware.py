@@ -75,8 +75,8 @@ class HardwareBackend(SysfsTreeBackend):
         for name, attributes in self._before.items():
             assert attributes["state"] == "offline", f"{name} is {attributes['state']}, not offline"
 
-    def write_config(self, processors: Sequence[str]) -> None:
-        super().write_config(self.processors)
+    def set_entry(self, processor: str, keys: Mapping[str, Any]) -> None:
+        super().set_entry("*" if processor == "*" else self.on_board(processor), keys)
 
     def provide(self, processors: Sequence[str], faults: Mapping[str, Mapping[str, str]]) -> None:
         pass  # the board has them
@@ -122,7 +122,11 @@ class HardwareBackend(SysfsTreeBackend):
             pytest.skip("the numbers of this board's processors are its own")
         return super().bundle(sample, self.on_board(processor), **config)
 
-    def command(self, *words: str, **options: Any) -> Outcome:
+    def command(
+        self, *words: str, said: Mapping[str, str] | None = None, **options: Any
+    ) -> Outcome:
+        if said:
+            options["said"] = {key: self.on_board(value) for key, value in said.items()}
         outcome = super().command(*words, **options)
         return outcome._replace(
             out=self._in_features_words(outcome.out), err=self._in_features_words(outcome.err)

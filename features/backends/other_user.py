@@ -7,17 +7,16 @@ Prints `running`, and holds the processor until stdin ends.
 
 from __future__ import annotations
 
-import os
 import sys
 
 from adapters.sim.board_file import load_board
 from adapters.sim.sim_board import SimBoard
 from domain.annotations import ProcessorOptions
-from domain.firmware import FirmwareImage
+from tests.firmware_images import image_of
 
 
 def main(board: str, run_directory: str, device: str, path: str) -> None:
-    image = FirmwareImage("other-user.elf", os.path.getsize(path), "", path)
+    image = image_of(path)._replace(name="other-user.elf")
     processor = SimBoard(load_board(board), run_directory).open(device, ProcessorOptions())
     claim = processor.plan_claim("other-user", image)
     processor.load(claim, image)

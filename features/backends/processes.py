@@ -9,26 +9,44 @@ import signal
 import time
 
 
-def with_environment(text: str) -> dict[int, str]:
-    """Return pid and command line of the processes whose environment contains the text."""
-    found = {}
-    for name in os.listdir("/proc"):
-        if not name.isdigit() or int(name) == os.getpid():
-            continue
+def users_of(place: str) -> dict[int, str]:
+    """Return pid and command line of the processes that have something to do with a directory.
+
+    Its path is in their environment, or they have a file in it open: a supervisor shows no
+    environment. Their children count, too.
+    """
+    found: dict[int, str] = {}
+    unseen = [int(name) for name in os.listdir("/proc") if name.isdigit() and _uses(name, place)]
+    while unseen:
+        pid = unseen.pop()
         with contextlib.suppress(OSError):
-            with open(f"/proc/{name}/environ", "rb") as file:
-                if os.fsencode(text) not in file.read():
-                    continue
-            with open(f"/proc/{name}/cmdline", "rb") as file:
+            with open(f"/proc/{pid}/cmdline", "rb") as file:
                 words = file.read().replace(b"\0", b" ").decode(errors="replace").strip()
-            found[int(name)] = words[-120:]
+            found[pid] = words[-120:]
+            unseen += [child for child in children(pid) if child not in found]
     return found
 
 
+def _uses(name: str, place: str) -> bool:
+    if int(name) == os.getpid():
+        return False
+    try:
+        with open(f"/proc/{name}/environ", "rb") as file:
+            if os.fsencode(place) in file.read():
+                return True
+        with os.scandir(f"/proc/{name}/fd") as entries:
+            return any(os.readlink(entry.path).startswith(f"{place}/") for entry in entries)
+    except OSError:
+        return False
+
+
 def children(pid: int) -> list[int]:
-    """Return the children of a process with one thread."""
-    with open(f"/proc/{pid}/task/{pid}/children") as file:
-        return [int(word) for word in file.read().split()]
+    """Return the children of all threads of a process. Raises OSError if it has ended."""
+    found = []
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{thread}/children") as file:
+            found += [int(word) for word in file.read().split()]
+    return found
 
 
 def wait_until_blocked(task: int | None, seconds: float = 5.0) -> None:

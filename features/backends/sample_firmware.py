@@ -56,12 +56,23 @@ def spoil(good: bytes, behaviour: str, place: str) -> str:
     unfit: Mapping[str, Callable[[], bytes]] = {
         "is not an ELF file": lambda: b"#!/bin/sh\necho hello\n",
         "is cut off": lambda: good[: len(good) // 2],
+        "has 60000 segments": lambda: _with_segments(good, 60_000),
         "lies outside the processor's memory": lambda: _moved(good, 0x6000_0000),
     }
     path = os.path.join(place, f"{behaviour.replace(' ', '-')}.elf")
     with open(path, "wb") as file:
         file.write(unfit[behaviour]())
     return path
+
+
+def _with_segments(elf: bytes, count: int) -> bytes:
+    """Give it so many program headers, all like its first one (elf(5): Elf32_Ehdr)."""
+    image = bytearray(elf)
+    (table,) = struct.unpack_from("<I", image, 28)
+    (size,) = struct.unpack_from("<H", image, 42)
+    struct.pack_into("<I", image, 28, len(image))
+    struct.pack_into("<H", image, 44, count)
+    return bytes(image + image[table : table + size] * count)
 
 
 def _moved(elf: bytes, distance: int) -> bytes:

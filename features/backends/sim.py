@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -20,16 +21,21 @@ _MEMORY = """\
 
 
 def board_file(processors: Sequence[str], faults: Mapping[str, Mapping[str, str]]) -> str:
-    """Return the text of a board file; the fault `boot` becomes the property `boot`."""
+    """Return the text of a board file."""
     text = "processors:\n"
     for name in processors:
-        properties = dict(faults.get(name, {}))
-        boot = properties.pop("boot", "")
         text += f"  - name: {name}\n    core: cortex-m3\n    machine: mps2-an385\n{_MEMORY}"
-        text += f"    boot: {boot}\n" if boot else ""
-        shown = ", ".join(f"{key}: {value}" for key, value in properties.items())
-        text += f"    faults: {{{shown}}}\n" if properties else ""
+        text += properties(faults.get(name, {}))
     return text
+
+
+def properties(faults: Mapping[str, str]) -> str:
+    """Return lines of a processor in a board file; the fault `boot` becomes the property `boot`."""
+    others = dict(faults)
+    boot = others.pop("boot", "")
+    shown = ", ".join(f"{key}: {value}" for key, value in others.items())
+    text = f"    boot: {boot}\n" if boot else ""
+    return f"{text}    faults: {{{shown}}}\n" if others else text
 
 
 class SimBackend(CommandLineBackend):
@@ -55,18 +61,26 @@ class SimBackend(CommandLineBackend):
     def board(
         self, processors: Sequence[str], faults: Mapping[str, Mapping[str, str]] | None = None
     ) -> None:
+        self.use(processors, board_file(processors, faults or {}))
+
+    def use(self, processors: Sequence[str], text: str) -> None:
+        """Use a board file, which has processors of these names."""
         self._names = list(processors)
         with open(f"{self.place}/board.yaml", "w") as file:
-            file.write(board_file(processors, faults or {}))
+            file.write(text)
+        self.write_config()
+
+    def write_config(self) -> None:
+        text = "backend: sim\nboard: board.yaml\nrun-directory: run\n"
         with open(self.config, "w") as file:
-            file.write("backend: sim\nboard: board.yaml\nrun-directory: run\n")
+            file.write(f"{text}processors: {json.dumps(self.entries)}\n")
 
     def sample(self, behaviour: str) -> Sample:
         return Sample(sample_firmware.make(behaviour, self.place))
 
     def start_as_other_user(self, processor: str, *, wait: bool = True) -> None:
         device = f"remoteproc{self._names.index(processor)}"
-        firmware = sample_firmware.make("prints and runs on", self.place)
+        firmware = self.sample("prints and runs on").path
         other_user = subprocess.Popen(
             [
                 *(sys.executable, "-m", "features.backends.other_user", f"{self.place}/board.yaml"),

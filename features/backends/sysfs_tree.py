@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import subprocess
@@ -48,16 +49,16 @@ class SysfsTreeBackend(CommandLineBackend):
         self, processors: Sequence[str], faults: Mapping[str, Mapping[str, str]] | None = None
     ) -> None:
         self.provide(processors, faults or {})
-        self.write_config(processors)
+        self.write_config()
         self._before = {name: self._attributes(name) for name in processors}
         self._published_before = self._published()
 
-    def write_config(self, processors: Sequence[str]) -> None:
-        text = f"backend: sysfs\ntree: {self.tree}\nrun-directory: run\nprocessors:\n"
-        for name in processors:
-            text += f"  {name}: {{coredumps: {self.place}}}\n"
+    def write_config(self) -> None:
+        text = f"backend: sysfs\ntree: {self.tree}\nrun-directory: run\n"
+        every = {**self.entries.get("*", {}), "coredumps": self.place}
+        entries = {**self.entries, "*": every}
         with open(self.config, "w") as file:
-            file.write(text if processors else text.replace("processors:\n", ""))
+            file.write(f"{text}processors: {json.dumps(entries)}\n")
 
     def provide(self, processors: Sequence[str], faults: Mapping[str, Mapping[str, str]]) -> None:
         """Provide exactly these processors in the tree."""

@@ -62,6 +62,54 @@ def firmware_directory(world: World, kind: str) -> None:
         world.backend.firmware_directory(kind)
 
 
+# The configuration of the board.
+
+
+@given("the configuration says nothing about processors")
+def silent_configuration(world: World) -> None:
+    """That is what a board begins with."""
+
+
+@given(parsers.parse("the configuration allows {annotation} = {values}"))
+def allowed_annotation(world: World, annotation: str, values: str) -> None:
+    field = annotation.removeprefix("remoteproc.")
+    world.backend.set_entry("*", {"annotations": {field: names(values)}})
+
+
+@given(parsers.parse("the configuration gives {processor} to the user {user}"))
+def given_to_user(world: World, processor: str, user: str) -> None:
+    world.backend.set_entry(processor, {"users": [user]})
+
+
+@given(parsers.parse("the configuration gives {processor} to the operator"))
+def given_to_operator(world: World, processor: str) -> None:
+    world.backend.set_entry(processor, {"users": [str(os.geteuid())]})
+
+
+@given(parsers.parse("the configuration has {processor} take no annotations of images"))
+def no_image_annotations(world: World, processor: str) -> None:
+    world.backend.set_entry(processor, {"image-annotations": "refuse"})
+
+
+@given(parsers.parse("the configuration requires signed firmware on {processor}"))
+def signed_firmware_required(world: World, processor: str) -> None:
+    keys = [world.signer.public]
+    world.backend.set_entry(processor, {"require": "signature", "keys": keys})
+
+
+@given(parsers.parse("the configuration requires the digest of the firmware on {processor}"))
+def digest_required(world: World, processor: str) -> None:
+    with open(world.backend.sample(RUNS_ON).path, "rb") as file:
+        digest = f"sha256:{hashlib.sha256(file.read()).hexdigest()}"
+    world.backend.set_entry(processor, {"require": "digest", "digests": [digest]})
+
+
+@given(parsers.parse("the configuration requires another digest on {processor}"))
+def other_digest_required(world: World, processor: str) -> None:
+    digest = f"sha256:{hashlib.sha256(b'other firmware').hexdigest()}"
+    world.backend.set_entry(processor, {"require": "digest", "digests": [digest]})
+
+
 # The image and its deployment.
 
 
@@ -69,6 +117,41 @@ def firmware_directory(world: World, kind: str) -> None:
 def image(world: World, behaviour: str) -> None:
     world.bundle = None
     world.behaviour = behaviour
+
+
+@given(parsers.parse("the image has firmware that is {kind}"))
+def image_with_signature(world: World, kind: str) -> None:
+    def bundle(processor: str) -> str:
+        sample = world.backend.sample(RUNS_ON)
+        made = world.backend.bundle(sample, processor)
+        path = f"{world.backend.image_path(made)}/{sample.name}"
+        with open(path, "rb") as file:
+            firmware = bytearray(file.read())
+        signer = world.other_signer if kind == "signed by another key" else world.signer
+        signature = signer.sign(bytes(firmware))
+        if kind == "signed by a damaged signature":
+            signature = signature[:-1]
+        if kind == "signed, and one bit different":
+            firmware[len(firmware) // 2] ^= 1
+            with open(path, "wb") as file:
+                file.write(firmware)
+        if kind != "not signed":
+            with open(f"{path}.sig", "wb") as file:
+                file.write(signature)
+        return made
+
+    world.bundle = bundle
+
+
+@given("Podman runs the image")
+def image_run_by_podman(world: World) -> None:
+    world.annotations["io.container.manager"] = "libpod"
+
+
+@given("the image is annotated as a sandbox of a pod")
+def image_annotated_as_sandbox(world: World) -> None:
+    world.annotations["io.kubernetes.cri.container-type"] = "sandbox"
+    world.annotations["io.kubernetes.cri.sandbox-id"] = "0123456789abcdef"
 
 
 @given(parsers.parse("an image whose entry point is {path}"))
@@ -201,6 +284,11 @@ def changed_bundle(world: World, container: str, processor: str) -> None:
     path = os.path.join(world.backend.state(container)["bundle"], "config.json")
     with open(path, "w") as file:
         json.dump({"annotations": {"remoteproc.name": processor}}, file)
+
+
+@given(parsers.parse("one bit of the firmware of {container} has changed since"))
+def changed_copy(world: World, container: str) -> None:
+    world.backend.change_copy(container)
 
 
 # Output and input.

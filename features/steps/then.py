@@ -67,16 +67,17 @@ def table_shows(world: World, datatable: Sequence[Sequence[str]]) -> None:
 
 @then(parsers.parse("the log shows {texts}"))
 def log_shows(world: World, texts: str) -> None:
-    """The log has these texts, in this order."""
+    """The log has these texts, in this order, and then these reports of the runtime."""
+    log = world.outcome.out + world.outcome.err
     at = 0
     for text in names(texts):
-        assert text in world.outcome.out[at:], (text, world.outcome.out)
-        at = world.outcome.out.index(text, at) + len(text)
+        assert text in log[at:], (text, log)
+        at = log.index(text, at) + len(text)
 
 
 @then(parsers.parse("the log does not show {text}"))
 def log_does_not_show(world: World, text: str) -> None:
-    assert text not in world.outcome.out
+    assert text not in world.outcome.out + world.outcome.err
 
 
 @then("no file of the host is shown")

@@ -21,6 +21,14 @@ def deploy_without_processor(world: World, container: str) -> None:
     world.outcome = world.deploy(container, "")
 
 
+@when(parsers.parse("the operator deploys the image as {container} and says {key} = {value}"))
+def deploy_with_annotation(world: World, container: str, key: str, value: str) -> None:
+    bundle = world.make_bundle("")
+    said = {key: value}
+    created = world.backend.command("create", "--bundle", bundle, container, said=said)
+    world.outcome = created if created.code else world.start(container)
+
+
 @when(parsers.parse("the operator creates {container} for {processor}"))
 def create(world: World, container: str, processor: str) -> None:
     world.outcome = world.create(container, processor)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from features.backends.backend import Backend, Outcome
 from features.backends.processes import WatchedProcess
+from features.backends.signer import Signer
 
 RUNS_ON = "prints and runs on"
 
@@ -16,20 +19,32 @@ RUNS_ON = "prints and runs on"
 class World:
     """The board, the image, and what became of the operator's commands.
 
-    `behaviour` is what the image's firmware does; `""` stands for RUNS_ON.
+    `directory` is for files of the scenario's own. `behaviour` is what the image's firmware does;
+    `""` stands for RUNS_ON.
     """
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, directory: str) -> None:
         self.backend = backend
         self.processors: list[str] = []
         self.faults: dict[str, dict[str, str]] = {}
         self.behaviour = ""
         self.bundle: Callable[[str], str] | None = None  # makes the bundle of an unusual image
         self.annotations: dict[str, str] = {}
+        self._directory = directory
         self.outcome: Outcome  # of the operator's last command
         self.outcomes: list[Outcome] = []
         self.crashing: WatchedProcess | None = None  # the supervisor of the crashed processor
         self.commands_before_crash = 0
+
+    @functools.cached_property
+    def signer(self) -> Signer:
+        """The one whose key the configuration names."""
+        return Signer(f"{self._directory}/operator.pem")
+
+    @functools.cached_property
+    def other_signer(self) -> Signer:
+        """Somebody else."""
+        return Signer(f"{self._directory}/other.pem")
 
     def set_up_board(self, processors: list[str]) -> None:
         self.processors = processors
@@ -74,8 +89,8 @@ def succeed(outcome: Outcome) -> Outcome:
 
 
 @pytest.fixture
-def world(backend: Backend) -> Iterator[World]:
-    world = World(backend)
+def world(backend: Backend, tmp_path: Path) -> Iterator[World]:
+    world = World(backend, str(tmp_path))
     yield world
     world.close()
 

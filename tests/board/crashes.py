@@ -46,6 +46,7 @@ def main(times: int) -> None:
     with tempfile.TemporaryDirectory() as place:
         backend = KernelBackend(f"{place}/backend")
         backend.board(["m4"], {})
+        backend.set_entry("m4", {"annotations": {"coredump": ["enabled"]}})
         try:
             for number in range(times):
                 print(json.dumps(crash(backend, f"pump-{number}")), flush=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -75,6 +76,21 @@ def test_processors_are_those_asked_for(vm):
     got = [(Processor(vm, n).read("name"), Processor(vm, n).read("state")) for n in range(3)]
     assert got == [("m4", "offline"), ("m7", "offline"), ("dsp", "detached")]
     assert vm.release.startswith("6.1.")
+
+
+def test_the_doctor_tells_what_the_guest_has(vm):
+    done = vm.run(["remoteproc-runtime", "doctor", "--json"], timeout=300)
+    rows = {(row["subject"], row["level"], row["text"]) for row in json.loads(done.output)}
+    assert {("m4 (remoteproc0)", "ok", "free"), ("m7 (remoteproc1)", "ok", "free")} <= rows
+    booted = "the boot loader has started it, and the kernel does not watch it"
+    assert ("dsp (remoteproc2)", "warn", booted) in rows
+    lacks_device = vm.run(["test", "-c", "/dev/remoteproc0"]).status != 0
+    row = ("m4 (remoteproc0)", "warn", "there is no /dev/remoteproc0")
+    assert (row in rows) == lacks_device == (vm.kind == "qemu")
+    assert ("kernel", "ok", f"Linux {vm.release}") in rows
+    assert {("debugfs", "ok", "mounted"), ("kernel log", "ok", "readable")} <= rows
+    assert ("firmware", "ok", "published in /lib/firmware") in rows
+    assert done.status == 0, done.output
 
 
 def test_start_and_stop(m4):

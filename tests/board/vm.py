@@ -23,7 +23,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, Literal, NamedTuple
 
 from tests.board import kinds
 
@@ -134,7 +134,7 @@ class VM:
         else:
             shutil.rmtree(self._directory, ignore_errors=True)
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> VM:
         return self
 
     def __exit__(

@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from tests.engines.containerd import Containerd
+from tests.engines.containerd import PAUSE, Containerd
 from tests.engines.docker import Docker
 from tests.engines.images import probe_image, write_docker, write_oci
-from tests.engines.ours import sample
+from tests.engines.node import CONFIG, Node
+from tests.engines.ours import ETC, sample
 from tests.engines.podman import Podman
 from tests.engines.releases import Releases, fetch
 
@@ -37,8 +38,8 @@ def releases() -> Releases:
 
 @pytest.fixture(scope="session")
 def runtime_path() -> str:
-    """The folder of remoteproc-runtime and its shim: the one of this Python."""
-    return os.path.dirname(sys.executable)
+    """The folder of remoteproc-runtime and its shim: of this Python, or of an installed package."""
+    return os.environ.get("PROGRAMS") or os.path.dirname(sys.executable)
 
 
 @pytest.fixture(scope="session")
@@ -89,3 +90,22 @@ def start_podman(releases: Releases, runtime_path: str) -> Iterator[Callable[...
         yield lambda version, **options: stack.enter_context(
             Podman(releases, version, [runtime_path], **options)
         )
+
+
+@pytest.fixture
+def start_node(
+    start_containerd: Callable[..., Any], firmware: Callable[..., str], probe: Callable[..., str]
+) -> Iterator[Callable[..., Any]]:
+    nodes = []
+
+    def started(version: str) -> Any:
+        etc = {name: text + CONFIG for name, text in ETC.items()}
+        containerd = start_containerd(version, etc=etc)
+        for archive in (*map(firmware, ("hello", "crash")), probe(PAUSE), probe(PROBE)):
+            containerd.load(archive, "k8s.io")
+        nodes.append(Node(containerd))
+        return nodes[-1]
+
+    yield started
+    for node in nodes:
+        node.close()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import glob
 import os
+import signal
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +15,7 @@ from tests.engines.process import Process, Result, wait_until
 from tests.engines.releases import CONTAINERD, OLDEST, Releases
 
 PAUSE = "localhost/pause:1"  # the image of CRI's sandboxes; load it before the first pod
+_BUNDLES = "run/containerd/io.containerd.runtime.v2.task/*/*"
 
 # containerd 2 reads version 2 as well, so one file serves all, and upgrades keep it.
 CONFIG = """\
@@ -40,6 +43,8 @@ runtime_type = "io.containerd.runc.v2"
 runtime_type = "io.containerd.remoteproc.v1"
 pod_annotations = ["remoteproc.*"]
 container_annotations = ["remoteproc.*"]
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.bare]
+runtime_type = "io.containerd.remoteproc.v1"
 """
 
 
@@ -62,7 +67,7 @@ class Containerd:
         self.host = host or host_for(releases, path, etc)
         self.host.watched += [
             "run/containerd/s/*",  # shims' sockets
-            "run/containerd/io.containerd.runtime.v2.task/*/*",  # bundles
+            _BUNDLES,
         ]
         self.socket = f"{self.host.base}/run/containerd/containerd.sock"  # seen from outside
         self.daemon = Daemon(self.host, "containerd", self._ready)
@@ -142,12 +147,21 @@ class Containerd:
         try:
             left = self._containers()
             self.close_cri()
+            # Where a shim has died, containerd runs the action `delete` and removes the bundle when
+            # it has told that the pod is removed; if it is ended meanwhile, its next start does.
+            wait_until(lambda: not glob.glob(_BUNDLES, root_dir=self.host.base), within)
             self.daemon.stop()
             assert not left, f"containers left: {left}"
+            self.end_fork_servers()
             self.host.wait_empty(within)
         finally:
             self.close_cri()
             self.host.close()
+
+    def end_fork_servers(self) -> None:
+        """End the fork servers, which would end by themselves a minute after their last shim."""
+        for pid in self.host.find("remoteproc-fork-server"):
+            os.kill(pid, signal.SIGTERM)
 
     def _containers(self) -> list[str]:
         namespaces = self.ctr("namespaces", "ls", "-q").stdout.split()

@@ -80,8 +80,15 @@ class Cri:
         annotations: Mapping[str, str] | None = None,
         attempt: int = 0,
         timeout: float = 30,
+        mounts: Mapping[str, str] | None = None,
+        told: Any = None,
+        devices: Sequence[str] = (),
     ) -> str:
-        """Create a container, logging to NAME.log in the pod's log directory; returns its id."""
+        """Create a container, logging to NAME.log in the pod's log directory; returns its id.
+
+        `mounts`: paths of the host, by the container's paths where they are mounted. `told`: a
+        device plugin's answer to Allocate, `devices`: what a DRA driver's are called in CDI files.
+        """
         pb = self.pb
         options = pb.NamespaceOption(network=pb.NODE, pid=pb.CONTAINER)
         config = pb.ContainerConfig(
@@ -89,8 +96,21 @@ class Cri:
             image=pb.ImageSpec(image=image),
             command=command,
             args=args,
-            annotations=annotations or {},
+            annotations={**(annotations or {}), **(told.annotations if told else {})},
+            mounts=[
+                *(
+                    pb.Mount(container_path=where, host_path=path)
+                    for where, path in (mounts or {}).items()
+                ),
+                *(
+                    pb.Mount(
+                        container_path=m.container_path, host_path=m.host_path, readonly=m.read_only
+                    )
+                    for m in (told.mounts if told else ())
+                ),
+            ],
             log_path=f"{name}.log",
+            CDI_devices=[pb.CDIDevice(name=device) for device in devices],
             linux=pb.LinuxContainerConfig(
                 security_context=pb.LinuxContainerSecurityContext(namespace_options=options)
             ),
@@ -132,6 +152,12 @@ class Cri:
         with open(path) as file:  # TIME STREAM TAG TEXT
             fields = [line.rstrip("\n").split(" ", 3) for line in file]
         return [(stream, text) for _, stream, _, text in fields]
+
+    def update(self, container: str, **limits: int | str) -> None:
+        """Change limits, by the names of LinuxContainerResources, as the kubelet does."""
+        linux = self.pb.LinuxContainerResources(**limits)
+        request = self.pb.UpdateContainerResourcesRequest(container_id=container, linux=linux)
+        self.runtime.UpdateContainerResources(request, timeout=10)
 
     def stop(self, container: str, grace: int = 10) -> None:
         """Stop signal, `grace` seconds, SIGKILL; returns when the container is stopped."""

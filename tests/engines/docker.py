@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from tests.engines.containerd import Containerd, close, host_for
 from tests.engines.daemon import Daemon
 from tests.engines.process import Process, Result
-from tests.engines.releases import CONTAINERD, DOCKER, Releases
+from tests.engines.releases import CONTAINERD, DOCKER, OLDEST, Releases
 
 
 class Docker:
@@ -19,7 +19,8 @@ class Docker:
 
     `etc`: as Containerd's. `runtimes` is the daemon.json object of that name: {"remoteproc":
     {"path": "/…"}} for a command line, or {"runtimeType": "io.containerd.remoteproc.v1"} for a shim
-    (which needs no entry at all). With `live_restore` containers outlive a graceful end of dockerd.
+    (which needs no entry at all); `settings` has more of daemon.json. With `live_restore`
+    containers outlive a graceful end of dockerd.
     """
 
     def __init__(
@@ -30,18 +31,34 @@ class Docker:
         etc: Mapping[str, str] | None = None,
         runtimes: Mapping[str, Any] | None = None,
         live_restore: bool = False,
+        settings: Mapping[str, Any] | None = None,
     ) -> None:
         self.releases = releases
         self.host = host_for(releases, path, etc)
         base = self.host.base
         self.host.watched.append("run/docker/netns/*")
-        # With live-restore dockerd keeps the mount by which it makes its root private.
-        self.host.expected.append(f"mount {base}/docker")
+        self.host.expected += (
+            # With live-restore dockerd keeps the mount by which it makes its root private,
+            f"mount {base}/docker",
+            # and once a container was in the host's network, a name for that.
+            "mount /run/docker/netns/default",
+            "file run/docker/netns/default",
+        )
         self.socket = f"{base}/run/docker.sock"  # seen from outside
         self.daemon = Daemon(self.host, "dockerd", self._ready)
         self._settings = f"{base}/conf/daemon.json"
         with open(self._settings, "w") as file:
-            json.dump({"runtimes": runtimes or {}, "live-restore": live_restore}, file)
+            # Debian's package of Docker has no init; Podman's does the same.
+            init = releases.binary(OLDEST, "catatonit")
+            json.dump(
+                {
+                    "runtimes": runtimes or {},
+                    "live-restore": live_restore,
+                    "init-path": init,
+                    **(settings or {}),
+                },
+                file,
+            )
         self.containerd = Containerd(releases, self._containerd_for(version), host=self.host)
         self.start(version)
 

@@ -15,6 +15,7 @@ import os
 import platform
 import subprocess
 import tarfile
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 LAYER = "application/vnd.oci.image.layer.v1.tar"
@@ -27,7 +28,7 @@ class Image(NamedTuple):
     """An image with one layer. `name` is a full reference, such as `localhost/blink:1`."""
 
     name: str
-    files: dict[str, bytes]
+    files: Mapping[str, bytes | str]  # a text is what a symbolic link says
     entrypoint: list[str]
     cmd: list[str] | None = None
     labels: dict[str, str] | None = None
@@ -127,7 +128,7 @@ def _config(image: Image) -> bytes:
     return json.dumps(config).encode()
 
 
-def _write_tar(target: str | io.BytesIO, files: dict[str, bytes]) -> None:
+def _write_tar(target: str | io.BytesIO, files: Mapping[str, bytes | str]) -> None:
     with tarfile.open(
         target if isinstance(target, str) else None,
         "w",
@@ -135,8 +136,13 @@ def _write_tar(target: str | io.BytesIO, files: dict[str, bytes]) -> None:
     ) as tar:
         for name, content in files.items():
             entry = tarfile.TarInfo(name.lstrip("/"))
-            entry.size, entry.mode = len(content), 0o755
-            tar.addfile(entry, io.BytesIO(content))
+            entry.mode = 0o755
+            if isinstance(content, str):
+                entry.type, entry.linkname = tarfile.SYMTYPE, content
+                tar.addfile(entry)
+            else:
+                entry.size = len(content)
+                tar.addfile(entry, io.BytesIO(content))
 
 
 def _digest(blob: bytes) -> str:

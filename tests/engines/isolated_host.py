@@ -40,6 +40,7 @@ class IsolatedHost:
     ) -> None:
         # Short, for a socket's path has at most 107 bytes and engines append much to it.
         self.base = tempfile.mkdtemp(prefix="eng-", dir="/tmp")
+        os.chmod(self.base, 0o711)  # the way to their images for users whom engines remap
         for name in ("run", "tmp", "home", "logs", "etc", "conf"):
             os.mkdir(f"{self.base}/{name}")
         self.env = {

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from tests.engines.containerd import close
-from tests.engines.isolated_host import IsolatedHost
+from tests.engines.isolated_host import PROJECT, IsolatedHost
 from tests.engines.process import Process, Result
 from tests.engines.releases import PODMAN, Releases
 
@@ -16,13 +17,14 @@ from tests.engines.releases import PODMAN, Releases
 CONTAINERS_CONF = """\
 [containers]
 default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
+init_path = "{bin}/catatonit"
 [engine]
 cgroup_manager = "cgroupfs"
 events_logger = "file"
 runtime = "{runtime}"
 conmon_path = ["{bin}/conmon"]
 helper_binaries_dir = ["{bin}"]
-tmp_dir = "/run/libpod"
+tmp_dir = "{run}/libpod"
 [engine.runtimes]
 runc = ["{bin}/runc"]
 crun = ["{bin}/crun"]
@@ -34,7 +36,7 @@ STORAGE_CONF = """\
 [storage]
 driver = "overlay"
 graphroot = "{base}/storage"
-runroot = "/run/containers"
+runroot = "{run}/containers"
 """
 
 
@@ -43,6 +45,8 @@ class Podman:
 
     `etc`: as Containerd's. `runtime` is the default of `--runtime`: `runc`, `crun` or a path. With
     `upgrade_to` another version can take over by `switch`: both then run on the newer's libraries.
+    `user` runs it: one who is not root and has no subordinate ids is root in the containers, and
+    they have no other user.
     """
 
     def __init__(
@@ -53,12 +57,16 @@ class Podman:
         etc: Mapping[str, str] | None = None,
         runtime: str = "crun",
         upgrade_to: str = "",
+        user: int = 0,
     ) -> None:
-        self.releases, self.runtime = releases, runtime
+        self.releases, self.runtime, self.user = releases, runtime, user
         overlays: dict[str, list[str]] = {}
         for each in filter(None, (version, upgrade_to)):
             for folder, layers in releases.library_overlay(PODMAN[each]).items():
                 overlays[folder] = [*layers, *overlays.get(folder, [])]
+        if user:
+            programs = (sys.executable, PROJECT, releases.folder)
+            overlays.update({folder: ["/mnt", folder] for folder in closed(programs)})
         policy = {"default": [{"type": "insecureAcceptAnything"}]}
         self.host = IsolatedHost(
             path,
@@ -81,6 +89,15 @@ class Podman:
             "cgroup systemd/libpod_parent/[0-9a-f]*",
         )
         self.host.open()
+        self.run_directory = "/run"
+        self._as_user: list[str] = []
+        if user:
+            self._as_user = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"]
+            self.run_directory = f"/run/user/{user}"
+            self.host.env["XDG_RUNTIME_DIR"] = self.run_directory
+            for folder in ("home", "networks", "storage", "tmp", f"run/user/{user}"):
+                os.makedirs(f"{base}/{folder}", exist_ok=True)
+                os.chown(f"{base}/{folder}", user, user)
         self.switch(version)
 
     def switch(self, version: str) -> None:
@@ -90,19 +107,24 @@ class Podman:
         folder = os.path.dirname(self.releases.binary(self.suite, "podman"))
         for name, text in (("containers", CONTAINERS_CONF), ("storage", STORAGE_CONF)):
             with open(f"{base}/conf/{name}.conf", "w") as file:
-                file.write(text.format(base=base, bin=folder, runtime=self.runtime))
+                names = {"base": base, "bin": folder, "run": self.run_directory}
+                file.write(text.format(**names, runtime=self.runtime))
 
     def podman(
         self, *args: str, check: bool = True, timeout: float = 60, stdin: str = ""
     ) -> Result:
         """Run podman; an exit code other than 0 raises AssertionError, unless `check` is false."""
         podman = self.releases.binary(self.suite, "podman")
-        result = self.host.run(podman, *args, stdin=stdin, timeout=timeout)
+        result = self.as_user(podman, *args, stdin=stdin, timeout=timeout)
         return result.check() if check else result
 
     def background(self, *args: str) -> Process:
         """Start podman and let it run, such as for `events`, `logs -f` or `wait`."""
-        return self.host.spawn([self.releases.binary(self.suite, "podman"), *args])
+        return self.host.spawn([*self._as_user, self.releases.binary(self.suite, "podman"), *args])
+
+    def as_user(self, *argv: str, stdin: str = "", timeout: float = 60) -> Result:
+        """Run a command as the user who runs Podman."""
+        return self.host.run(*self._as_user, *argv, stdin=stdin, timeout=timeout)
 
     def run(self, *args: str, check: bool = True, timeout: float = 60) -> Result:
         """`podman run` without a network, which no firmware has."""
@@ -124,6 +146,9 @@ class Podman:
         try:
             left = self.podman("ps", "-a", "--format", "{{.Names}}: {{.Status}}").text
             assert not left, f"containers left: {left}"
+            if self.user:
+                # Ends the process that keeps the user's namespaces.
+                self.podman("system", "migrate")
             self.host.wait_empty(within)
         finally:
             self.host.close()
@@ -133,3 +158,14 @@ class Podman:
 
     def __exit__(self, kind: Any, *_: object) -> None:
         close(self, kind)
+
+
+def closed(paths: Iterable[str]) -> Iterator[str]:
+    """Yield the directories on the way to these that only their owner may enter."""
+    for path in paths:
+        parts = os.path.realpath(path).split("/")
+        for end in range(2, len(parts)):
+            folder = "/".join(parts[:end])
+            if not os.stat(folder).st_mode & 0o001:
+                yield folder
+                break

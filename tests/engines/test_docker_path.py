@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
@@ -10,13 +11,16 @@ from tests.engines.ours import ETC
 from tests.engines.process import wait_until
 from tests.engines.releases import DOCKER
 
+EXAMPLE = os.path.join(os.path.dirname(__file__), "../../examples/daemon.json")
+
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(params=DOCKER)
 def docker(request, start_docker, runtime_path, firmware):
-    runtimes = {"remoteproc": {"path": f"{runtime_path}/remoteproc-runtime"}}
-    docker = start_docker(request.param, etc=ETC, runtimes=runtimes)
+    with open(EXAMPLE) as file:  # the entry that the documents show
+        text = file.read().replace("/usr/local/bin", runtime_path)
+    docker = start_docker(request.param, etc=ETC, runtimes=json.loads(text)["runtimes"])
     for program in ("hello", "exit", "crash"):
         docker.load(firmware(program, docker=True))
     return docker

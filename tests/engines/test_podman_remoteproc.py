@@ -8,9 +8,11 @@ import signal
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
+from tests.engines.groups_of import run_out_of_memory
 from tests.engines.images import Image, write_oci
 from tests.engines.ours import ETC, PROCESSORS, SAMPLES
 from tests.engines.process import wait_until
@@ -73,7 +75,7 @@ class Bench:
 
     def nothing_left(self):
         """Whether no state, owner, process of ours is left."""
-        run = f"{self.engine.host.base}/run/remoteproc-runtime"
+        run = f"{self.engine.host.base}/{self.engine.run_directory}/remoteproc-runtime"
         left = [
             f"{folder}/{name}"
             for folder in ("containers", "owners")
@@ -297,3 +299,48 @@ def test_a_hundred_runs_leave_nothing(bench):
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(work, PROCESSORS))
     assert bench.podman("ps", "-aq").text == ""
+
+
+def test_a_health_check_is_green_only_if_it_was_understood(bench):
+    bench.load("hello")
+    checks = {
+        "printed 'tick 1' && printed-within 30 || exit 1": 0,
+        "printed-within 0.001 || exit 1": 1,
+        "trace | grep NEVER": 1,
+        "status && false": 1,
+    }
+
+    def printed(name):
+        return "tick 1" in bench.logs(name)
+
+    for number, (check, code) in enumerate(checks.items()):
+        health = ("--health-cmd", check, "--health-interval", "disable")
+        bench.start("hello", *health, name=f"c{number}", processor=f"m3-{number}")
+        assert wait_until(partial(printed, f"c{number}"), 10)
+        ran = bench.podman("healthcheck", "run", f"c{number}", check=False)
+        assert ran.code == code, (check, ran)
+    bench.remove(*(f"c{number}" for number in range(len(checks))))
+
+
+def test_a_supervisor_that_the_kernel_killed_for_want_of_memory_is_told(bench):
+    bench.load("hello")
+    bench.start("hello", "--memory", "128m")
+    run_out_of_memory(bench.state()["Pid"])
+    assert bench.ended() == 137
+    if bench.engine.version != "4":  # which shows no more than 137
+        assert bench.state()["OOMKilled"], bench.state()
+    bench.podman("rm", "one")
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "says"),
+    [
+        ("--memory", "6m", "out of memory, the container's limit is 6 MiB"),
+        ("--pids-limit", "1", "the container's limit of 1 processes is too small"),
+    ],
+)
+def test_a_limit_that_leaves_no_room_for_a_simulator_is_named(bench, option, value, says):
+    bench.load("hello")
+    refused = bench.run("hello", "-d", "--name", "one", option, value, check=False)
+    assert refused.code != 0 and says in refused.stderr, refused
+    bench.remove()

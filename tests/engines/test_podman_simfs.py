@@ -8,41 +8,15 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tests.elf_builder import elf
+from tests.engines.boards import CONFIG, ROOT, Board
+from tests.engines.images import Image, write_oci
 from tests.engines.ours import PROCESSORS
 from tests.engines.process import wait_until
 from tests.engines.releases import PODMAN
 from tests.engines.test_podman_remoteproc import Bench
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
-ROOT = "/run/board"  # in the isolated host; its /run is the folder base/run outside
-CONFIG = {"remoteproc-runtime/config.yaml": f"backend: sysfs\ntree: {ROOT}\n"}
-
-
-class Board:
-    """remoteproc-sim in an isolated host: its mount, its QEMUs and its firmware directory."""
-
-    def __init__(self, host, programs):
-        self._host = host
-        argv = [f"{programs}/remoteproc-sim", "--board", "quad", "--root", ROOT]
-        self._process = host.spawn(argv)
-        assert wait_until(lambda: "ready" in self._process.output(), 10), self._process.output()
-        assert f"{ROOT}/sys" in host.mounts()
-
-    def states(self):
-        """What the attribute `state` of each processor says, in their order."""
-        read = [f"{ROOT}/sys/class/remoteproc/remoteproc{n}/state" for n in range(len(PROCESSORS))]
-        return self._host.run("cat", *read, timeout=10).check().text.split()
-
-    def firmware(self):
-        """The files in the tree's firmware directory."""
-        folder = f"{self._host.base}{ROOT}/lib/firmware"
-        return [name for _, _, names in os.walk(folder) for name in names]
-
-    def close(self):
-        self._process.kill(signal.SIGTERM)
-        assert self._process.wait(20) == 0, self._process.output()
-        mounts = self._host.mounts()
-        assert not [point for point in mounts if point.startswith(ROOT)], mounts
 
 
 class BenchWithBoard(Bench):
@@ -106,6 +80,24 @@ def test_an_owner_is_named_and_a_kill_is_137(bench):
     bench.podman("kill", "three")
     assert bench.ended("three") == 137
     bench.remove("one", "two", "three")
+
+
+def test_a_driver_that_wants_an_order_of_cores_is_explained(bench):
+    bench.load("hello-traced")
+    fault = f"{ROOT}/sys/kernel/debug/remoteproc-sim/remoteproc1/start_error"
+    bench.engine.host.run("sh", "-c", f"echo EPERM > {fault}", timeout=10).check()
+    refused = bench.run("hello-traced", "--name", "one", processor="m3-1", check=False)
+    assert "EPERM" in refused.stderr and "start core 0 first, stop it last" in refused.stderr
+    assert "lets no program control this processor, or" in refused.stderr
+    bench.remove()
+
+
+def test_code_for_another_core_is_refused_with_the_reason(bench, tmp_path):
+    other = Image("localhost/other:1", {"other.elf": elf(machine=243)}, ["/other.elf"])
+    bench.engine.load(write_oci(other, str(tmp_path / "other.tar")))
+    refused = bench.run("other", "--name", "one", check=False)
+    assert "is 32-bit RISC-V code, but cortex-m3 executes 32-bit ARM code" in refused.stderr
+    bench.remove()
 
 
 def test_many_at_a_time_leave_nothing(bench):

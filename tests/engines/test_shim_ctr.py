@@ -7,7 +7,8 @@ import re
 
 import pytest
 
-from tests.engines.ours import ETC, RUNTIME, SHIM, owners
+from tests.engines.images import write_oci
+from tests.engines.ours import ETC, RUNTIME, SAMPLES, SHIM, owners, sample
 from tests.engines.process import wait_until
 from tests.engines.releases import CONTAINERD
 
@@ -100,6 +101,25 @@ def test_logs_reach_an_attached_client_and_one_that_comes_later(start, version):
     containerd.ctr("c", "rm", "two")
 
 
+@each_version
+def test_a_mounted_file_runs_instead_of_the_images(start, version):
+    mount = f"type=bind,src={os.path.realpath(SAMPLES)}/exit.elf,dst=/hello.elf,options=rbind:ro"
+    ran = run(start(version), "hello", "one", "--rm", "--mount", mount, check=False)
+    assert ran.code == 7, ran
+
+
+@each_version
+def test_the_images_stop_signal_stops_gracefully(start, version, tmp_path):
+    containerd = start(version)
+    named = sample("hello")._replace(name="localhost/quit:1", stop_signal="SIGQUIT")
+    containerd.load(write_oci(named, str(tmp_path / "quit.tar")))
+    run(containerd, "quit", "one", "-d")
+    containerd.ctr("task", "kill", "one")  # with the signal that the image names
+    assert wait_until(lambda: status(containerd, "one")[1] == "STOPPED", 5)
+    assert containerd.ctr("task", "rm", "one").code == 0
+    containerd.ctr("c", "rm", "one")
+
+
 UPGRADES = [("1.6", "1.6"), ("1.7", "1.7"), ("2", "2"), ("1.6", "1.7"), ("1.7", "2")]
 
 
@@ -179,7 +199,7 @@ def test_what_cannot_be_is_refused_in_one_line(start, version):
     refused = run(containerd, "hello", "one", "-d", processor="nowhere", check=False)
     assert refused.code != 0 and "nowhere" in refused.stderr and "m3-0" in refused.stderr
     containerd.ctr("c", "rm", "one", check=False)
-    run(containerd, "hello", "two", "-d")
+    run(containerd, "hello", "two", "-d", "--memory-limit", str(96 << 20))
     busy = run(containerd, "hello", "three", "-d", check=False)
     assert busy.code != 0 and "belongs to container two" in busy.stderr
     refused = execute(containerd, "two", "ls", check=False)
@@ -189,7 +209,8 @@ def test_what_cannot_be_is_refused_in_one_line(start, version):
     assert status(containerd, "two")[1] == "PAUSED"
     containerd.ctr("task", "resume", "two")
     assert status(containerd, "two")[1] == "RUNNING"
-    assert "pids" in containerd.ctr("task", "metrics", "two").stdout
+    told = containerd.ctr("task", "metrics", "two").stdout
+    assert "pids" in told and re.search(rf"\b{96 << 20}\b", told), told
     assert status(containerd, "two")[0] in containerd.ctr("task", "ps", "two").stdout
     containerd.ctr("task", "kill", "-s", "SIGKILL", "two")
     assert wait_until(lambda: status(containerd, "two")[1] == "STOPPED", 5)

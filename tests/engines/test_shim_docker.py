@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from tests.engines import pty_input
+from tests.engines.groups_of import limit, run_out_of_memory
 from tests.engines.ours import ETC, RUNTIME, SHIM
 from tests.engines.process import wait_until
 from tests.engines.releases import DOCKER
@@ -72,6 +73,29 @@ def test_the_commands_people_try(start, version):
     assert state(docker, "one")["ExitCode"] == 137
     docker.docker("start", "one")
     docker.docker("rm", "-f", "one")
+
+
+@each_version
+def test_how_many_processes_there_are(start, version):
+    """Each container has two and QEMU; all share the fork server, its spare and its standby."""
+    docker = start(version)
+    before = set(docker.host.processes())
+
+    def ours():
+        lines = [line for pid, line in docker.host.processes().items() if pid not in before]
+        return sorted(line.partition(" ")[0].rpartition("/")[2] for line in lines)
+
+    resident = ["remoteproc-fork-server", "remoteproc-spare-shim", "remoteproc-standby"]
+    each = [SHIM, "qemu-system-arm", "remoteproc-supervisor"]
+
+    def settled(count):
+        return wait_until(lambda: ours() == sorted(resident + each * count), 5)
+
+    for count in (1, 2, 3):
+        run(docker, "echo", f"c{count}", "-d", processor=f"m3-{count}")
+        assert settled(count), ours()
+    docker.docker("rm", "-f", "c1", "c2", "c3")
+    assert settled(0), ours()
 
 
 @each_version
@@ -184,3 +208,89 @@ def test_the_reason_of_a_failed_start_is_shown(start, version):
     nowhere = run(docker, "hello", "three", "-d", processor="x9", check=False)
     assert nowhere.code != 0 and "x9" in nowhere.stderr and "m3-3" in nowhere.stderr
     docker.docker("rm", "-f", "one", "two", "three")
+
+
+def test_docker_update_and_stats_are_of_the_control_group(start):
+    """Of the older Docker; test_as_people_expect proves it of the newer one and of Podman."""
+    docker = start(min(DOCKER))
+    run(docker, "hello", "one", "-d", "--memory", "256m")
+    pid = state(docker, "one")["Pid"]
+    more = ["--memory", "512m", "--memory-swap", "1g", "--pids-limit", "77", "--cpu-shares", "256"]
+    docker.docker("update", *more, "--cpuset-cpus", "0", "--cpus", "0.5", "one")
+    assert limit(pid, "memory", "memory.limit_in_bytes") == str(512 << 20)
+    assert limit(pid, "memory", "memory.memsw.limit_in_bytes") == str(1 << 30)
+    assert limit(pid, "pids", "pids.max") == "77"
+    assert limit(pid, "cpu", "cpu.shares") == "256"
+    assert limit(pid, "cpu", "cpu.cfs_quota_us") == "50000"
+    assert limit(pid, "cpuset", "cpuset.cpus") == "0"
+    shown = json.loads(docker.docker("stats", "--no-stream", "--format", "json", "one").text)
+    assert shown["MemUsage"].endswith(" / 512MiB"), shown
+    assert int(shown["PIDs"]) == int(limit(pid, "pids", "pids.current")), shown
+    assert state(docker, "one")["Running"]
+    docker.docker("rm", "-f", "one")
+
+
+@each_version
+def test_a_health_check_is_green_only_if_it_was_understood(start, version):
+    docker = start(version)
+    checks = {
+        "printed 'tick 1' && printed-within 30 || exit 1": ("healthy", 0),
+        "printed-within 0.001 || exit 1": ("unhealthy", 1),
+        "trace | grep NEVER": ("unhealthy", 2),
+        "status && false": ("unhealthy", 127),
+    }
+    for number, check in enumerate(checks):
+        health = ("--health-cmd", check, "--health-interval", "1s", "--health-retries", "2")
+        run(docker, "hello", f"c{number}", "-d", *health, processor=f"m3-{number}")
+
+    def shown(number):
+        return state(docker, f"c{number}")["Health"]
+
+    def settled():
+        return all(shown(number)["Status"] != "starting" for number in range(len(checks)))
+
+    assert wait_until(settled, 20, 0.2)
+    for number, (check, (expected, code)) in enumerate(checks.items()):
+        seen = shown(number)
+        assert (seen["Status"], seen["Log"][-1]["ExitCode"]) == (expected, code), (check, seen)
+    docker.docker("rm", "-f", *(f"c{number}" for number in range(len(checks))))
+
+
+@each_version
+@pytest.mark.parametrize("victim", ["simulator", "supervisor"])
+def test_what_the_kernel_killed_for_want_of_memory_is_told(start, version, victim):
+    docker = start(version)
+    since = docker.docker("info", "--format", "{{.SystemTime}}").text
+    run(docker, "hello", "one", "-d", "--memory", "128m")
+    pid = state(docker, "one")["Pid"]
+    (qemu,) = docker.host.find("qemu-system")
+    run_out_of_memory(qemu if victim == "simulator" else pid)
+    assert wait_until(lambda: state(docker, "one")["Status"] == "exited", 10)
+    ended = state(docker, "one")
+    assert (ended["ExitCode"], ended["OOMKilled"]) == (137, True), ended
+    until = docker.docker("info", "--format", "{{.SystemTime}}").text
+    asked = ("--since", since, "--until", until, "--filter", "container=one")
+    events = docker.docker("events", *asked, "--format", "{{.Action}}").stdout.split()
+    assert "oom" in events and events.index("oom") < events.index("die"), events
+    if victim == "simulator":
+        assert "out of memory, the container's limit is 128 MiB" in logged(docker, "one")
+    docker.docker("rm", "one")
+
+
+def logged(docker, name):
+    return docker.docker("logs", name).stderr
+
+
+@each_version
+@pytest.mark.parametrize(
+    ("option", "value", "says"),
+    [
+        ("--memory", "6m", "out of memory, the container's limit is 6 MiB"),
+        ("--pids-limit", "1", "the container's limit of 1 processes is too small"),
+    ],
+)
+def test_a_limit_that_leaves_no_room_for_a_simulator_is_named(start, version, option, value, says):
+    docker = start(version)
+    refused = run(docker, "hello", "one", "-d", option, value, check=False)
+    assert refused.code != 0 and says in refused.stderr, refused
+    docker.docker("rm", "one")

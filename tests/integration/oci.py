@@ -69,10 +69,11 @@ class Runtime:
         self.run("delete", "--force", container)
 
     def until(self, text, container="c1", seconds=10):
-        """Wait until the log contains the text; return the log."""
+        """Wait until the log contains the text; return the log, the runtime's remarks last."""
 
         def log():
-            text_so_far = self.run("logs", container).stdout
+            ran = self.run("logs", container)
+            text_so_far = ran.stdout + ran.stderr
             return text_so_far if text in text_so_far else ""
 
         return wait_until(log, seconds)

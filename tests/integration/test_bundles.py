@@ -102,10 +102,10 @@ CASES = {
     "process is a text": (config(process="hello"), ["process must be an object"]),
     "no args": (config(process={"cwd": "/"}), ["there is no process.args", "hello.elf"]),
     "args is a text": (config(process={"args": "a"}), ["process.args must be a list"]),
-    "args is empty": (args(), ["process.args must be one firmware file, not 0 words"]),
-    "args has two": (args("a", "b"), ["must be one firmware file, not 2 words", "no arguments"]),
+    "args is empty": (args(), ["process.args names no firmware", "ENTRYPOINT"]),
+    "args has two": (args("a", "b"), ["firmware takes no arguments", '["a", "b"]']),
     "args has a number": (args(7), ["process.args[0] must be a string"]),
-    "args has nothing": (args(""), ["process.args[0] is empty"]),
+    "args has nothing": (args(""), ["ENTRYPOINT or CMD is an empty word"]),
     "args has a NUL": (args("a\0b"), ["process.args[0] must not contain a NUL"]),
     "args has no character": (args("\ud800"), ["process.args[0] must be Unicode"]),
     "cwd is a number": (
@@ -173,3 +173,16 @@ def test_properties_without_meaning_for_firmware_are_ignored(backend, bundle):
     """runtime-spec config.md#extensibility: unknown properties must be ignored."""
     config(hostname="x", mounts=[{"destination": "/proc"}], wind={"speed": 7})(bundle)
     assert backend.command("create", "--bundle", bundle, "pump").code == 0
+
+
+def test_what_is_ignored_is_said_to_those_who_debug(runtime):
+    process = {"args": ["firmware.elf"], "cwd": "/", "env": ["A=1"], "user": {"uid": 5}}
+    linux = {"seccomp": {"defaultAction": "SCMP_ACT_ALLOW"}, "resources": {"devices": [{}]}}
+    runtime.bundle(process=process, linux=linux, root={"path": "rootfs", "readonly": True})
+    assert runtime.create().stderr == ""
+    runtime.delete()
+    said = runtime.run("--debug", "create", "--bundle", f"{runtime.place}/bundle", "c1").stderr
+    assert said == (
+        "remoteproc-runtime: ignored, since firmware has none: process.env, process.user, "
+        "root.readonly, linux.seccomp, linux.resources.devices\n"
+    )

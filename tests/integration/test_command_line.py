@@ -160,3 +160,19 @@ def test_a_tree_that_is_not_there(tmp_path):
     done = called("--config", str(config), "processors")
     assert done.returncode == 1
     assert f"{config}:2: tree {tmp_path}/nowhere is no directory" in done.stderr
+
+
+def test_the_calls_of_arms_runtime(runtime):
+    """What the documents of arm/remoteproc-runtime show, where they show it."""
+    bundle = runtime.bundle()
+    runtime.run("--bundle", bundle, "create", "c1")
+    assert runtime.state()["bundle"] == bundle
+    runtime.run("start", "c1")
+    state = runtime.state()
+    assert (state["status"], state["ociVersion"][:2]) == ("running", "1.")
+    assert state["annotations"]["remoteproc.name"] == "m3-0"
+    assert state["annotations"]["remoteproc.firmware"]
+    runtime.run("--log-level", "debug", "kill", "c1")
+    runtime.run("delete", "c1")
+    failed = runtime.run("--bundle", "/no/such", "create", "--bundle", bundle, "c1", check=False)
+    assert failed.returncode == 0, "a command's own option counts"

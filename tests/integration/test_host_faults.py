@@ -5,9 +5,12 @@ Read-only and full file systems are real: they are mounted in a mount namespace 
 
 import os
 import signal
+import subprocess
+import sys
 
 import pytest
 
+from features.steps.world import succeed
 from tests.integration.snapshot import refused
 
 UNSHARE = ["unshare", "--mount"] + ([] if os.geteuid() == 0 else ["--map-root-user"])
@@ -152,3 +155,57 @@ def test_a_mistake_in_a_configuration_or_board_file_is_reported_with_its_line(
     change, says = MISTAKES[case]
     change(backend)
     refused(backend, "create", "--bundle", bundle, "pump", says=says, watch=[bundle])
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root, whose files others cannot change")
+def test_a_state_root_that_others_may_write_is_not_used(backend, bundle):
+    """Somebody's link in it, or somebody's directory, would lead root's hand."""
+    victim = f"{backend.place}/victim"
+    os.mkdir(victim)
+    with open(f"{victim}/precious", "w"):
+        pass
+    os.symlink(victim, f"{backend.root}/@gone-x-1")
+    os.mkdir(f"{backend.root}/@gone-y-1")
+    os.chmod(backend.root, 0o1777)
+    says = f"other users can write to directory {backend.root}"
+    for words in (("create", "--bundle", bundle, "pump"), ("list",), ("state", "pump")):
+        assert says in backend.command(*words).refusal
+    assert os.listdir(victim) == ["precious"]
+    assert os.path.isdir(f"{backend.root}/@gone-y-1")
+    os.chmod(backend.root, 0o700)
+    os.unlink(f"{backend.root}/@gone-x-1")
+    os.rmdir(f"{backend.root}/@gone-y-1")
+
+
+def test_a_pid_file_is_not_written_through_a_link(backend, bundle):
+    """Neither through one of its own name, nor through one that somebody planted beside it."""
+    shared = f"{backend.place}/shared"
+    os.mkdir(shared)
+    victim = f"{backend.place}/victim"
+    with open(victim, "w") as file:
+        file.write("precious")
+    os.symlink(victim, f"{shared}/pid")
+    planted = [f"pid.{number}~" for number in range(os.getpid(), os.getpid() + 3000)]
+    for name in planted:
+        os.symlink(victim, f"{shared}/{name}")
+    succeed(backend.command("create", "--bundle", bundle, "--pid-file", f"{shared}/pid", "pump"))
+    with open(victim) as file:
+        assert file.read() == "precious"
+    assert os.path.isfile(f"{shared}/pid") and not os.path.islink(f"{shared}/pid")
+    with open(f"{shared}/pid") as file:
+        assert int(file.read()) == backend.state("pump")["pid"]
+    assert sorted(os.listdir(shared)) == sorted(["pid", *planted])
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root to give a directory away")
+def test_the_run_directory_of_another_user_is_not_used(tmp_path):
+    own = tmp_path / "theirs"
+    own.mkdir()
+    os.chown(own, 12345, 12345)
+    words = [os.path.join(os.path.dirname(sys.executable), "remoteproc-runtime"), "list"]
+    inside = ["unshare", "--user", "--map-root-user", "env", f"XDG_RUNTIME_DIR={own}"]
+    own.chmod(0o777)
+    ran = subprocess.run([*inside, *words], capture_output=True, text=True)
+    assert ran.returncode == 1
+    assert "can write to directory" in ran.stderr or "belongs to user" in ran.stderr
+    assert len(ran.stderr.splitlines()) == 1 and os.listdir(own) == []

@@ -14,6 +14,7 @@ import pytest
 
 from features.backends.processes import WatchedProcess, children
 from features.steps.world import succeed
+from tests.moments import moments
 from tests.waiting import wait_until
 
 RANDOM = random.Random(9)  # the seed makes a failure repeatable
@@ -46,14 +47,6 @@ def killed_after(backend, seconds, *words):
         process.wait(seconds)
     process.kill()
     return process.wait(10) == -signal.SIGKILL
-
-
-def moments(longest, count):
-    """Return `count` random times up to the longest, spread evenly, in random order."""
-    part = longest / count
-    times = [(number + RANDOM.random()) * part for number in range(count)]
-    RANDOM.shuffle(times)
-    return times
 
 
 def test_a_processor_stops_with_its_killed_supervisor(backend, bundle):
@@ -110,7 +103,7 @@ def test_create_killed_at_any_moment_can_be_repeated(backend, bundle, count):
     longest = succeed(backend.command("create", "--bundle", bundle, "pump")).seconds
     succeed(backend.command("delete", "--force", "pump"))
     killed = 0
-    for seconds in moments(longest, count):
+    for seconds in moments(longest, count, RANDOM):
         killed += killed_after(backend, seconds, "create", "--bundle", bundle, "pump")
         # No supervisor continues without a container that `list` shows.
         wait_until(lambda: not backend.processes() or os.path.exists(f"{backend.root}/pump"))
@@ -124,6 +117,8 @@ def test_create_killed_at_any_moment_can_be_repeated(backend, bundle, count):
         wait_until(lambda: not backend.processes())
         assert os.listdir(backend.root) == []
     assert killed >= count // 4
+    with open(f"{backend.place}/killed.out") as file:
+        assert "Traceback" not in file.read(), "of supervisors whose creator has died"
 
 
 @many_moments
@@ -132,7 +127,7 @@ def test_start_killed_at_any_moment_has_happened_or_has_not(backend, bundle, cou
     longest = succeed(backend.command("start", "pump")).seconds
     succeed(backend.command("delete", "--force", "pump"))
     killed = 0
-    for seconds in moments(longest, count):
+    for seconds in moments(longest, count, RANDOM):
         succeed(backend.command("create", "--bundle", bundle, "pump"))
         killed += killed_after(backend, seconds, "start", "pump")
         outcome = backend.command("start", "pump")
@@ -156,7 +151,7 @@ def test_delete_killed_at_any_moment_can_be_repeated(backend, bundle, force, cou
     ready()
     longest = succeed(backend.command(*words)).seconds
     killed = 0
-    for seconds in moments(longest, count):
+    for seconds in moments(longest, count, RANDOM):
         ready()
         killed += killed_after(backend, seconds, *words)
         outcome = backend.command(*words)
@@ -170,7 +165,7 @@ def test_kill_killed_at_any_moment_can_be_repeated(backend, bundle, count):
     run(backend, bundle, "pump")
     longest = succeed(backend.command("kill", "pump")).seconds
     succeed(backend.command("delete", "pump"))
-    for seconds in moments(longest, count):
+    for seconds in moments(longest, count, RANDOM):
         run(backend, bundle, "pump")
         killed_after(backend, seconds, "kill", "pump")
         outcome = backend.command("kill", "pump")

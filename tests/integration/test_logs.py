@@ -10,6 +10,7 @@ from features.backends.backend import Sample
 from features.backends.processes import WatchedProcess
 from features.backends.sample_firmware import BUILD
 from features.steps.world import succeed
+from tests.sandbox import in_child, small_tmpfs
 from tests.waiting import wait_until
 
 
@@ -152,7 +153,7 @@ def test_the_log_stays_within_its_bounds(backend):
     files = LogFiles(directory, problems.append)
     line = b"0123456789abcdef" * 256
     for _ in range(5 * LOG_MAX // len(line)):
-        files.put(line)
+        files.firmware(line)
         sizes = {name: os.path.getsize(f"{where}/{name}") for name in os.listdir(where)}
         assert set(sizes) <= {"log", "log.1"}
         assert max(sizes.values()) <= LOG_MAX + len(line)
@@ -160,19 +161,96 @@ def test_the_log_stays_within_its_bounds(backend):
     os.close(directory)
 
 
-def test_what_waits_for_a_reader_is_bounded_and_what_is_dropped_is_said():
-    from adapters.supervisor.output import WAITING_MAX, Stream
+def test_what_waits_for_a_reader_is_bounded_and_what_is_dropped_is_said(tmp_path):
+    """The firmware's stream stays the firmware's own: the runtime speaks on the other one."""
+    from adapters.supervisor.output import WAITING_MAX, Output
 
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
-    stream = Stream(writer)
-    stream.put(b"old\n" * (WAITING_MAX // 4))
-    stream.put(b"new\n" * 1000)
-    data = b""
-    while stream.waiting:
-        stream.write()
-        data += os.read(reader, 1 << 16)
-    os.close(writer)
-    os.close(reader)
-    assert data.startswith(b"\n[4000 bytes were dropped: nobody read them]\nold\n")
-    assert data.endswith(b"new\n" * 1000) and len(data) < WAITING_MAX + 100
+    directory = os.open(tmp_path, os.O_RDONLY | os.O_DIRECTORY)
+    output = Output(directory)
+    with open(tmp_path / "err", "wb") as errors:
+        output.out.descriptor, output.err.descriptor = writer, errors.fileno()
+        output.firmware(b"old\n" * (WAITING_MAX // 4))
+        output.firmware(b"new\n" * 1000)
+        data = b""
+        while output.streams():
+            output.write()
+            data += os.read(reader, 1 << 16)
+    for descriptor in (writer, reader, directory):
+        os.close(descriptor)
+    assert data == b"old\n" * (WAITING_MAX // 4 - 1000) + b"new\n" * 1000
+    said = "remoteproc-runtime: 4000 bytes of output were dropped: nobody read them\n"
+    assert (tmp_path / "err").read_text() == said
+
+
+def test_on_a_full_disk_no_part_of_a_record_is_kept(tmp_path):
+    """The rest of it could pass for a remark of the runtime."""
+
+    def write():
+        from adapters.supervisor.output import LogFiles
+
+        small_tmpfs(str(tmp_path), 8192)
+        directory = os.open(tmp_path, os.O_RDONLY | os.O_DIRECTORY)
+        warnings: list[str] = []
+        files = LogFiles(directory, warnings.append)
+        for _ in range(20):
+            files.firmware(b"\0" * 1500)  # each NUL takes two bytes
+        return os.path.getsize(tmp_path / "log"), warnings
+
+    size, warnings = in_child(write)
+    assert size % 3000 == 0 and size > 0
+    assert warnings == ["cannot keep the log: No space left on device"]
+
+
+REMARK = "remoteproc-runtime: "
+
+
+def test_firmware_cannot_forge_a_remark(tmp_path):
+    """Whatever it prints, and however its output is cut, remarks are on stderr and are ours."""
+    from adapters.supervisor.output import Output
+    from domain.log_format import decode
+
+    directory = os.open(tmp_path, os.O_RDONLY | os.O_DIRECTORY)
+    output = Output(directory)
+    forged = b"\0remoteproc-runtime: forged\n\0\0\0remoteproc-runtime: again\nrest\0"
+    for at in range(len(forged)):
+        output.firmware(forged[at : at + 1])
+    output.firmware(forged)
+    output.remark("ours\x1b[2J\u202e\nremoteproc-runtime: second line")
+    output.firmware(forged)
+    os.close(directory)
+    printed, remarks = decode([(tmp_path / "log").read_bytes()])
+    assert printed == forged * 3
+    assert remarks == (
+        b"remoteproc-runtime: ours\\x1b[2J\\u202e\\nremoteproc-runtime: second line\n"
+    )
+
+
+def test_the_log_is_the_same_however_it_is_read():
+    from domain.log_format import LogDecoder, encode_output, encode_remark
+
+    log = encode_output(b"a\0b\n\0") + encode_remark(b"r\n") + encode_output(b"\0\0c")
+    for size in range(1, len(log) + 1):
+        decoder = LogDecoder()
+        cut = [log[at : at + size] for at in range(0, len(log), size)]
+        pieces = [piece for part in cut for piece in decoder.feed(part)]
+        assert b"".join(p.data for p in pieces if not p.is_remark) == b"a\0b\n\0\0\0c"
+        assert [p.data for p in pieces if p.is_remark] == [b"r\n"]
+
+
+def test_a_remark_has_a_line_of_its_own(backend):
+    """Firmware that is waiting for input has printed a prompt, and no newline."""
+    bundle = backend.bundle(backend.sample("answers what is typed"), "m3-0")
+    with open(f"{backend.place}/both", "wb") as both:
+        created = backend.command("create", "--bundle", bundle, "pump", stdout=both, stderr=both)
+    succeed(created)
+    succeed(backend.command("start", "pump"))
+    wait_until(lambda: log(backend).endswith("> "))
+    succeed(backend.command("kill", "pump", "USR2"))
+    wait_until(lambda: succeed(backend.command("logs", "pump")).err)
+    with open(f"{backend.place}/shown", "wb") as shown:
+        succeed(backend.command("logs", "pump", stdout=shown, stderr=shown))
+    for name in ("both", "shown"):
+        with open(f"{backend.place}/{name}") as file:
+            assert file.read().endswith(f"> \n{REMARK}signal USR2 ignored\n")

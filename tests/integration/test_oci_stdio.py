@@ -68,6 +68,23 @@ def test_a_terminal_by_the_console_socket(runtime, console):
     os.close(master)
 
 
+def test_a_terminal_over_rpmsg(runtime, console):
+    listening, path = console
+    with open(f"{runtime.place}/config.yaml", "w") as file:
+        file.write("backend: sim\nboard: stm32mp1-m4\nrun-directory: run\n")
+    asked = {"remoteproc.name": "m4", "remoteproc.console": "rpmsg"}
+    runtime.bundle("../stm32mp1-m4/rpmsg_answer", process=TERMINAL, annotations=asked)
+    runtime.run("create", "--console-socket", path, "--bundle", f"{runtime.place}/bundle", "c1")
+    _, (master,) = receive(listening)
+    os.write(master, b"hello\r")  # waits until the firmware has announced its channel
+    runtime.run("start", "c1")
+    seen = read_until(master, b"you said: hello")
+    assert b"rpmsg_echo from" not in seen, "that is the UART's"
+    os.write(master, b"\x03")
+    wait_until(lambda: runtime.state()["status"] == "stopped")
+    os.close(master)
+
+
 @pytest.mark.parametrize(
     ("terminal", "words", "says"),
     [

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 
-from features.backends.processes import with_environment
+from features.backends.processes import users_of
 from tests.waiting import wait_until
 
 
@@ -37,7 +37,7 @@ def test_a_supervisor_has_nothing_of_its_callers_state(runtime, tmp_path):
     pid = runtime.state()["pid"]
     now = status(pid)
     assert os.readlink(f"/proc/{pid}/cwd") == "/"
-    assert (now["Umask"], now["Threads"]) == ("0077", "1")
+    assert (now["Umask"], now["Threads"]) == ("0077", "2")
     assert int(now["SigBlk"], 16) == 0
     assert (os.getsid(pid), os.getpgid(pid)) == (pid, pid)
     assert now["Name"] == "rproc:c1"
@@ -52,7 +52,6 @@ def test_a_supervisor_ends_when_create_is_killed_at_any_moment(runtime):
     """However far `create` has come, the container is whole or there is none, and nothing runs."""
     runtime.bundle()
     killed = 0
-    mark = f"TEST={runtime.place}"
     for milliseconds in range(3, 400, 5):
         creator = subprocess.Popen(
             [*runtime.command, "create", "--bundle", f"{runtime.place}/bundle", "c1"],
@@ -68,7 +67,7 @@ def test_a_supervisor_ends_when_create_is_killed_at_any_moment(runtime):
             creator.wait()
             killed += 1
         runtime.delete()
-        wait_until(lambda: not runtime.left() and not with_environment(mark))
+        wait_until(lambda: not runtime.left() and not users_of(runtime.place))
         if creator.returncode == 0:
             break
     assert killed, "create was too fast to be killed"

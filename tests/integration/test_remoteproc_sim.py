@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 
 import pytest
@@ -49,6 +51,14 @@ echo EIO >sys/kernel/debug/remoteproc-sim/remoteproc0/start_error
 if echo start >$processor/state; then exit 5; fi 2>/dev/null
 echo lived
 """
+
+
+DSP = "dsp (remoteproc1)"
+
+
+def read(path):
+    with open(path) as file:
+        return file.read()
 
 
 @pytest.fixture
@@ -245,3 +255,77 @@ def test_without_fuse_it_says_what_to_do(tmp_path, argv, words):
     (line,) = done.stderr.splitlines()
     assert (done.returncode, words in line) == (1, True), line
     assert os.listdir(tmp_path) == []
+
+
+def test_the_doctor_sees_a_simulated_kernel_and_writes_nothing(simulator, tmp_path):
+    processors = f"{simulator.root}/sys/class/remoteproc"
+
+    def values():
+        return {
+            (device, name): read(f"{processors}/{device}/{name}")
+            for device in os.listdir(processors)
+            for name in ("state", "firmware", "recovery", "coredump")
+        }
+
+    before = values()
+    (tmp_path / "config.yaml").write_text(f"tree: {simulator.root}\nrun-directory: run\n")
+    code = "from bootstrap.oci import main; main()"
+    command = [sys.executable, "-c", code, "--config", tmp_path / "config.yaml", "doctor", "--json"]
+    done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=60)
+    rows = {(row["subject"], row["level"], row["text"]) for row in json.loads(done.stdout)}
+    assert ("m4 (remoteproc0)", "ok", "free") in rows
+    states = [text for subject, level, text in rows if (subject, level) == (DSP, "warn")]
+    assert "the boot loader has started it, and the kernel does not watch it" in states
+    assert ("kernel log", "ok", "readable") in rows and ("debugfs", "ok", "mounted") in rows
+    assert done.returncode == int("fail" in {level for _, level, _ in rows})
+    assert values() == before and not (tmp_path / "run").exists()
+
+
+def test_firmware_that_runs_already_is_replaced_only_if_asked_for_and_allowed(simulator, tmp_path):
+    processor = f"{simulator.root}/sys/class/remoteproc/remoteproc0"
+    firmware = f"{CHECKOUT}/firmware/build/cortex-m3"
+    shutil.copy(f"{firmware}/spin.elf", f"{simulator.root}/lib/firmware")
+    for name, value in (("firmware", "spin.elf"), ("state", "start")):
+        with open(f"{processor}/{name}", "w") as file:
+            file.write(value)
+    (tmp_path / "bundle/rootfs").mkdir(parents=True)
+    shutil.copy(f"{firmware}/spin.elf", tmp_path / "bundle/rootfs")
+    annotations = {"remoteproc.name": "m4"}
+    config = f"tree: {simulator.root}\nrun-directory: run\n"
+
+    def run(*words, code=0):
+        text = json.dumps(
+            {
+                "ociVersion": "1.1.0",
+                "process": {"args": ["spin.elf"], "cwd": "/"},
+                "root": {"path": "rootfs"},
+                "annotations": annotations,
+            }
+        )
+        (tmp_path / "bundle/config.json").write_text(text)
+        (tmp_path / "config.yaml").write_text(config)
+        main = "from bootstrap.oci import main; main()"
+        command = [sys.executable, "-c", main, "--config", tmp_path / "config.yaml", *words]
+        with open(tmp_path / "said", "w+") as said:
+            done = subprocess.run(command, cwd=CHECKOUT, stdout=said, stderr=said, timeout=60)
+            said.seek(0)
+            text = said.read()
+        assert done.returncode == code, text
+        return text
+
+    def create(code=0):
+        return run("create", "--bundle", tmp_path / "bundle", "c", code=code)
+
+    create()
+    assert "remoteproc.attached = replace" in run("start", "c", code=1)
+    run("delete", "--force", "c")
+    annotations["remoteproc.attached"] = "replace"
+    assert "replace" in create(code=1), "the configuration does not allow it"
+    config += "processors: {m4: {annotations: {attached: [replace]}}}\n"
+    create()
+    run("start", "c")
+    assert '"status": "running"' in run("state", "c")
+    assert "remoteproc-runtime/" in read(f"{processor}/firmware")
+    run("delete", "--force", "c")
+    assert read(f"{processor}/state") == "offline\n"
+    assert read(f"{processor}/firmware") == "spin.elf\n"

@@ -14,6 +14,7 @@ import pytest
 
 from adapters.sysfs.kmsg import KmsgReader, crash_type
 from features.backends.processes import wait_until_blocked
+from tests.elf_builder import Load, elf
 from tests.simulator import Simulator
 from tests.waiting import wait_until
 
@@ -61,6 +62,26 @@ def read_all_records(descriptor):
         except BlockingIOError:
             time.sleep(0.02)
     return found
+
+
+def test_code_for_another_core_is_refused_with_the_reason(root, opened):
+    log = opened()
+    with open(f"{root}/lib/firmware/other.elf", "wb") as file:
+        file.write(elf([Load(0x400000, b"code")], machine=243))
+    attributes = f"{root}/sys/class/remoteproc/remoteproc0"
+    with open(f"{attributes}/firmware", "w") as file:
+        file.write("other.elf")
+    state = os.open(f"{attributes}/state", os.O_WRONLY)
+    with pytest.raises(OSError, match="Invalid argument"):
+        os.write(state, b"start")
+    os.close(state)
+    lines = [record.partition(b";")[2].split(b"\n")[0] for record in read_all_records(log)]
+    what = b"other.elf is 32-bit RISC-V code, but cortex-m3 executes 32-bit ARM code"
+    assert lines[-3:] == [
+        b"remoteproc remoteproc0: powering up m4",
+        b"remoteproc remoteproc0: " + what,
+        b"remoteproc remoteproc0: Boot failed: -22",
+    ]
 
 
 def shell(root, command):

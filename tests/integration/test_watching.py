@@ -14,7 +14,8 @@ import pytest
 from adapters.sysfs.board import SysfsBoard
 from domain.annotations import ProcessorOptions
 from features.backends.processes import wait_until_blocked
-from tests.contract.backend_fixture import FIRMWARE, image_of
+from tests.contract.backend_fixture import FIRMWARE
+from tests.firmware_images import image_of
 from tests.simulator import CHECKOUT, Simulator
 
 pytestmark = pytest.mark.skipif(

@@ -1,0 +1,76 @@
+@promise-9
+Feature: POL001 The node's policy
+  The configuration of the board decides who may have a processor and what a deployment may ask for, whatever images and deployments say.
+
+  Background:
+    Given a board with the processors m3-0 and m3-1
+
+  Scenario Outline: Without leave, a deployment cannot ask for <annotation> = <value>
+    Given the configuration says nothing about processors
+    And the image is annotated with <annotation> = <value>
+    When the operator creates pump for m3-0
+    Then it is refused: "<annotation> = <value> is not allowed for processor m3-0"
+    And the refusal says: "the configuration must allow it"
+    And pump does not exist
+    And m3-0 is off
+
+    Examples:
+      | annotation          | value   |
+      | remoteproc.attached | take    |
+      | remoteproc.attached | keep    |
+      | remoteproc.coredump | enabled |
+      | remoteproc.recovery | kernel  |
+
+  Scenario: Without a word of the configuration, firmware can be deployed
+    Given the configuration says nothing about processors
+    When the operator deploys the image to m3-0 as pump
+    Then it succeeds
+    And m3-0 runs pump
+
+  Scenario: The configuration gives a processor to other users
+    Given the configuration gives m3-0 to the user plant
+    When the operator creates pump for m3-0
+    Then it is refused: "may not have processor m3-0"
+    And the refusal says: "the configuration gives it to users plant"
+    And pump does not exist
+
+  Scenario: Other processors are not concerned
+    Given the configuration gives m3-0 to the user plant
+    When the operator deploys the image to m3-1 as pump
+    Then it succeeds
+    And m3-1 runs pump
+
+  Scenario: The configuration gives a processor to the operator
+    Given the configuration gives m3-0 to the operator
+    When the operator deploys the image to m3-0 as pump
+    Then it succeeds
+    And m3-0 runs pump
+
+  Scenario: Under Podman, an image cannot choose a processor that takes the operator's word only
+    Given the configuration has m3-0 take no annotations of images
+    And Podman runs the image
+    When the operator creates pump for m3-0
+    Then it is refused: "annotation remoteproc.name may come from the image"
+    And pump does not exist
+
+  Scenario: The operator's word chooses such a processor
+    Given the configuration has m3-0 take no annotations of images
+    And Podman runs the image
+    When the operator deploys the image as pump and says remoteproc.name = m3-0
+    Then it succeeds
+    And m3-0 runs pump
+
+  Scenario: The operator's word goes before the image's
+    Given Podman runs the image
+    And the image is annotated with remoteproc.name = m3-1
+    When the operator deploys the image as pump and says remoteproc.name = m3-0
+    Then it succeeds
+    And m3-0 runs pump
+    And m3-1 is off
+
+  Scenario: An image that pretends to be a pod's sandbox is taken for firmware
+    Given Podman runs the image
+    And the image is annotated as a sandbox of a pod
+    When the operator deploys the image to m3-0 as pump
+    Then it succeeds
+    And m3-0 runs pump
