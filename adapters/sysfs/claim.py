@@ -131,8 +131,7 @@ class ProcessorClaims:
                 self._power.detach()
                 self._restore(claim)
         elif self._is_current(claim):
-            if not is_off(self._attributes.state()):
-                self._power.stop()
+            self._power.stop()
             self._restore(claim)
             self._unpublish(claim["firmware"])
             self._restore_firmware(claim.get("previous", ""))

@@ -80,9 +80,22 @@ class Power:
         """Attach to firmware that the boot loader started. Raises ProcessorFault."""
         self._switch_on("attach", DETACHED, ATTACHED)
 
+    def _state_after_recovery(self) -> ProcessorState:
+        """Return the state, if it is `offline` that of no recovery that is under way.
+
+        The kernel's recovery stops the processor and starts it again, under the processor's lock
+        (Linux drivers/remoteproc/remoteproc_core.c, rproc_trigger_recovery). `recover` waits for
+        that lock, and then does nothing to a processor that has not crashed.
+        """
+        state = self._attributes.state()
+        if state == OFFLINE and self._attributes.read("recovery") == "enabled":
+            self._write("recover", "recover", "recovery")
+            state = self._attributes.state()
+        return state
+
     def stop_running(self) -> None:
         """Stop a processor; if it is off, raise EINVAL as the kernel does."""
-        state = self._attributes.state()
+        state = self._state_after_recovery()
         if is_off(state) and state != DELETED:
             raise ProcessorFault.cannot("stop", self._name, f"it is {state}", errno=errno.EINVAL)
         self.stop()
@@ -90,20 +103,20 @@ class Power:
     def stop(self) -> None:
         """Stop for all users that the kernel counts, until it is off. Raises ProcessorFault."""
         for _ in range(_MAX_STOPS):
-            state = self._attributes.state()
+            state = self._state_after_recovery()
             if is_off(state):
                 return
             try:
                 self._attributes.write("state", "stop")
             except OSError as error:
-                if is_off(self._attributes.state()):
+                if is_off(self._state_after_recovery()):
                     return  # the firmware has ended, or another program has stopped it
                 if error.errno != errno.EINVAL or not state.crashed:
                     words = error_messages(self._log.read())
                     raise refused("stop", self._name, error, words) from error
                 # Linux 5.10 does not stop a crashed processor, only a recovered one.
                 self._write("recover", "recover", "recovery")
-        if not is_off(state := self._attributes.state()):
+        if not is_off(state := self._state_after_recovery()):
             raise unchanged("stop", self._name, state, error_messages(self._log.read()))
 
     def detach(self) -> bool:

@@ -35,11 +35,11 @@ class SysfsBackendFixture(BackendFixture):
     no_last_words = "a trace buffer goes with the firmware that ends, if not that which crashes"
 
     def __init__(self, root: str) -> None:
-        self._root = root.rstrip("/")
+        self.root = root.rstrip("/")
         self.board = SysfsBoard(root)
 
     def settings(self, settings: Settings) -> Settings:
-        return settings._replace(backend="sysfs", tree=self._root or "/")
+        return settings._replace(backend="sysfs", tree=self.root or "/")
 
     def reopen(self, args: OpenArgs) -> Processor:
         return open_processor(args)
@@ -56,12 +56,12 @@ class SysfsBackendFixture(BackendFixture):
 
     def published(self) -> list[str]:
         """Return the firmware files of owners in the directory where the kernel finds them."""
-        place = f"{self._root}/lib/firmware/remoteproc-runtime"
+        place = f"{self.root}/lib/firmware/remoteproc-runtime"
         return sorted(os.listdir(place)) if os.path.isdir(place) else []
 
     def read(self, device: str, attribute: str) -> str:
         """Return an attribute of a processor as it is."""
-        return Path(f"{self._root}/sys/class/remoteproc/{device}/{attribute}").read_text()
+        return Path(f"{self.root}/sys/class/remoteproc/{device}/{attribute}").read_text()
 
     def plant(self, step: str, errno: str) -> Board:
         self.set_fault(step, errno)
@@ -89,7 +89,7 @@ class SimfsBackendFixture(SysfsBackendFixture):
 
     def set_fault(self, step: str, word: str) -> None:
         device = self.board.processors()[0].device
-        path = f"{self._root}/sys/kernel/debug/remoteproc-sim/{device}/{step}_error"
+        path = f"{self.root}/sys/kernel/debug/remoteproc-sim/{device}/{step}_error"
         Path(path).write_text(word or "0")
 
     def die(self) -> None:
@@ -125,7 +125,7 @@ class KernelBackendFixture(SysfsBackendFixture):
 
     def set_fault(self, step: str, word: str) -> None:
         device = self.board.processors()[0].device
-        path = f"{self._root}/sys/class/remoteproc/{device}/device/{step}_errno"
+        path = f"{self.root}/sys/class/remoteproc/{device}/device/{step}_errno"
         Path(path).write_text(str(getattr(errno, word) if word else 0))
 
     def close(self) -> None:

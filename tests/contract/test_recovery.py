@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 
@@ -49,5 +50,27 @@ def test_a_simulated_board_that_dies(tmp_path):
         assert processor.state().ended
         assert processor.firmware_exit().crashed
         processor.release(claim)
+    finally:
+        backend.close()
+
+
+@pytest.mark.skipif("simfs" not in available(), reason="needs root and /dev/fuse")
+@pytest.mark.parametrize("way", ["stop", "release"])
+def test_a_stop_amid_the_kernels_recovery_is_no_stop_of_a_processor_that_is_off(tmp_path, way):
+    backend = SimfsBackendFixture(tmp_path)
+    try:
+        device = backend.board.processors()[0].device
+        processor = backend.board.open(device, ProcessorOptions(recovery="kernel"))
+        claim = walk(processor, backend.image("hello"), "start")
+        debug = Path(f"{backend.root}/sys/kernel/debug")
+        (debug / f"remoteproc-sim/{device}/start_delay").write_text("0.5")
+        (debug / f"remoteproc/{device}/crash").write_text("1")
+        while backend.read(device, "state") != "offline\n":  # until the recovery has stopped it
+            time.sleep(0.001)
+        if way == "stop":
+            processor.stop()
+        processor.release(claim)
+        time.sleep(0.6)
+        assert backend.read(device, "state") == "offline\n"
     finally:
         backend.close()

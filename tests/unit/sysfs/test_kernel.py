@@ -251,6 +251,19 @@ def test_kernel_recovery_saves_a_core_dump(m4):
     processor.release(claim)
 
 
+@pytest.mark.parametrize("way", ["stop", "release"])
+def test_a_stop_amid_kernel_recovery_waits_for_its_end(m4, way):
+    processor, claim = m4.running(recovery="kernel")
+    m4.set("device/start_delay_ms", 500)
+    m4.set("device/crash", "watchdog")
+    wait_for(lambda: m4.get("state") == "offline")
+    if way == "stop":
+        processor.stop()
+    processor.release(claim)
+    time.sleep(0.6)
+    assert m4.get("state") == "offline"
+
+
 def test_kernel_recovery_that_fails_ends_it(m4):
     processor, claim = m4.running(recovery="kernel")
     m4.set("device/start_errno", "5")
