@@ -16,7 +16,7 @@ import os
 from adapters.sysfs.attributes import Attributes
 from adapters.sysfs.driver_errors import in_use, refused, unchanged
 from adapters.sysfs.firmware_files import is_published_name, kernel_name, publish, unpublish
-from adapters.sysfs.power import Power, is_off
+from adapters.sysfs.power import Power
 from adapters.sysfs.search_path import SearchPath
 from domain.annotations import ProcessorOptions
 from domain.errors import ProcessorFault, WrongState
