@@ -86,6 +86,7 @@ class Bench:
     def reset(self):
         for knob in ("start_errno", "stop_errno", "start_delay_ms"):
             self.set(f"device/{knob}", "0")
+        self.set("recovery", "recover")  # waits for the end of one that is under way
         while self.get("state") in ("running", "crashed"):
             self.set("state", "stop")
         self.set("recovery", "enabled")
@@ -254,7 +255,7 @@ def test_kernel_recovery_saves_a_core_dump(m4):
 @pytest.mark.parametrize("way", ["stop", "release"])
 def test_a_stop_amid_kernel_recovery_waits_for_its_end(m4, way):
     processor, claim = m4.running(recovery="kernel")
-    m4.set("device/start_delay_ms", 500)
+    m4.set("device/start_delay_ms", "500")
     m4.set("device/crash", "watchdog")
     wait_for(lambda: m4.get("state") == "offline")
     if way == "stop":
