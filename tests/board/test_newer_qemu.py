@@ -13,8 +13,8 @@ from tests.firmware_images import image_of
 from tests.small_firmware import ARM, Target, build, reading_nothing
 from tests.unit.sim.conftest import FIRMWARE
 from tests.unit.sim.helpers import ended, follow, run
-from tests.unit.sim.test_boards import R52, cmsdk
 from tests.unit.sim.test_boards import TARGETS as BOARDS
+from tests.unit.sim.test_boards import cmsdk
 from tests.unit.sim.test_generic import TARGETS
 
 BUILD = os.path.join(os.path.dirname(__file__), "build")
@@ -99,6 +99,7 @@ def test_firmware_speaks_rpmsg(launch, board):
     assert [text for text in processor.remarks() if "confined less" in text] == []
 
 
+R52 = f"{ARM} -mcpu=cortex-r52 -mfloat-abi=soft"
 STOCK = [
     *(target for target in BOARDS if target.compiler.startswith(ARM)),
     Target("mps3-an536", R52, 0x20000000, 0x20002000, cmsdk(0xE7C00000)),

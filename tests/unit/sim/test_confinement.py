@@ -197,7 +197,7 @@ def test_what_the_kernel_refuses_is_told(opened, image, monkeypatch):
 
 ORDINARY = """
 import hashlib, json, mmap, os, sys
-import adapters.sim.qemu
+import adapters.sim.qemu, adapters.sim.silence  # now: that user may not see the checkout
 from adapters.sim.processor import open_processor
 from domain.firmware import FirmwareImage
 with open(sys.argv[2], "rb") as file:

@@ -51,7 +51,9 @@ def test_a_watchdog_is_a_crash(opened, image, target):
 def test_firmware_on_riscv_reports_a_crash_to_the_test_device(opened, image):
     output, state, firmware_exit = end_of(opened("riscv32"), image, "crash", "riscv32")
     assert (output, state) == (b"about to crash\n", CRASHED)
-    assert firmware_exit == FirmwareExit(True, None, "the firmware gave up with code 139")
+    # QEMU 7.2 exits with the code, 10 tells of a panic instead.
+    reason = firmware_exit.reason.removesuffix(" with code 139")
+    assert (firmware_exit.crashed, reason) == (True, "the firmware gave up")
 
 
 @pytest.mark.parametrize(
