@@ -46,10 +46,15 @@ static const struct table table __attribute__((section(".resource_table"), used)
     {1, 0};
 #endif
 
-static void put(char c)
+static void await_transmitter(void)
 {
     while ((R(STATUS) & MASK) != READY)
         ;
+}
+
+static void put(char c)
+{
+    await_transmitter();
     W(TX, (ACCESS)c);
 }
 
@@ -87,8 +92,10 @@ int main(void)
     say("hello from " BOARD "\n");
     if (PROGRAM == crash)
         *(volatile int *)0 = 0, __builtin_trap();
-    if (PROGRAM == quit)
+    if (PROGRAM == quit) {
+        await_transmitter();
         semihosting_exit();
+    }
     if (PROGRAM == trace)
         for (int i = 0; i < 5; i++)
             buffer[i] = "trace"[i];
