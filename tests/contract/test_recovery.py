@@ -11,6 +11,7 @@ from domain.annotations import ProcessorOptions
 from tests.contract.backend_fixture import walk
 from tests.contract.backends import BACKENDS, available
 from tests.contract.sysfs_backends import SimfsBackendFixture
+from tests.waiting import wait_until
 
 
 @pytest.fixture(params=available("fake", "sim", "idle"))
@@ -63,14 +64,14 @@ def test_a_stop_amid_the_kernels_recovery_is_no_stop_of_a_processor_that_is_off(
         processor = backend.board.open(device, ProcessorOptions(recovery="kernel"))
         claim = walk(processor, backend.image("hello"), "start")
         debug = Path(f"{backend.root}/sys/kernel/debug")
-        (debug / f"remoteproc-sim/{device}/start_delay").write_text("0.5")
+        (debug / f"remoteproc-sim/{device}/start_delay").write_text("2")
         (debug / f"remoteproc/{device}/crash").write_text("1")
-        while backend.read(device, "state") != "offline\n":  # until the recovery has stopped it
-            time.sleep(0.001)
+        wait_until(lambda: backend.read(device, "state") == "offline\n")
         if way == "stop":
             processor.stop()
         processor.release(claim)
-        time.sleep(0.6)
+        # This write waits for the end of a recovery that would be under way still.
+        Path(f"{backend.root}/sys/class/remoteproc/{device}/recovery").write_text("recover")
         assert backend.read(device, "state") == "offline\n"
     finally:
         backend.close()

@@ -255,13 +255,13 @@ def test_kernel_recovery_saves_a_core_dump(m4):
 @pytest.mark.parametrize("way", ["stop", "release"])
 def test_a_stop_amid_kernel_recovery_waits_for_its_end(m4, way):
     processor, claim = m4.running(recovery="kernel")
-    m4.set("device/start_delay_ms", "500")
+    m4.set("device/start_delay_ms", "2000")
     m4.set("device/crash", "watchdog")
     wait_for(lambda: m4.get("state") == "offline")
     if way == "stop":
         processor.stop()
     processor.release(claim)
-    time.sleep(0.6)
+    m4.set("recovery", "recover")  # waits for the end of a recovery that would be under way still
     assert m4.get("state") == "offline"
 
 
