@@ -20,11 +20,13 @@ BATCH = 256
 
 _KEPT = 256  # messages of one processor that nobody has read yet
 _READ_WITHIN = 0.2  # seconds
+_LOGGED_WITHIN = 0.1  # seconds from a change of the state until the kernel has logged it
 _RECORD = 8192  # bytes; a read into a buffer smaller than the record fails with EINVAL
 _CRASH = ": type "
 _LOGGED_ONLY = "its driver has logged it, and left the state as it was"
 _STARTED = (" is now up", " is now attached")
 _STOPPED = "stopped remote processor "
+_RECOVERY = "handling crash #"
 _ROUTINE = (
     "powering up ",
     "firmware: direct-loading ",
@@ -39,16 +41,18 @@ class KmsgReader:
     """The messages about the processor `device`, which is called `name`, since `open`.
 
     `path` is that of kmsg. `logged_only` is not empty once the driver has logged a crash that no
-    state shows: it says so for people.
+    state shows: it says so for people. `lost` is set when messages may be missing, for the caller
+    to clear.
     """
 
-    __slots__ = ("_descriptor", "_driver", "_messages", "_path", "_prefix", "logged_only")
+    __slots__ = ("_descriptor", "_driver", "_messages", "_path", "_prefix", "logged_only", "lost")
 
     def __init__(self, path: str, device: str, name: str = "") -> None:
         self._path = path
         self._prefix = f"remoteproc {device}: ".encode()
         self._driver = f" rproc {name} crashed".encode()
         self.logged_only = ""
+        self.lost = False
         self._descriptor = -1
         self._messages: list[str] = []
 
@@ -56,6 +60,7 @@ class KmsgReader:
         """Start at the end of the log, if this user may read it."""
         self.close()
         self.logged_only = ""
+        self.lost = False
         try:
             self._descriptor = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
             os.lseek(self._descriptor, 0, os.SEEK_END)
@@ -96,9 +101,25 @@ class KmsgReader:
         While the kernel logs faster than this process reads, the newest messages may be missing.
         """
         deadline = time.monotonic() + _READ_WITHIN
-        while self.collect() == BATCH and time.monotonic() < deadline:
-            pass
+        while self.collect() == BATCH:
+            if time.monotonic() >= deadline:
+                self.lost = True
+                break
         found, self._messages = self._messages, []
+        return found
+
+    def last_words(self, *, crashed: bool) -> list[str]:
+        """Return what `read` does, once that tells of the crash or stop that the state shows.
+
+        The kernel changes the state first. Waits for a moment at most: a line may be missing.
+        """
+        deadline = time.monotonic() + _LOGGED_WITHIN
+        found = self.read()
+        while self.is_open and time.monotonic() < deadline:
+            if crash_type(found) or (not crashed and any(map(tells_stop, found))):
+                break
+            time.sleep(0.005)
+            found += self.read()
         return found
 
     def collect(self) -> int:
@@ -111,7 +132,8 @@ class KmsgReader:
             except BlockingIOError:
                 return count
             except BrokenPipeError:
-                continue  # records were overwritten; the next read returns the oldest left
+                self.lost = True  # they were overwritten; the next read returns the oldest left
+                continue
             except OSError:
                 record = b""
             if not record:
@@ -141,6 +163,11 @@ def tells_start(message: str) -> bool:
 def tells_stop(message: str) -> bool:
     """Return whether the kernel tells that it has stopped the processor."""
     return message.startswith(_STOPPED)
+
+
+def tells_recovery(message: str) -> bool:
+    """Return whether the kernel tells that it handles a crash, and so recovers if it may."""
+    return message.startswith(_RECOVERY)
 
 
 def error_messages(messages: list[str]) -> list[str]:

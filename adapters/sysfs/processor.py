@@ -10,7 +10,7 @@ from adapters.sysfs.cdev import ShutdownOnRelease
 from adapters.sysfs.claim import ProcessorClaims, may_take
 from adapters.sysfs.coredump import Coredumps
 from adapters.sysfs.crash_dump import CrashDump
-from adapters.sysfs.kmsg import KmsgReader, crash_type, tells_start, tells_stop
+from adapters.sysfs.kmsg import KmsgReader, crash_type, tells_stop
 from adapters.sysfs.policy import Policy
 from adapters.sysfs.power import Power, is_off
 from adapters.sysfs.preflight import check_firmware
@@ -35,9 +35,9 @@ TYPE_CHECKING = False  # importing typing takes time
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from adapters.sysfs.recovery import KernelRecovery
     from domain.ports import Claim, OpenArgs
 
-_RECOVERY_WITHIN = 5.0  # seconds in which the kernel must have recovered from a crash
 _REMOVED_WITHIN = 0.3  # seconds from the stop by a driver that is removed to the processor's end
 _STOPPED_ELSEWHERE = "it ended by itself, or somebody else stopped it"
 _REMOVED = FirmwareExit(crashed=True, reason="its driver was removed")
@@ -87,14 +87,16 @@ class SysfsProcessor:
         self._container = ""
         self._claim: Claim = {}  # the claim of the firmware that this object loaded
         self._remarks: list[str] = []
+        self._recovery: KernelRecovery | None = None
+        if options.recovery == "kernel":  # others do without the module
+            from adapters.sysfs.recovery import KernelRecovery
+
+            self._recovery = KernelRecovery(self._name, self._attributes, self._log)
         self._started = False
-        self._crash_logged = False  # the kernel has logged a crash, and no recovery since
-        self._recovering_since = 0.0  # on time.monotonic()'s clock; 0.0 for no recovery
-        self._dump_until = 0.0  # until then, a core dump made by a recovery may appear
 
     def __del__(self) -> None:
         """Close all files: a server opens many processors and drops them."""
-        if hasattr(self, "_dump_until"):
+        if hasattr(self, "_started"):
             self._close()
 
     def _close(self) -> None:
@@ -166,7 +168,7 @@ class SysfsProcessor:
         elif state == DETACHED:
             self._power.attach()
         self._started = True
-        if self._options.recovery != "kernel":  # else each turn looks for what recovery does
+        if not self._recovery:  # else each turn looks for what recovery does
             self._announcements.begin()
         if not is_off(self._attributes.state()):  # else the firmware has ended already
             self._console.open()
@@ -201,20 +203,10 @@ class SysfsProcessor:
             return state
         if self._log.logged_only and not state.ended:
             return CRASHED
-        if self._options.recovery != "kernel":
+        if not self._recovery:
             return self._with_dump(state)
-        self._note_recovery()
-        if not state.ended or state == DELETED:
-            self._recovering_since = 0.0
-            return state
-        if self._log.is_open and not self._crash_logged:
-            return state  # no crash: the kernel logs every crash before it changes the state
-        if not self._recovering_since and self._attributes.read("recovery") == "enabled":
-            self._recovering_since = time.monotonic()
-            if self._recovering_since > self._dump_until:  # the log has not reported this crash
-                self._note_crash("")
-        if self._recovering_since and time.monotonic() - self._recovering_since < _RECOVERY_WITHIN:
-            return RUNNING
+        state = self._recovery.state()
+        self._save_dumps(self._recovery)
         return state
 
     def available(self) -> bool:
@@ -236,33 +228,28 @@ class SysfsProcessor:
     def _begin_dump(self) -> None:
         self._crash_dump.begin(self._container, only_attached=self._options.attached == "keep")
 
-    def _note_recovery(self) -> None:
-        for line in self._log.read():
-            if kind := crash_type([line]):
-                self._crash_logged = True
-                self._note_crash(f": {kind}")
-            elif tells_start(line):
-                self._crash_logged = False
+    def _save_dumps(self, recovery: KernelRecovery) -> None:
         if self._options.coredump != "enabled":
             return
-        if not self._coredumps.busy and time.monotonic() < self._dump_until:
+        if not self._coredumps.busy and recovery.dump_expected:
             self._coredumps.begin(self._container)
         self._coredumps.step()
         self._remarks += self._coredumps.remarks()
-
-    def _note_crash(self, kind: str) -> None:
-        self._remarks.append(f"{self._name}: crashed{kind}; left to the kernel's recovery")
-        self._dump_until = time.monotonic() + _RECOVERY_WITHIN
 
     def firmware_exit(self) -> FirmwareExit:
         """Return why it ended, by the kernel's log, and where its core dump is, if enabled."""
         state = self._attributes.state()
         if state == DELETED:
             return _REMOVED
-        messages = self._log.read()
-        why = crash_type(messages) or self._log.logged_only
-        if self._recovering_since:
+        why, stopped = self._log.logged_only, False
+        if self._recovery and self._recovery.failed:
             why = "the kernel has not recovered it"
+        elif self._recovery and self._recovery.stopped:
+            stopped = True
+        elif not why:
+            messages = self._log.last_words(crashed=state.crashed)
+            why = crash_type(messages)
+            stopped = any(map(tells_stop, messages))
         dump = self._crash_dump
         if state.crashed and self._options.coredump == "enabled" and not dump.result:
             self._begin_dump()  # the caller has not waited for the state
@@ -271,7 +258,7 @@ class SysfsProcessor:
             why = f"{why}; {dump.result}" if why else dump.result
         if state.crashed or why:
             return FirmwareExit(crashed=True, reason=why)
-        if not any(map(tells_stop, messages)):
+        if not stopped:
             return FirmwareExit(crashed=False)
         if self._is_being_removed():
             return _REMOVED
@@ -293,6 +280,8 @@ class SysfsProcessor:
     def remarks(self) -> Sequence[str]:
         """Return, once, the messages for the operator that no error and no exit reason has."""
         found, self._remarks = self._remarks, []
+        if self._recovery:
+            found = self._recovery.remarks() + found
         return found + self._crash_dump.remarks() + self._console.remarks()
 
     def watch(self) -> Sequence[int]:
