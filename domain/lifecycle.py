@@ -179,8 +179,7 @@ class Lifecycle:
 
     def _stop_left(self, container: FirmwareContainer) -> None:
         """Stop the processor of a container without a supervisor. Raises ProcessorFault."""
-        self._recovery.reap_stale(insist=container.device)
-        if refusal := self._recovery.left_running(container):
+        if refusal := self._recovery.stop_left(container, _GONE_WITHIN):
             raise ProcessorFault(
                 f"container {container.id} runs on without its supervisor: {refusal.why}",
                 hint=way_out(container.processor),

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import time
+
 from domain.container import EXIT_KILLED, Exit, Refusal
 from domain.errors import RAISE_LIMIT, HostFault, RemoteprocError
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 """Seconds until a driver that refused to stop a processor is asked again, doubled each time."""
+
+_PAUSE = 0.02  # seconds between two looks at what another process does
 
 TYPE_CHECKING = False  # importing typing takes time
 if TYPE_CHECKING:
@@ -73,6 +77,19 @@ class Recovery:
         infos = self._board().processors()
         runs = any(info.device == container.device and not info.state.ended for info in infos)
         return (refusal or Refusal(0, 0.0, "not tried yet")) if runs else None
+
+    def stop_left(self, container: FirmwareContainer, seconds: float) -> Refusal | None:
+        """Stop what a dead supervisor has left running; return why that cannot be, if so.
+
+        While another process is about it, wait: it has locked the lease, and nothing is tried here.
+        """
+        deadline = time.monotonic() + seconds
+        while True:
+            self.reap_stale(insist=container.device)
+            left = self.left_running(container)
+            if left is None or left.tries or time.monotonic() >= deadline:
+                return left
+            time.sleep(_PAUSE)
 
     def killed(self, container: FirmwareContainer) -> HostFault | None:
         """Return the error of a start whose supervisor was killed for want of memory, if it was."""

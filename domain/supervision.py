@@ -1,7 +1,8 @@
 """The decisions of a supervisor, from the creation of a container to its end.
 
 A state machine without I/O: the supervisor passes events in and performs, in order, the effects
-that come out. After an `Action` the supervisor at once passes in `ActionDone`.
+that come out. After an `Action` the supervisor at once passes in `ActionDone`; but `StateObserved`
+if it was to stop firmware that had ended already.
 """
 
 from __future__ import annotations

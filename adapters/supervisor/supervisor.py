@@ -193,8 +193,7 @@ class Supervisor:
             return
         self._last_state = now
         try:
-            state = self._processor.state()
-            firmware_exit = self._firmware_exit() if state.ended else None
+            observed = self._observe()
         except RemoteprocError as error:
             if str(error) != self._trouble:  # said once, not at each look
                 self._trouble = str(error)
@@ -202,7 +201,11 @@ class Supervisor:
             return
         self._trouble = ""
         self._pass_remarks()
-        self._handle(sv.StateObserved(state, firmware_exit))
+        self._handle(observed)
+
+    def _observe(self) -> sv.StateObserved:
+        state = self._processor.state()
+        return sv.StateObserved(state, self._firmware_exit() if state.ended else None)
 
     def _firmware_exit(self) -> FirmwareExit:
         firmware_exit = self._processor.firmware_exit()
@@ -244,9 +247,14 @@ class Supervisor:
                 case sv.Terminate(status, reason, out_of_memory):
                     self._terminate(Exit(status, 0.0, reason, out_of_memory))
 
-    def _perform(self, operation: Operation) -> sv.ActionDone:
+    def _perform(self, operation: Operation) -> sv.Event:
         if operation is Operation.STOP:
             self._read_rest()
+            try:
+                if (observed := self._observe()).firmware_exit:
+                    return observed  # it has ended since the last look
+            except RemoteprocError:
+                pass  # `_look` says it
         done = self._session.perform(operation)
         if done.error and operation is Operation.START and (words := self._limit()):
             what = f"cannot start processor {self._processor.name}: {words}"

@@ -109,9 +109,10 @@ class Power:
             try:
                 self._attributes.write("state", "stop")
             except OSError as error:
-                if is_off(self._state_after_recovery()):
+                now = self._state_after_recovery()
+                if is_off(now):
                     return  # the firmware has ended, or another program has stopped it
-                if error.errno != errno.EINVAL or not state.crashed:
+                if error.errno != errno.EINVAL or not (state.crashed or now.crashed):
                     words = error_messages(self._log.read())
                     raise refused("stop", self._name, error, words) from error
                 # Linux 5.10 does not stop a crashed processor, only a recovered one.

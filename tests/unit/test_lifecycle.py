@@ -703,6 +703,26 @@ def test_what_cannot_be_cleaned_up_is_said_and_tried_again(world):
     assert world.leases.left_behind == {} and len(world.warnings) == 1
 
 
+@pytest.mark.parametrize("number", [9, 15])
+def test_a_kill_while_another_process_stops_the_processor(world, number):
+    """It has locked the lease of the dead supervisor, and waits for the driver."""
+    world.supervisors.crash(world.running())
+    lease = next(others := world.leases.stale())
+    left, looks = world.leases.left, []
+
+    def left_until_the_other_process_is_done(device):
+        looks.append(device)
+        if len(looks) == 4:
+            world.board.reclaim(device, lease.claim)
+            lease.release()
+        return left(device)
+
+    world.leases.left = left_until_the_other_process_is_done
+    world.lifecycle.kill("c1", number)
+    others.close()
+    assert len(looks) >= 4 and world.status() is Status.STOPPED
+
+
 def killed_while_the_driver_refuses(world):
     """A container whose supervisor was killed, on a processor that its driver does not stop."""
     container = world.running()

@@ -123,6 +123,27 @@ def test_an_adapter_that_raises_what_it_must_not(make, broken):
         assert answer is None, "the firmware was started before the adapter failed"
 
 
+@pytest.mark.parametrize("operation", ["stop", "kill"])
+def test_a_stop_of_firmware_whose_end_nobody_has_seen_yet(make, monkeypatch, tmp_path, operation):
+    state = FakeProcessor.state
+    looks = []
+
+    def ends_after_the_first_look(processor):
+        looks.append(state(processor))
+        if len(looks) == 1:
+            processor.core.power, processor.core.exit = OFFLINE, FirmwareExit(False, 7, "code 7")
+            (tmp_path / "ended").touch()
+        return looks[-1]
+
+    monkeypatch.setattr(FakeProcessor, "state", ends_after_the_first_look)
+    monkeypatch.setattr(FakeProcessor, "poll_seconds", None)
+    place = make("")
+    assert place.ask("start") is None
+    wait_until((tmp_path / "ended").exists)
+    assert place.ask(operation) is None, "it is off, as was asked for"
+    assert status_of(place.pid) == 7
+
+
 class Looks:
     """Counts the reads of a processor's state and output, in the process that makes them."""
 
