@@ -17,7 +17,7 @@ Feature: DEP002 Choose a processor
     And the refusal names m4, m7, dsp and remoteproc.name
     And pump does not exist
 
-  Scenario: A processor that the board does not have
+  Scenario: A processor that the board does not have is refused
     Given a board with the processors m4 and m7
     And an image whose firmware prints and runs on
     When the operator deploys the image to m5 as pump
@@ -25,7 +25,7 @@ Feature: DEP002 Choose a processor
     And the refusal names m4 and m7
     And pump does not exist
 
-  Scenario: A board without processors
+  Scenario: On a board without processors, a deployment is refused
     Given a board without processors
     And an image whose firmware prints and runs on
     When the operator deploys the image without naming a processor as pump

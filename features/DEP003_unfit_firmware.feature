@@ -5,7 +5,7 @@ Feature: DEP003 Refuse firmware that does not fit
   Background:
     Given a board with the processors m3-0 and m3-1
 
-  Scenario Outline: Firmware that <defect>
+  Scenario Outline: Firmware that <defect> is refused
     Given an image whose firmware <defect>
     When the operator creates pump for m3-0
     Then it is refused: "<reason>"
@@ -19,7 +19,7 @@ Feature: DEP003 Refuse firmware that does not fit
       | is cut off         | is cut off                |
       | has 60000 segments | has 60000 program headers |
 
-  Scenario Outline: Where the runtime knows the core, firmware that <defect>
+  Scenario Outline: Where the runtime knows the core, firmware that <defect> is refused
     Given an image whose firmware <defect>
     When the operator creates pump for m3-0
     Then it is refused: "<reason>"
@@ -38,14 +38,14 @@ Feature: DEP003 Refuse firmware that does not fit
     And m3-0 is off
     And the status of pump is created
 
-  Scenario: The deployment requires the digest that the firmware has
+  Scenario: Firmware with the digest that the deployment requires runs
     Given an image whose firmware prints and runs on
     And the deployment requires the digest of this firmware
     When the operator deploys the image to m3-0 as pump
     Then it succeeds
     And m3-0 runs pump
 
-  Scenario: The deployment requires another digest
+  Scenario: Firmware with another digest than the deployment requires is refused
     Given an image whose firmware prints and runs on
     And the deployment requires the digest of other firmware
     When the operator creates pump for m3-0

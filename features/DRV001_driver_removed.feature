@@ -5,14 +5,14 @@ Feature: DRV001 Drivers can be removed
   Background:
     Given a board with the processors m3-0 and m3-1
 
-  Scenario: The driver is removed while firmware runs
+  Scenario: A container ends when the driver of its processor is removed
     Given the container pump runs on m3-0
     When the driver of m3-0 is removed
     Then pump has ended with status 139
     And the reason given for pump is "its driver was removed"
     And pump can be deleted
 
-  Scenario: The driver is removed before the firmware is started
+  Scenario: A processor that has lost its driver is not started
     Given the container pump was created for m3-0
     And m3-0 has no driver any more
     When the operator starts pump

@@ -5,7 +5,7 @@ Feature: HOS001 Hostile images are harmless
   Background:
     Given a board with the processors m3-0 and m3-1
 
-  Scenario Outline: Firmware that is a link to <target> of the host
+  Scenario Outline: Firmware that is a link to <target> of the host is refused
     Given an image whose firmware is a link to <target>
     When the operator creates pump for m3-0
     Then it is refused: "<reason>"
@@ -30,7 +30,7 @@ Feature: HOS001 Hostile images are harmless
       | relative                    |
       | relative, with too many ../ |
 
-  Scenario Outline: An entry point that leads out of the image: <path>
+  Scenario Outline: An entry point that leads out of the image is refused: <path>
     Given an image whose entry point is <path>
     When the operator creates pump for m3-0
     Then it is refused: "climbs out of the image"
@@ -55,7 +55,7 @@ Feature: HOS001 Hostile images are harmless
     Then it is refused: "is a FIFO, not a regular file"
     And pump does not exist
 
-  Scenario: Firmware that is a directory
+  Scenario: Firmware that is a directory is refused
     Given an image whose firmware is a directory
     When the operator creates pump for m3-0
     Then it is refused: "is a directory, not a regular file"
@@ -67,13 +67,13 @@ Feature: HOS001 Hostile images are harmless
     Then it is refused: "is not in the image"
     And pump does not exist
 
-  Scenario: An image without an entry point
+  Scenario: An image without an entry point is refused
     Given an image without an entry point
     When the operator creates pump for m3-0
     Then it is refused: "names no firmware"
     And pump does not exist
 
-  Scenario Outline: A container id with forbidden characters: <id>
+  Scenario Outline: A container id with forbidden characters is refused: <id>
     Given an image whose firmware prints and runs on
     When the operator creates <id> for m3-0
     Then it is refused: "is not allowed"

@@ -29,7 +29,7 @@ Feature: ORP001 No orphans
     And m3-0 runs fan
     And the status of pump is stopped
 
-  Scenario: A container that has not been started
+  Scenario: A container that has not been started ends, too
     Given the container pump was created for m3-0
     When signal 9 kills the supervisor of pump
     Then pump has ended with status 137

@@ -5,7 +5,7 @@ Feature: OWN002 Other users of a processor
   Background:
     Given a board with the processors m3-0 and m3-1
 
-  Scenario: Another user is just starting the processor
+  Scenario: A processor that another user is just starting is left alone
     Given the processor m3-0 takes 5 s to start
     And the container pump was created for m3-0
     And another user's start of m3-0 is in progress
@@ -21,7 +21,7 @@ Feature: OWN002 Other users of a processor
     Then it succeeds
     And m3-0 is off
 
-  Scenario: Another user stops the processor of a container
+  Scenario: A container ends when another user stops its processor
     Given the container pump runs on m3-0
     When another user stops m3-0
     Then pump has ended with status 0

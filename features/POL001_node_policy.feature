@@ -27,7 +27,7 @@ Feature: POL001 The node's policy
     Then it succeeds
     And m3-0 runs pump
 
-  Scenario: The configuration gives a processor to other users
+  Scenario: A processor that the configuration gives to others is refused
     Given the configuration gives m3-0 to the user plant
     When the operator creates pump for m3-0
     Then it is refused: "may not have processor m3-0"
@@ -40,7 +40,7 @@ Feature: POL001 The node's policy
     Then it succeeds
     And m3-1 runs pump
 
-  Scenario: The configuration gives a processor to the operator
+  Scenario: A processor that the configuration gives to the operator runs firmware
     Given the configuration gives m3-0 to the operator
     When the operator deploys the image to m3-0 as pump
     Then it succeeds

@@ -5,7 +5,7 @@ Feature: PUB001 Firmware files
   Background:
     Given a board with the processors m3-0 and m3-1
 
-  Scenario: The firmware directory is read-only
+  Scenario: Without a firmware directory that can be written, a container is refused
     Given the firmware directory is read-only
     And an image whose firmware prints and runs on
     When the operator creates pump for m3-0
@@ -13,7 +13,7 @@ Feature: PUB001 Firmware files
     And the refusal names read-only file system
     And pump does not exist
 
-  Scenario: The firmware directory is full
+  Scenario: Without room in the firmware directory, a start is refused
     Given the firmware directory is full
     And the container pump was created for m3-0
     When the operator starts pump

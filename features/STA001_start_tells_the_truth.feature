@@ -13,7 +13,7 @@ Feature: STA001 Start tells the truth
     And m3-0 runs pump
     And the status of pump is running
 
-  Scenario: The driver refuses the start
+  Scenario: A start that the driver refuses fails with the driver's reason
     Given the processor m3-0 refuses to start with EIO
     And the container pump was created for m3-0
     When the operator starts pump
@@ -44,6 +44,6 @@ Feature: STA001 Start tells the truth
     And the refusal names delete
     And m3-0 is off
 
-  Scenario: A container that does not exist
+  Scenario: A container that does not exist does not start
     When the operator starts pump
     Then it is refused: "container pump does not exist"

@@ -13,7 +13,7 @@ Feature: STA003 Processors that are slow or refuse
     And it took 1.5 s or more
     And m3-0 runs pump
 
-  Scenario: The driver refuses a stop
+  Scenario: A container whose stop the driver refuses runs on
     Given the processor m3-0 refuses to stop with EBUSY
     And the container pump runs on m3-0
     When the operator stops pump

@@ -31,7 +31,6 @@ class Ability(Enum):
 
     CRASH = "a way to crash a processor from outside"
     CRASH_OF_A_KIND = "a way to crash a processor by a given kind of fault"
-    CRASH_REASON = "reports of the kind of a crash"
     CORE_DUMP = "core dumps"
     KERNEL_RECOVERY = "recovery by the kernel"
     KERNEL_LOG = "a kernel log"
@@ -67,17 +66,18 @@ NEEDS: Mapping[str, Mapping[str, tuple[Ability, ...]]] = {
     },
     "DEP002": {
         EVERY_SCENARIO: (Ability.ANY_BOARD,),
-        "A board without processors": (Ability.EMPTY_BOARD,),
+        "On a board without processors, a deployment is refused": (Ability.EMPTY_BOARD,),
     },
     "DEP003": {
-        "Where the runtime knows the core, firmware that <defect>": (Ability.KNOWN_CORE,),
+        "Where the runtime knows the core, firmware that <defect> is refused": (
+            Ability.KNOWN_CORE,
+        ),
         "Where only the driver knows the core, the start is refused": (
             Ability.CORE_KNOWN_TO_DRIVER,
         ),
     },
     "DRV001": {EVERY_SCENARIO: (Ability.DRIVER_REMOVAL,)},
     "EXI001": {
-        "The reason names the kind of the crash": (Ability.CRASH_REASON,),
         "Firmware that <behaviour> without a stop ends with status <status>": (
             Ability.FIRMWARE_ENDS,
         ),
@@ -103,11 +103,13 @@ NEEDS: Mapping[str, Mapping[str, tuple[Ability, ...]]] = {
     },
     "OWN002": {
         EVERY_SCENARIO: (Ability.OTHER_USERS_AT_ANY_TIME,),
-        "Another user is just starting the processor": (Ability.FAULTS,),
+        "A processor that another user is just starting is left alone": (Ability.FAULTS,),
     },
     "PUB001": {
-        "The firmware directory is read-only": (Ability.FIRMWARE_DIRECTORY,),
-        "The firmware directory is full": (Ability.FIRMWARE_DIRECTORY,),
+        "Without a firmware directory that can be written, a container is refused": (
+            Ability.FIRMWARE_DIRECTORY,
+        ),
+        "Without room in the firmware directory, a start is refused": (Ability.FIRMWARE_DIRECTORY,),
         "A firmware file is complete when it appears": (Ability.FIRMWARE_DIRECTORY_WATCH,),
         "A firmware file does not change until it is removed after the stop": (
             Ability.FIRMWARE_DIRECTORY_WATCH,
@@ -130,18 +132,15 @@ NEEDS: Mapping[str, Mapping[str, tuple[Ability, ...]]] = {
         "Recovered firmware can be stopped": (Ability.KERNEL_RECOVERY,),
     },
     "STA001": {
-        "The driver refuses the start": (Ability.FAULTS,),
+        "A start that the driver refuses fails with the driver's reason": (Ability.FAULTS,),
         "A refused start does not prevent the next start": (Ability.FAULTS,),
     },
     "STA002": {
-        "Firmware that <behaviour> stops its container, although the processor has no fault": (
-            Ability.FIRMWARE_ENDS,
-        ),
         "A crash ends the container without a command": (Ability.CRASH,),
     },
     "STA003": {
         "A start returns when the processor runs, even after a long time": (Ability.FAULTS,),
-        "The driver refuses a stop": (Ability.REPAIRS,),
+        "A container whose stop the driver refuses runs on": (Ability.REPAIRS,),
         "A stop succeeds after the driver refused an earlier one": (Ability.REPAIRS,),
         "A delete by force fails as long as the driver refuses to stop": (Ability.REPAIRS,),
     },
@@ -153,14 +152,14 @@ BEFORE_ANY_KERNEL: Mapping[str, frozenset[str]] = {
     "DEP002": frozenset(
         (
             "On a board with several processors, a deployment must name one",
-            "A processor that the board does not have",
-            "A board without processors",
+            "A processor that the board does not have is refused",
+            "On a board without processors, a deployment is refused",
         )
     ),
     "POL001": frozenset(
         (
             "Without leave, a deployment cannot ask for <annotation> = <value>",
-            "The configuration gives a processor to other users",
+            "A processor that the configuration gives to others is refused",
             "Under Podman, an image cannot choose a processor that takes the operator's word only",
         )
     ),
@@ -172,14 +171,14 @@ BEFORE_ANY_KERNEL: Mapping[str, frozenset[str]] = {
     ),
     "HOS001": frozenset(
         (
-            "Firmware that is a link to <target> of the host",
+            "Firmware that is a link to <target> of the host is refused",
             "A link to good firmware outside the image is refused: <way>",
-            "An entry point that leads out of the image: <path>",
+            "An entry point that leads out of the image is refused: <path>",
             "Firmware that is a FIFO does not block the runtime",
-            "Firmware that is a directory",
+            "Firmware that is a directory is refused",
             "A file name with a line break does not add a line to the log",
-            "An image without an entry point",
-            "A container id with forbidden characters: <id>",
+            "An image without an entry point is refused",
+            "A container id with forbidden characters is refused: <id>",
             "An unknown annotation of the runtime is refused",
             "Annotations for other programs are ignored",
         )

@@ -26,7 +26,7 @@ class KernelBackend(SysfsTreeBackend):
     """Loads the module anew for each board."""
 
     abilities = SysfsTreeBackend.abilities | {
-        *(Ability.KERNEL_LOG, Ability.CRASH_REASON, Ability.CRASH_OF_A_KIND),
+        *(Ability.KERNEL_LOG, Ability.CRASH_OF_A_KIND),
         *(Ability.DRIVER_REMOVAL, Ability.BOOT_LOADER_OUTPUT, Ability.CORE_KNOWN_TO_DRIVER),
         release_by_kernel(),
         *((Ability.INPUT,) if os.path.isdir(_RPMSG_TTY) else ()),

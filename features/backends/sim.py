@@ -45,7 +45,7 @@ class SimBackend(CommandLineBackend):
         (
             *(Ability.ANY_BOARD, Ability.FAULTS, Ability.OTHER_USERS, Ability.KNOWN_CORE),
             *(Ability.SAMPLE_FIRMWARE, Ability.FIRMWARE_ENDS, Ability.EXIT_CODES, Ability.INPUT),
-            *(Ability.CRASH, Ability.CRASH_REASON),
+            Ability.CRASH,
         )
     )
 

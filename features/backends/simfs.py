@@ -19,7 +19,7 @@ class SimfsBackend(SysfsTreeBackend):
 
     abilities = SysfsTreeBackend.abilities | {
         *(Ability.FIRMWARE_ENDS, Ability.NO_RELEASE_BY_KERNEL, Ability.CORE_KNOWN_TO_DRIVER),
-        *(Ability.KERNEL_LOG, Ability.CRASH_REASON, Ability.CRASH_OF_A_KIND),
+        *(Ability.KERNEL_LOG, Ability.CRASH_OF_A_KIND),
         Ability.DRIVER_REMOVAL,
     }
 

@@ -144,11 +144,6 @@ def status_is(world: World, container: str, status: str) -> None:
     assert world.backend.state(container)["status"] == status
 
 
-@then(parsers.parse("the status of {container} becomes stopped"))
-def status_becomes_stopped(world: World, container: str) -> None:
-    world.backend.wait_for_end(container)
-
-
 @then(parsers.parse("{container} ends before any command is given"))
 def ends_before_any_command(world: World, container: str) -> None:
     """The supervisor ends after the crash. No command has been given since, which might end it.
