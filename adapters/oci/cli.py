@@ -16,9 +16,9 @@ from adapters.oci.render import OCI_VERSION
 
 _HELP = """Run firmware on remote processors as OCI containers.
 
-Engines call this program as they call runc: podman --runtime remoteproc-runtime run ... By
-hand, a bundle whose process.args is one firmware file runs on the processor that the
-annotation remoteproc.name names:
+Engines call this program as they call runc: podman --runtime "$(command -v
+remoteproc-runtime)" run ... By hand, a bundle whose process.args is one firmware file runs on
+the processor that the annotation remoteproc.name names:
 
 \b
   remoteproc-runtime processors                 what is on this board

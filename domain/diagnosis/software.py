@@ -38,7 +38,9 @@ def _dotted(version: tuple[int, ...]) -> str:
 def configuration(host: Host) -> Iterator[Finding]:
     """The configuration file has no mistake."""
     if host.configuration_problem:
-        yield Finding(FAIL, "configuration", host.configuration_problem, "mend it; see README.md")
+        yield Finding(
+            FAIL, "configuration", host.configuration_problem, "see docs/configuration.md"
+        )
 
 
 def python(host: Host) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ from tests.engines.ours import ETC
 from tests.engines.process import wait_until
 from tests.engines.releases import DOCKER
 
-EXAMPLE = os.path.join(os.path.dirname(__file__), "../../examples/daemon.json")
+EXAMPLE = os.path.join(os.path.dirname(__file__), "../../examples/daemon-path.json")
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -19,8 +19,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 @pytest.fixture(params=DOCKER)
 def docker(request, start_docker, runtime_path, firmware):
     with open(EXAMPLE) as file:  # the entry that the documents show
-        text = file.read().replace("/usr/local/bin", runtime_path)
-    docker = start_docker(request.param, etc=ETC, runtimes=json.loads(text)["runtimes"])
+        text = file.read().replace("/usr/local/bin", runtime_path).replace("m4", "m3-1")
+    runtimes = {"remoteproc": {"path": f"{runtime_path}/remoteproc-runtime"}}
+    runtimes |= json.loads(text)["runtimes"]
+    docker = start_docker(request.param, etc=ETC, runtimes=runtimes)
     for program in ("hello", "exit", "crash"):
         docker.load(firmware(program, docker=True))
     return docker
@@ -62,6 +64,12 @@ def test_errors_are_shown(docker):
     ran = docker.run("--name", "one", *wrong, check=False)
     assert ran.code != 0 and "there is no processor m9" in ran.stderr, ran
     docker.docker("rm", "one")
+
+
+def test_a_runtime_for_one_processor_needs_no_annotation(docker):
+    docker.run("-d", "--name", "one", "--runtime", "m3-1", "localhost/hello:1")
+    assert "running on m3-1" in docker.docker("exec", "one", "status").stdout
+    docker.docker("rm", "-f", "one")
 
 
 def test_exec_and_info(docker):

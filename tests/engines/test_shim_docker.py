@@ -44,6 +44,19 @@ def state(docker, name):
 
 
 @each_version
+def test_an_entry_in_daemon_json_gives_the_shim_another_name(start, version):
+    with open(os.path.join(os.path.dirname(__file__), "../../examples/daemon.json")) as file:
+        docker = start(version, runtimes=json.load(file)["runtimes"])
+    words = ["--runtime", "remoteproc", "--annotation", "remoteproc.name=m3-0"]
+    docker.run("-d", "--name", "one", *words, "localhost/hello:1")
+    with open(f"/proc/{state(docker, 'one')['Pid']}/stat") as file:
+        parent = file.read().rpartition(")")[2].split()[1]
+    with open(f"/proc/{parent}/cmdline") as file:
+        assert SHIM in file.read()
+    docker.docker("rm", "-f", "one")
+
+
+@each_version
 def test_the_commands_people_try(start, version):
     docker = start(version)
     run(docker, "hello", "one", "-d")
