@@ -1,8 +1,8 @@
 """The process that stands for the firmware: its pid, exit code and stdout are the container's.
 
 The supervisor turns signals, requests and the processor's state into events for
-domain.supervision and performs the effects. It has one thread and one poll; only the kernel's
-start and stop can block it.
+domain.supervision and performs the effects. One thread does that, with one poll; only the kernel's
+start and stop can block it. (The main thread waits: see adapters.supervisor.front.)
 """
 
 from __future__ import annotations
