@@ -39,7 +39,7 @@ def configuration(host: Host) -> Iterator[Finding]:
     """The configuration file has no mistake."""
     if host.configuration_problem:
         yield Finding(
-            FAIL, "configuration", host.configuration_problem, "see docs/configuration.md"
+            FAIL, "configuration", host.configuration_problem, "mend it; see docs/configuration.md"
         )
 
 
