@@ -45,7 +45,7 @@ def test_the_shim_for_runc_ends_with_the_pod_only(start_containerd, lives):
     words = (SHIM, "-namespace", "k8s.io", "-address", "x", "-id", "ended", "-bundle", bundle)
     host.run("sh", "-c", 'cd "$0" && exec "$@" delete', bundle, *words, env=path).check()
     shims = host.find(RUNC_SHIM)
-    assert (len(shims) == 1) if lives else wait_until(lambda: not host.find(RUNC_SHIM), 2)
+    assert (len(shims) == 1) if lives else wait_until(lambda: not host.find(RUNC_SHIM), 10)
     for shim in shims:
         os.kill(shim, 9)
     os.close(log)

@@ -88,6 +88,7 @@ def test_an_exit_is_sent_until_a_containerd_that_hangs_has_it(publishing, short)
 def test_while_containerd_hangs_it_gets_an_event_once(publishing):
     publishing.containerd.answering.clear()
     publishing.publish("start", "exit")
+    assert wait_until(lambda: publishing.containerd.received, 10)
     time.sleep(0.5)
     assert publishing.containerd.received == 1
     publishing.containerd.answering.set()

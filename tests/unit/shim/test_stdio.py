@@ -7,10 +7,12 @@ import select
 import signal
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from adapters.containerd.ttrpc.errors import Code
+from tests.waiting import wait_until
 
 
 def read_for(descriptor, text, seconds=10):
@@ -42,7 +44,8 @@ def test_fifo_nobody_reads(served, fifos):
     _, out, err = fifos
     served.create("first", stdout=out, stderr=err)
     served.call("Start", id="first")
-    time.sleep(0.5)
+    log = Path(f"{served.root}/first/log")
+    wait_until(lambda: log.exists() and b"tick 1" in log.read_bytes())
     end(served, "first")
     # Nobody has come so far: what the pipe holds is there for who comes before the deletion.
     late = os.open(out, os.O_RDONLY | os.O_NONBLOCK)

@@ -9,6 +9,7 @@ import pytest
 from adapters.sim.uart import UartConsole
 from domain.processor import OFFLINE
 from tests.unit.sim.helpers import ended, follow, run
+from tests.waiting import wait_until
 
 
 def test_input_is_echoed(opened, image):
@@ -62,8 +63,8 @@ def test_a_full_trace_buffer_that_begins_again_loses_nothing(opened, image):
 def test_stop_reads_the_trace_a_last_time(opened, image):
     processor = opened()
     run(processor, image("trace"))
-    time.sleep(0.5)  # nobody looks
-    processor.stop()
+    wait_until(lambda: b"trace line 2\n" in (processor._rproc.read_trace(0, 1 << 16) or b""))
+    processor.stop()  # nobody has looked at the console
     assert b"trace line 2\n" in processor.console.read_output()
     assert processor.state() == OFFLINE
 

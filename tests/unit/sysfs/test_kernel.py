@@ -130,7 +130,7 @@ def wait_for(condition, seconds=10):
 
 def stops_by_itself(bench):
     """The kernel stops a processor whose owner had /dev/remoteprocN open and was killed."""
-    wait_for(lambda: bench.get("state") == "offline", seconds=2)
+    wait_for(lambda: bench.get("state") == "offline")
 
 
 def published():

@@ -6,7 +6,10 @@ is tests/board/module/rpmsg_peer.c, which answers as firmware/programs/echo.c do
 
 from __future__ import annotations
 
+import fcntl
 import os
+import sys
+import termios
 import time
 
 import pytest
@@ -47,6 +50,12 @@ def type_in(processor, data, seconds=5.0):
         if not taken:
             time.sleep(0.005)
     return output
+
+
+def waiting(processor):
+    """Return how many bytes of output wait in the tty."""
+    (descriptor,) = processor.console.descriptors()
+    return int.from_bytes(fcntl.ioctl(descriptor, termios.FIONREAD, bytes(4)), sys.byteorder)
 
 
 def hear(processor, text, output=b"", seconds=5.0):
@@ -110,7 +119,7 @@ def test_firmware_that_takes_no_input_costs_no_output(m4):
     processor, claim = m4.running(TALKS, console="rpmsg")
     hear(processor, b"> ", type_in(processor, b"\n"))
     assert processor.console.write_input(b"hello\n") == 6
-    time.sleep(0.1)  # until the answer waits in the tty
+    wait_for(lambda: waiting(processor) >= len(b"you said: hello"))
     m4.set("device/crash", "fatal")
     wait_for(lambda: m4.get("state") == "crashed")
     taken = 0
@@ -154,7 +163,7 @@ def test_last_words_before_a_core_dump(m4):
     processor, claim = m4.running(TALKS, console="rpmsg", coredump="enabled")
     hear(processor, b"> ", type_in(processor, b"\n"))
     assert processor.console.write_input(b"farewell\n") == 9
-    time.sleep(0.1)
+    wait_for(lambda: waiting(processor) >= len(b"you said: farewell"))
     m4.set("device/crash", "fatal")
     wait_for(lambda: m4.get("state") == "crashed")
     assert "core dump" in processor.firmware_exit().reason
