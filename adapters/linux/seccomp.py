@@ -21,6 +21,7 @@ _ALLOW = 0x7FFF0000
 _NOTIFY = 0x7FC00000
 _EPERM = 0x00050000 | errno.EPERM
 _GREATER = 6  # of enum scmp_compare
+_ALL_THREADS = 2  # the level of the library at which the kernel has SECCOMP_FILTER_FLAG_TSYNC
 _NO_CALL = -1  # what the library answers for a name that it does not know
 
 # What gives rights, or reaches what the process has no business with: no process here needs them.
@@ -136,6 +137,16 @@ def deny_and_ask_to_exit(calls: Iterable[str], largest: int) -> int:
         return os.dup(made.call("seccomp_notify_fd"))
     finally:
         made.close()
+
+
+def is_available() -> bool:
+    """Whether this kernel can filter the calls of all threads of a process; yes if nobody knows."""
+    if not _library:
+        return True
+    try:
+        return int(_Number(dlsym(_library, "seccomp_api_get"))()) >= _ALL_THREADS
+    except OSError:  # a library before 2.4
+        return True
 
 
 def _number(name: str) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from errno import ENOENT
 from typing import NamedTuple
 
+from adapters.linux import seccomp
 from adapters.sim.generic_machine import generic_machine
 from adapters.sim.spawn import find_program
 from adapters.sim.spec import CORES, ProcessorSpec
@@ -49,7 +50,8 @@ def command_line(spec: ProcessorSpec, fds: Descriptors) -> list[str]:
         *("-nodefaults", "-no-user-config", "-display", "none", "-monitor", "none"),
         *("-accel", "tcg,thread=single,tb-size=8"),
         *("-S", "-action", "reboot=shutdown,shutdown=pause,watchdog=pause"),
-        *("-sandbox", _SANDBOX),
+        # On a kernel without filters, QEMU knows no such option. The confinement tells of it.
+        *(("-sandbox", _SANDBOX) if seccomp.is_available() else ()),
         *("-d", LOGGED),
         *("-chardev", f"socket,id=qmp,fd={fds.qmp}", "-mon", "chardev=qmp,mode=control"),
         *("-semihosting-config", "enable=on,target=gdb"),

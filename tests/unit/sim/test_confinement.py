@@ -218,14 +218,27 @@ processor.release(processor._claim)
 """
 
 
-def test_for_an_ordinary_user_it_is_the_user(make_board, samples):
+# Runs a command as on a kernel that has no filters of system calls, as QEMU finds out.
+WITHOUT_FILTERS = """
+import os, sys
+from adapters.linux import seccomp
+seccomp.deny(["seccomp"])
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+@pytest.mark.parametrize(
+    "before", [[], [sys.executable, "-c", WITHOUT_FILTERS]], ids=["filters", "none"]
+)
+def test_for_an_ordinary_user_it_is_the_user(make_board, samples, before):
     """Beneath /tmp, since pytest's directory is closed to others."""
     arguments = json.dumps(make_board().open_args("remoteproc0", ProcessorOptions()))
     place = tempfile.mkdtemp()
     try:
         shutil.copy(f"{samples}/cortex-m3/hello.elf", place)
         os.chown(place, 65533, 65533)
-        command = [sys.executable, "-c", ORDINARY, arguments, f"{place}/hello.elf", place]
+        command = [*before, sys.executable, "-c", ORDINARY]
+        command += [arguments, f"{place}/hello.elf", place]
         done = subprocess.run(command, capture_output=True, check=False, timeout=60)
     finally:
         shutil.rmtree(place)
