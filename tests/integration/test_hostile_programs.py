@@ -4,6 +4,7 @@ A supervisor has one loop: whatever the firmware does, it hears SIGTERM, and the
 within a second.
 """
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -107,7 +108,8 @@ def test_it_is_stopped_within_a_second_and_its_supervisor_stays_small(hostile, n
 
 def ended(hostile, name):
     """Run a program that ends by itself; return what is reported."""
-    with WatchedProcess(begin(hostile, name)) as supervisor:
+    pid = begin(hostile, name)
+    with contextlib.suppress(ProcessLookupError), WatchedProcess(pid) as supervisor:
         assert supervisor.wait(20)
     return hostile.state()["annotations"]
 

@@ -120,6 +120,7 @@ def test_a_whole_lifecycle_by_cat_and_echo(simulator, trace_elf):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_it_answers_as_the_table_says():
     """The same table runs against a real kernel: tests/board/test_same_answers.py."""
     with Simulator(board=BOARD + ATTACHED) as simulator:
