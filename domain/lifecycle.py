@@ -23,7 +23,7 @@ from domain.errors import (
     way_out,
 )
 from domain.hook_calls import HookCalls
-from domain.recovery import Recovery
+from domain.recovery import Recovery, is_settled
 from domain.signals import SIGKILL
 
 _GONE_WITHIN = 10.0  # seconds that a supervisor may take to exit
@@ -179,7 +179,8 @@ class Lifecycle:
 
     def _stop_left(self, container: FirmwareContainer) -> None:
         """Stop the processor of a container without a supervisor. Raises ProcessorFault."""
-        if refusal := self._recovery.stop_left(container, _GONE_WITHIN):
+        stop = self._recovery.stop_left
+        if refusal := self._patience.until(is_settled, _GONE_WITHIN, stop, container):
             raise ProcessorFault(
                 f"container {container.id} runs on without its supervisor: {refusal.why}",
                 hint=way_out(container.processor),

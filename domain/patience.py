@@ -1,4 +1,4 @@
-"""How long a create waits for a processor to appear, and a start for it to become free."""
+"""How long commands wait: for a processor to appear or to become free, and for each other."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ if TYPE_CHECKING:
 
     from domain.errors import RemoteprocError
 
+    A = TypeVar("A")
     T = TypeVar("T")
 
 _AGAIN = 0.25  # seconds between two tries
+_LOOK_AGAIN = 0.02  # seconds between two looks at what another command does
 
 
 class Patience:
@@ -54,3 +56,12 @@ class Patience:
                     self._warn(f"{reason.message}: waiting up to {seconds:g} s")
                     said = True
             self._sleep(_AGAIN)
+
+    def until(
+        self, enough: Callable[[T], object], seconds: float, look: Callable[[A], T], at: A
+    ) -> T:
+        """Return what `look` returns of `at`, once that is enough or the seconds are over."""
+        deadline = self._clock() + seconds
+        while not enough(found := look(at)) and self._clock() < deadline:
+            self._sleep(_LOOK_AGAIN)
+        return found

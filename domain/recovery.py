@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import time
-
 from domain.container import EXIT_KILLED, Exit, Refusal
 from domain.errors import RAISE_LIMIT, HostFault, RemoteprocError
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 """Seconds until a driver that refused to stop a processor is asked again, doubled each time."""
-
-_PAUSE = 0.02  # seconds between two looks at what another process does
 
 TYPE_CHECKING = False  # importing typing takes time
 if TYPE_CHECKING:
@@ -18,6 +14,11 @@ if TYPE_CHECKING:
 
     from domain.container import FirmwareContainer
     from domain.ports import Board, ContainerStore, ControlGroups, Leases, Supervisors
+
+
+def is_settled(refusal: Refusal | None) -> bool:
+    """Return False for a refusal without a try: another process has locked the lease, and tries."""
+    return refusal is None or refusal.tries > 0
 
 
 class Recovery:
@@ -78,18 +79,10 @@ class Recovery:
         runs = any(info.device == container.device and not info.state.ended for info in infos)
         return (refusal or Refusal(0, 0.0, "not tried yet")) if runs else None
 
-    def stop_left(self, container: FirmwareContainer, seconds: float) -> Refusal | None:
-        """Stop what a dead supervisor has left running; return why that cannot be, if so.
-
-        While another process is about it, wait: it has locked the lease, and nothing is tried here.
-        """
-        deadline = time.monotonic() + seconds
-        while True:
-            self.reap_stale(insist=container.device)
-            left = self.left_running(container)
-            if left is None or left.tries or time.monotonic() >= deadline:
-                return left
-            time.sleep(_PAUSE)
+    def stop_left(self, container: FirmwareContainer) -> Refusal | None:
+        """Stop what a dead supervisor has left running; return why that cannot be, if so."""
+        self.reap_stale(insist=container.device)
+        return self.left_running(container)
 
     def killed(self, container: FirmwareContainer) -> HostFault | None:
         """Return the error of a start whose supervisor was killed for want of memory, if it was."""
