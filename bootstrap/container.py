@@ -23,8 +23,8 @@ from adapters.containerd.task_queries import TaskQueries
 from adapters.containerd.ttrpc.server import Server
 from adapters.images.staging import FirmwareStaging
 from adapters.isolation.group_control import GroupControl
-from adapters.isolation.group_usage import LimitHit
 from adapters.isolation.hooks import LocalHooks
+from adapters.isolation.limit_hit import LimitHit
 from adapters.kubernetes.dra_driver import DraDriver
 from adapters.kubernetes.node_options import NodeOptions
 from adapters.kubernetes.node_plugin import NodePlugin
@@ -46,6 +46,7 @@ from adapters.state.refusals import RefusalTeller
 from adapters.state.status_record import DirectoryStatusRecord
 from adapters.supervisor.console_input import Input
 from adapters.supervisor.front import Front
+from adapters.supervisor.later_use import LaterUse
 from adapters.supervisor.least_rights import LeastRights
 from adapters.supervisor.no_processor import NoProcessor
 from adapters.supervisor.order import SupervisorOrder
@@ -205,6 +206,10 @@ class SupervisorProcess(containers.DeclarativeContainer):
     processor = providers.Selector(
         order.provided.backend, sim=sim_processor, sysfs=sysfs_processor, none=no_processor
     )
+    limit_hit = providers.ThreadSafeSingleton(
+        LimitHit, order.provided.cgroup, order.provided.hierarchies
+    )
+    later_use = providers.ThreadSafeSingleton(LaterUse, order, processor, limit_hit, front)
     session = providers.ThreadSafeSingleton(
         ProcessorSession,
         processor,
@@ -212,9 +217,9 @@ class SupervisorProcess(containers.DeclarativeContainer):
         providers.Callable(Owner, order.provided.id, order.provided.root, order.provided.name),
         order.provided.firmware,
         providers.Callable(DirectoryStatusRecord, directory),
+        loaded=later_use.provided.prepare,
         started=rights.provided.after_start,
     )
-    limit_hit = providers.ThreadSafeSingleton(LimitHit, order.provided.cgroup)
     supervisor = providers.ThreadSafeSingleton(
         Supervisor,
         stop_signals=order.provided.stop_signals,
@@ -225,7 +230,7 @@ class SupervisorProcess(containers.DeclarativeContainer):
         stdin=providers.Callable(Input, order.provided.stdin, terminal=order.provided.terminal),
         output=output,
         termination_log=order.provided.termination_log,
-        limit_hit=limit_hit.provider,
+        limit_hit=limit_hit,
     )
 
 

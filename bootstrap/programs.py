@@ -32,7 +32,10 @@ _NSENTER = (
 )
 _SUPERVISE = "import sys; sys.path.append(sys.argv[1]); import bootstrap.supervise as s; s.main()"
 # What the modules of the graphs import later on the usual way of a container.
-_IMPORTED_LATER = ("mmap", "adapters.sim.qemu", "adapters.isolation.namespaces")
+_IMPORTED_LATER = (
+    *("mmap", "adapters.sim.qemu", "adapters.isolation.namespaces"),
+    "adapters.isolation.group_usage",
+)
 _SHIM_IMPORTS_LATER = (
     *("array", "adapters.containerd.delete", "adapters.containerd.shim_server"),
     *("adapters.config.parsed_cache", "adapters.supervisor.launch"),

@@ -14,6 +14,7 @@ from adapters.supervisor import control_protocol
 from adapters.supervisor.front import Front
 from adapters.supervisor.order import CREATOR, SupervisorOrder
 from adapters.supervisor.supervisor import Supervisor
+from adapters.supervisor.withdrawal import Withdrawal
 from bootstrap.wiring import SupervisorProcess
 from domain.errors import RemoteprocError, host_fault
 
@@ -58,7 +59,7 @@ def _prepare(creator: Channel) -> tuple[Supervisor, Front]:
     if not message:
         os._exit(1)
     order = SupervisorOrder.from_json(loads(message))
-    front = Front(order.rootfs, proc=order.proc)
+    front = Front(Withdrawal(order.rootfs, proc=order.proc))
     if order.namespaces:
         order = _enter_namespaces(order, creator)
     return _make(order, creator, front), front

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from adapters.containerd.ttrpc.server import Server
     from adapters.images.staging import FirmwareStaging
     from adapters.isolation.group_control import GroupControl
-    from adapters.isolation.group_usage import LimitHit
     from adapters.isolation.hooks import LocalHooks
+    from adapters.isolation.limit_hit import LimitHit
     from adapters.kubernetes.dra_driver import DraDriver
     from adapters.kubernetes.node_options import NodeOptions
     from adapters.kubernetes.node_plugin import NodePlugin
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from adapters.state.leases import FileLeases
     from adapters.state.refusals import RefusalTeller
     from adapters.supervisor.front import Front
+    from adapters.supervisor.later_use import LaterUse
     from adapters.supervisor.least_rights import LeastRights
     from adapters.supervisor.no_processor import NoProcessor
     from adapters.supervisor.order import SupervisorOrder
@@ -402,11 +403,12 @@ class SupervisorProcess:
     `front` is its main thread."""
 
     MODULES = (
-        "adapters.isolation.group_usage",
+        "adapters.isolation.limit_hit",
         "adapters.sim.processor",
         "adapters.state.leases",
         "adapters.state.status_record",
         "adapters.supervisor.console_input",
+        "adapters.supervisor.later_use",
         "adapters.supervisor.least_rights",
         "adapters.supervisor.no_processor",
         "adapters.supervisor.output",
@@ -429,8 +431,9 @@ class SupervisorProcess:
         self._sim_processor: SimProcessor | None = None
         self._sysfs_processor: SysfsProcessor | None = None
         self._no_processor: NoProcessor | None = None
-        self._session: ProcessorSession | None = None
         self._limit_hit: LimitHit | None = None
+        self._later_use: LaterUse | None = None
+        self._session: ProcessorSession | None = None
         self._supervisor: Supervisor | None = None
 
     def output(self) -> Output:
@@ -484,6 +487,24 @@ class SupervisorProcess:
             return self.no_processor()
         raise LookupError(self._order.backend)
 
+    def limit_hit(self) -> LimitHit:
+        with self._lock:
+            if self._limit_hit is None:
+                from adapters.isolation.limit_hit import LimitHit
+
+                self._limit_hit = LimitHit(self._order.cgroup, self._order.hierarchies)
+            return self._limit_hit
+
+    def later_use(self) -> LaterUse:
+        with self._lock:
+            if self._later_use is None:
+                from adapters.supervisor.later_use import LaterUse
+
+                self._later_use = LaterUse(
+                    self._order, self.processor(), self.limit_hit(), self._front
+                )
+            return self._later_use
+
     def session(self) -> ProcessorSession:
         with self._lock:
             if self._session is None:
@@ -498,17 +519,10 @@ class SupervisorProcess:
                     Owner(self._order.id, self._order.root, self._order.name),
                     self._order.firmware,
                     DirectoryStatusRecord(self._directory),
+                    loaded=self.later_use().prepare,
                     started=self.rights().after_start,
                 )
             return self._session
-
-    def limit_hit(self) -> LimitHit:
-        with self._lock:
-            if self._limit_hit is None:
-                from adapters.isolation.group_usage import LimitHit
-
-                self._limit_hit = LimitHit(self._order.cgroup)
-            return self._limit_hit
 
     def supervisor(self) -> Supervisor:
         with self._lock:
@@ -525,7 +539,7 @@ class SupervisorProcess:
                     stdin=Input(self._order.stdin, terminal=self._order.terminal),
                     output=self.output(),
                     termination_log=self._order.termination_log,
-                    limit_hit=self.limit_hit,
+                    limit_hit=self.limit_hit(),
                 )
             return self._supervisor
 

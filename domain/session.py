@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 class ProcessorSession:
     """Performs the actions of one supervisor, and holds the lease from start to `release`.
 
-    `firmware` is None for a pod's sandbox, which has no processor to lease. `started` is called
-    when the firmware runs, before that is on record.
+    `firmware` is None for a pod's sandbox, which has no processor to lease. `loaded` is called
+    before the firmware is started, and `started` once it runs and that is on record.
     """
 
     def __init__(
@@ -33,6 +33,7 @@ class ProcessorSession:
         firmware: FirmwareImage | None,
         record: StatusRecord,
         clock: Callable[[], float] = time.time,
+        loaded: Callable[[], object] = lambda: None,
         started: Callable[[], object] = lambda: None,
     ) -> None:
         self._processor = processor
@@ -41,6 +42,7 @@ class ProcessorSession:
         self._firmware = firmware
         self._record = record
         self._clock = clock
+        self._loaded = loaded
         self._started = started
         self._lease: Lease | None = None
 
@@ -85,9 +87,15 @@ class ProcessorSession:
                     self._processor.device, self._owner, self._processor.name
                 )
                 self._run(self._lease, self._firmware)
-            self._started()
+            else:
+                self._loaded()
             # The store must know of every processor that runs, so that a command can stop it.
             self._record.record_started(self._clock())
+            try:
+                self._started()
+            except BaseException:
+                self._record.forget_started()
+                raise
         except BaseException:
             try:
                 self.release()
@@ -104,6 +112,7 @@ class ProcessorSession:
         processor.check(firmware)
         lease.record_claim(processor.plan_claim(self._owner.id, firmware))
         processor.load(lease.claim, firmware)
+        self._loaded()
         processor.start()
 
     def _undo(self, lease: Lease) -> None:

@@ -54,16 +54,6 @@ def _real_time(name: str) -> int:
     return number if _REAL_TIME["RTMIN"] <= number <= _REAL_TIME["RTMAX"] else 0
 
 
-def signal_name(number: int) -> str:
-    """Return `TERM` for 15; the number as text where the signal has no name."""
-    import signal
-
-    try:
-        return signal.Signals(number).name.removeprefix("SIG")
-    except ValueError:
-        return str(number)
-
-
 def stop_signals(annotations: Mapping[str, str]) -> frozenset[int]:
     """Return TERM, INT, QUIT, RTMIN+3, and the stop signal that an annotation names."""
     own = annotations.get(_IMAGE_STOP_SIGNAL, "")

@@ -36,12 +36,47 @@ def _byte(path):
         file.read(1)
 
 
+def _threads(path):
+    """Return, for each thread, where its file systems are, and all that is in them."""
+    found = {}
+    for thread in os.listdir(path):
+        places = {name: _walk(f"{path}/{thread}/{name}") for name in ("root", "cwd")}
+        lines = _text(f"{path}/{thread}/mountinfo").splitlines()
+        found[thread] = {"points": [line.split()[4] for line in lines], **places}
+    return found
+
+
+def _walk(top):
+    """Return the paths of all files below, with a slash after those of directories."""
+    os.listdir(f"{top}/")  # raises what os.walk passes over
+    found = []
+    for directory, folders, files in os.walk(f"{top}/"):
+        path = directory.removeprefix(top)
+        found += [os.path.join(path, name) for name in files]
+        found += [os.path.join(path, name, "") for name in folders]
+        if len(found) > 10_000:
+            break
+    return sorted(found)
+
+
+def _above(path):
+    """Return what is in the topmost directory above each descriptor of a directory."""
+    found = {}
+    for number in os.listdir(path):
+        name = os.readlink(f"{path}/{number}")
+        if os.path.isdir(f"{path}/{number}"):
+            found[name] = _files(f"{path}/{number}/{'../' * 40}")
+    return found
+
+
 _LOOKS = {
     **dict.fromkeys(("root", "cwd", "root/files"), _files),
     **dict.fromkeys(("exe", "ns/mnt"), os.readlink),
     **dict.fromkeys(("environ", "maps"), _text),
     "fd": _links,
     "mem": _byte,
+    "task": _threads,
+    "above": lambda path: _above(path.replace("above", "fd")),
 }
 
 

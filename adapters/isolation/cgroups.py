@@ -43,6 +43,11 @@ class Group:
         """What the kernel refused, if the caller is not the machine's root."""
         return self._refusals.warnings
 
+    @property
+    def usable(self) -> tuple[Hierarchy, ...]:
+        """The hierarchies in which the groups were made."""
+        return tuple(self._usable)
+
     def make(self) -> None:
         """Make the groups and set their limits. Raises HostFault."""
         if self._path == "/":

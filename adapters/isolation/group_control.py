@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 
 from adapters.isolation.cgroup_limits import Setting, settings
-from adapters.isolation.group_usage import GroupFiles, LimitHit, usage_of_group
+from adapters.isolation.group_usage import GroupFiles, usage_of_group
 from adapters.isolation.hierarchies import Hierarchy, directory_of, hierarchies
+from adapters.isolation.limit_hit import LimitHit
 from adapters.linux.files import read_all
 from domain.errors import WrongState, host_fault
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 import os
 from errno import ENODEV, ENOENT, ENOTDIR, EOPNOTSUPP
 
-from adapters.isolation.hierarchies import directory_of, hierarchies
+from adapters.isolation.hierarchies import Hierarchy, directory_of, hierarchies
 from adapters.linux.files import read_all
 from domain.errors import host_fault
 from domain.usage import Amount, Usage, bytes_for_people
 
 TYPE_CHECKING = False  # importing typing takes time
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 # The group, or the controller's file in it, has gone; a kernel may have a file and not its feature.
 _ABSENT = (ENOENT, ENOTDIR, ENODEV, EOPNOTSUPP)
@@ -25,10 +25,14 @@ _UNLIMITED = 1 << 62  # what version 1 shows where there is no limit is a little
 class GroupFiles:
     """The files of one control group, by controller, in whichever hierarchy has that."""
 
-    def __init__(self, cgroup: str) -> None:
-        """Find the group of linux.cgroupsPath; `found` tells whether it exists."""
+    def __init__(self, cgroup: str, known: Sequence[Hierarchy] | None = None) -> None:
+        """Find the group of linux.cgroupsPath; `found` tells whether it exists.
+
+        `known` are the mounted hierarchies, if the caller knows them.
+        """
         path = directory_of(cgroup) if cgroup else "/"
-        mounted = [each for each in hierarchies() if os.path.isdir(each.point + path)]
+        known = hierarchies() if known is None else known
+        mounted = [each for each in known if os.path.isdir(each.point + path)]
         split = [each for each in mounted if not each.unified]
         self.unified = not split
         self.found = bool(mounted) and path != "/"
@@ -118,22 +122,18 @@ def _oom_kills(files: GroupFiles) -> int:
     return files.facts("memory", name).get("oom_kill", 0)
 
 
-class LimitHit:
-    """Which limit the processes of a control group have hit; `cgroup` is linux.cgroupsPath."""
-
-    def __init__(self, cgroup: str) -> None:
-        self._cgroup = cgroup
-
-    def __call__(self, *, memory_only: bool = False) -> str:
-        """Return it in words, "" for none. `memory_only`: only that of memory, which kills."""
-        files = GroupFiles(self._cgroup)
-        if not files.found:
-            return ""
-        if _oom_kills(files):
-            limit = (_usage_v2 if files.unified else _usage_v1)(files).memory.limit
-            known = f", the container's limit is {bytes_for_people(limit)}" if limit else ""
-            return f"the kernel killed it: out of memory{known}"
-        if not memory_only and files.facts("pids", "pids.events").get("max", 0):
-            most = files.number("pids", "pids.max")
-            return f"the container's limit of {most} processes is too small"
+def limit_hit(
+    cgroup: str, mounted: Sequence[Hierarchy] | None = None, *, memory_only: bool = False
+) -> str:
+    """Answer adapters.isolation.limit_hit.LimitHit. Raises HostFault."""
+    files = GroupFiles(cgroup, mounted)
+    if not files.found:
         return ""
+    if _oom_kills(files):
+        limit = (_usage_v2 if files.unified else _usage_v1)(files).memory.limit
+        known = f", the container's limit is {bytes_for_people(limit)}" if limit else ""
+        return f"the kernel killed it: out of memory{known}"
+    if not memory_only and files.facts("pids", "pids.events").get("max", 0):
+        most = files.number("pids", "pids.max")
+        return f"the container's limit of {most} processes is too small"
+    return ""

@@ -13,6 +13,8 @@ import resource
 from adapters.linux import libc, seccomp
 from adapters.linux.files import write_existing
 from adapters.linux.rights import bound_capabilities, keep_capabilities
+from adapters.linux.view import MOUNT_POINT as _MOUNT_POINT
+from adapters.linux.view import seal, unshare_mounts
 from domain.errors import reason
 from domain.light_types import NamedTuple
 
@@ -43,18 +45,6 @@ LARGEST_EXIT_CODE = 255
 
 FILES = "/files"
 """Where a confined process finds all its files, in a mount of their own."""
-
-# Before this mount hides what is there, all that is needed of it is bound elsewhere: nothing.
-_MOUNT_POINT = "/sys"
-_SEALED = libc.MS_BIND | libc.MS_REMOUNT | libc.MS_RDONLY | libc.MS_NOSUID
-# What statvfs says of a mount; a less privileged user may not take these away in a bind mount.
-_KEPT = (
-    (os.ST_NODEV, libc.MS_NODEV),
-    (os.ST_NOEXEC, libc.MS_NOEXEC),
-    (os.ST_NOATIME, libc.MS_NOATIME),
-    (os.ST_NODIRATIME, libc.MS_NODIRATIME),
-    (os.ST_RELATIME, libc.MS_RELATIME),
-)
 
 
 class Confinement(NamedTuple):
@@ -149,8 +139,7 @@ def _own_root(files: Iterable[str]) -> None:
 
     Links lead to the files, which are all in one mount, so that one call takes them away.
     """
-    libc.unshare(libc.CLONE_NEWNS)
-    libc.mount("", "/", "", libc.MS_REC | libc.MS_SLAVE)
+    unshare_mounts()
     flags = libc.MS_NOSUID | libc.MS_NODEV | libc.MS_NOEXEC
     libc.mount("tmpfs", _MOUNT_POINT, "tmpfs", flags, "size=64k,nr_inodes=256,mode=755")
     os.umask(0o022)
@@ -162,9 +151,9 @@ def _own_root(files: Iterable[str]) -> None:
         _show(path)
     for name in os.listdir(_MOUNT_POINT + FILES):
         os.symlink(f"{FILES[1:]}/{name}", f"{_MOUNT_POINT}/{name}")
-    libc.mount("", _MOUNT_POINT + FILES, "", _SEALED | flags)
+    seal(_MOUNT_POINT + FILES)
     libc.mount("/proc/self/fd", f"{_MOUNT_POINT}/proc/self/fd", "", libc.MS_BIND)
-    libc.mount("", _MOUNT_POINT, "", _SEALED | flags)
+    seal(_MOUNT_POINT)
     libc.enter_root(_MOUNT_POINT)
 
 
@@ -182,8 +171,7 @@ def _show(path: str) -> None:
     else:
         os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o644))
     libc.mount(path, target, "", libc.MS_BIND | libc.MS_REC)
-    found = os.statvfs(target).f_flag
-    libc.mount("", target, "", _SEALED | sum(ours for theirs, ours in _KEPT if found & theirs))
+    seal(target)
 
 
 def _limit(wanted: Confinement) -> None:

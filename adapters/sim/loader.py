@@ -5,24 +5,28 @@ from __future__ import annotations
 import os
 from errno import EINVAL, ENOMEM
 
+from adapters.images.digest import check_copy, sha256
 from adapters.linux.files import write_all
 from adapters.sim.spec import CORES, NO_CORE, ProcessorSpec
 from domain import resource_table
 from domain.compatibility import check_core, check_memory, check_resources
 from domain.elf import read_elf
-from domain.errors import FirmwareUnfit
+from domain.errors import FirmwareUnfit, host_fault
 from domain.light_types import NamedTuple
 from domain.resource_table import ANY_ADDRESS, Carveout, Trace, UnusableTable
 
 TYPE_CHECKING = False  # importing typing takes time
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from mmap import mmap
 
     from adapters.sim.rpmsg.vdev import RpmsgDevice
+    from domain.firmware import FirmwareImage
 
     Content = bytes | mmap
     """The content of a firmware file; it is mapped, since the loader reads little of it."""
+
+_CHUNK = 1 << 18
 
 
 class WrongCore(FirmwareUnfit):
@@ -116,3 +120,35 @@ def to_memfd(pieces: Iterable[bytes]) -> int:
         os.close(file)
         raise
     return file
+
+
+def copy_of(firmware: FirmwareImage) -> int:
+    """Return a descriptor of a copy that nobody else has, of the private copy of the firmware.
+
+    Raises FirmwareUnfit if that was changed, and HostFault.
+    """
+    source, digest = open_firmware(firmware.path), sha256(firmware.size)
+
+    def pieces() -> Iterator[bytes]:
+        while piece := os.read(source, _CHUNK):
+            digest.update(piece)
+            yield piece
+
+    try:
+        copy = to_memfd(pieces())
+    finally:
+        os.close(source)
+    try:
+        check_copy(firmware, digest)
+    except BaseException:
+        os.close(copy)
+        raise
+    return copy
+
+
+def open_firmware(path: str) -> int:
+    """Return a descriptor of the file. Raises HostFault."""
+    try:
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError as error:
+        raise host_fault(f"cannot read firmware {path}", error) from error

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from errno import EBUSY, ENOENT
 
-from adapters.images.digest import check_copy, sha256
+from adapters.linux.view import Place
 from adapters.sim import loader
 from adapters.sim.boot import os_error
 from adapters.sim.processor_lock import ProcessorLock, read_record
@@ -17,7 +17,7 @@ from adapters.sim.remoteproc import RemoteProc
 from adapters.sim.sim_console import SimConsole
 from adapters.sim.sim_freezer import SimFreezer
 from adapters.sim.spec import NO_CORE, ProcessorSpec
-from domain.errors import HostFault, ProcessorFault, host_fault
+from domain.errors import HostFault, ProcessorFault
 from domain.processor import (
     ATTACHED,
     DETACHED,
@@ -46,7 +46,6 @@ if TYPE_CHECKING:
 
 
 _LONGEST_NAME = 255
-_CHUNK = 1 << 18
 
 
 def open_processor(args: OpenArgs, started: Started | None = None) -> SimProcessor:
@@ -83,6 +82,7 @@ class SimProcessor:
         self.device = device
         self._spec = spec
         self._remarks = [*remarks]
+        self._users = users
         self._rproc = RemoteProc(spec, self._find, users=users)
         self._rproc.report = self._remark
         self._started = started
@@ -113,7 +113,7 @@ class SimProcessor:
         return self.state().startable
 
     def check(self, firmware: FirmwareImage) -> None:
-        file = _open(firmware.path)
+        file = loader.open_firmware(firmware.path)
         try:
             loader.check_firmware(loader.content(file), self._spec, firmware.name)
         finally:
@@ -135,7 +135,7 @@ class SimProcessor:
         """
         self._take("load")
         self._drop_copy()
-        self._copied = _copy(firmware)
+        self._copied = loader.copy_of(firmware)
         self._claim, self._firmware = claim, firmware
         self._do("load", self._rproc.write_firmware, claim["firmware"])
 
@@ -182,6 +182,8 @@ class SimProcessor:
                 self.stop()
             self._claim = {}
             self._drop_copy()
+            if self._silence:
+                self._silence.close()
             self._lock.release()
         elif os.path.exists(self._lock.path) and self._lock.take({}):
             self._lock.release()
@@ -212,6 +214,12 @@ class SimProcessor:
     def _changed(self, execution: Execution) -> bool:
         ended_unseen = execution.firmware_exit is not None and self._rproc.state == RUNNING
         return ended_unseen or self._state() != self._reported
+
+    def later_places(self) -> Iterator[Place]:
+        """Yield what `release` removes."""
+        # One directory above that of the lock, which goes with the last lock of the board.
+        yield Place(os.path.dirname(os.path.dirname(self._lock.path)), writable=True)
+        yield Place(self._users.directory, writable=True)
 
     def remarks(self) -> Sequence[str]:
         """Return each message once: what is known before the start, the firmware's mistakes."""
@@ -260,40 +268,9 @@ class SimProcessor:
         if self._firmware is None:
             raise os_error(ENOENT, f"no firmware is called {name!r}")
         copied, self._copied = self._copied, -1
-        return copied if copied >= 0 else _copy(self._firmware)
+        return copied if copied >= 0 else loader.copy_of(self._firmware)
 
     def _drop_copy(self) -> None:
         if self._copied >= 0:
             os.close(self._copied)
             self._copied = -1
-
-
-def _copy(firmware: FirmwareImage) -> int:
-    """Return a descriptor of a copy that nobody else has, of the private copy of the firmware.
-
-    Raises FirmwareUnfit if that was changed, and HostFault.
-    """
-    source, digest = _open(firmware.path), sha256(firmware.size)
-
-    def pieces() -> Iterator[bytes]:
-        while piece := os.read(source, _CHUNK):
-            digest.update(piece)
-            yield piece
-
-    try:
-        copy = loader.to_memfd(pieces())
-    finally:
-        os.close(source)
-    try:
-        check_copy(firmware, digest)
-    except BaseException:
-        os.close(copy)
-        raise
-    return copy
-
-
-def _open(path: str) -> int:
-    try:
-        return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except OSError as error:
-        raise host_fault(f"cannot read firmware {path}", error) from error

@@ -17,6 +17,7 @@ _LOOK_AFTER = 1.0  # seconds
 _BUSY = 0.5  # of the time since the start
 _LOOKS = 8
 _SHORT = 256  # bytes of code
+_LONGEST = 128  # bytes of a counter's file
 
 _PC = re.compile(r"\b(?:R15|PC)=([0-9a-f]{8,16})| pc +([0-9a-f]{8,16})")
 _EXCEPTION = re.compile(r"\bXPSR=([0-9a-f]{8})")
@@ -32,7 +33,9 @@ class Silence:
         self._execution: Execution | None = execution
         self._started = self._due = time.monotonic()
         self._due += _LOOK_AFTER
-        self._before = _wanted(execution.pid)
+        # Open until the look: later on, this process has no view of the host's /proc.
+        self._counters = _counters(execution.pid)
+        self._before = self._wanted()
 
     @property
     def seconds(self) -> float | None:
@@ -48,7 +51,9 @@ class Silence:
         if execution is None or (now < self._due and not done):
             return ""
         self._execution = None
-        if done or _wanted(execution.pid) - self._before < _BUSY * (now - self._started):
+        wanted = 0.0 if done else self._wanted() - self._before
+        self.close()
+        if wanted < _BUSY * (now - self._started) or done:
             return ""
         seen = [execution.monitor("info registers") for _ in range(_LOOKS)]
         places = [int(found[1] or found[2], 16) for found in map(_PC.search, seen) if found]
@@ -56,6 +61,23 @@ class Silence:
             return ""
         where = f"{min(places):#010x}{_handler(seen[-1], execution)}"
         return f"the firmware has printed nothing, and runs in a loop at {where}"
+
+    def close(self) -> None:
+        """Look no more. Repeatable."""
+        self._execution = None
+        while self._counters:
+            os.close(self._counters.pop())
+
+    def _wanted(self) -> float:
+        """Return for how many seconds the busiest thread has run or waited for a processor."""
+        most = 0
+        try:
+            for counter in self._counters:
+                ran, waited = os.pread(counter, _LONGEST, 0).split()[:2]
+                most = max(most, int(ran) + int(waited))
+        except (OSError, ValueError):
+            return 0.0  # the process has ended, or this kernel counts nothing
+        return most / 1e9
 
 
 def _handler(registers: str, execution: Execution) -> str:
@@ -71,14 +93,13 @@ def _handler(registers: str, execution: Execution) -> str:
     return f", its {fault} handler, after an access to {address:#010x}"
 
 
-def _wanted(pid: int) -> float:
-    """Return for how many seconds the busiest thread has run or waited for a host's processor."""
-    most = 0
+def _counters(pid: int) -> list[int]:
+    """Return descriptors of what the kernel counts for each thread, none if the process ended."""
+    found: list[int] = []
     try:
         for thread in os.listdir(f"/proc/{pid}/task"):
-            with open(f"/proc/{pid}/task/{thread}/schedstat", "rb") as file:
-                ran, waited = file.read().split()[:2]
-            most = max(most, int(ran) + int(waited))
+            path = f"/proc/{pid}/task/{thread}/schedstat"
+            found.append(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
     except OSError:
-        return 0.0  # the process has ended, or this kernel counts nothing
-    return most / 1e9
+        pass  # the process has ended, or this kernel counts nothing
+    return found

@@ -102,17 +102,26 @@ def write_started(at: float, directory: int) -> None:
     write_whole("started", repr(at).encode(), directory)
 
 
+def remove_started(directory: int) -> None:
+    """Undo `write_started`. Raises HostFault."""
+    _remove("started", directory)
+
+
 def write_paused(paused: bool, directory: int) -> None:
     """Record whether the firmware is paused. Raises HostFault."""
     if paused:
         write_whole("paused", b"", directory)
-        return
+    else:
+        _remove("paused", directory)
+
+
+def _remove(name: str, directory: int) -> None:
     try:
-        os.unlink("paused", dir_fd=directory)
+        os.unlink(name, dir_fd=directory)
     except FileNotFoundError:
         pass
     except OSError as error:
-        raise host_fault("cannot remove paused", error) from error
+        raise host_fault(f"cannot remove {name}", error) from error
 
 
 def last_output(directory: int) -> float | None:

@@ -14,5 +14,8 @@ class DirectoryStatusRecord:
     def record_started(self, at: float) -> None:
         container_dir.write_started(at, self._directory)
 
+    def forget_started(self) -> None:
+        container_dir.remove_started(self._directory)
+
     def record_paused(self, paused: bool) -> None:
         container_dir.write_paused(paused, self._directory)

@@ -56,6 +56,7 @@ class Launch:
         warnings = [*order.warnings, *(group.warnings if group else ())]
         if group is not None:
             group.enter(pid)
+            order = order._replace(hierarchies=group.usable)
         warnings += _apply_limits(pid, linux_config)
         order = order._replace(warnings=tuple(warnings))
         self.channel.settimeout(_READY_WITHIN)
@@ -104,7 +105,7 @@ class Launch:
 
     def _limited(self) -> HostFault | None:
         """Return the error of a limit that the supervisor has hit, if it has."""
-        from adapters.isolation.group_usage import LimitHit
+        from adapters.isolation.limit_hit import LimitHit
 
         words = LimitHit(self.container.linux_config.cgroup)()
         if not words:

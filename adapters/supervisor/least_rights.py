@@ -75,13 +75,20 @@ class LeastRights:
             raise host_fault("a supervisor cannot give up its rights", error) from error
 
     def after_start(self) -> None:
-        """Show the container's files, and keep what is needed from now on. Raises HostFault."""
+        """Show the container's files alone, and keep what is needed from now on.
+
+        Raises HostFault.
+        """
+        machines_root = privileged()  # later, /proc cannot be seen
+        what = "show the container's files to engines"
         try:
             try:
                 self._front.show_container(self._give_up)
+                what = "hide the host's files from processes with CAP_SYS_PTRACE"
+                self._front.withdrawal.enter_view()
             except OSError as error:
-                if privileged():
-                    self._warn(f"cannot show the container's files to engines: {reason(error)}")
+                if machines_root:
+                    self._warn(f"cannot {what}: {reason(error)}")
             self._give_up()
         except OSError as error:
             raise host_fault("a supervisor cannot give up its rights", error) from error

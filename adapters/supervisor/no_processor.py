@@ -9,6 +9,7 @@ TYPE_CHECKING = False  # importing typing takes time
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from adapters.linux.view import Place
     from domain.firmware import FirmwareImage
     from domain.ports import Claim
 
@@ -69,6 +70,10 @@ class NoProcessor:
 
     def read_output(self) -> bytes:
         return b""
+
+    def later_places(self) -> Sequence[Place]:
+        """Return nothing: there is no firmware."""
+        return ()
 
     def remarks(self) -> Sequence[str]:
         return ()

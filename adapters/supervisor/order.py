@@ -10,6 +10,7 @@ TYPE_CHECKING = False  # importing typing takes time
 if TYPE_CHECKING:
     from typing import Any
 
+    from adapters.isolation.hierarchies import Hierarchy
     from domain.ports import OpenArgs
 
 CREATOR = 3  # the supervisor's descriptor of the channel to its creator
@@ -23,8 +24,8 @@ class SupervisorOrder(NamedTuple):
     pod's sandbox; else `backend` tells which adapter opens the processor with `open_args`.
     `leases_directory` and `board` find its lease. `rootfs` is the container's root file system, in
     which `proc` asks for a /proc. `interactive` and `terminal` are those of domain.ports.Stdio.
-    `cgroup` is linux.cgroupsPath. `warnings` are for the container's log. `termination_log` is the
-    file for the reason of a failure, `` for none.
+    `cgroup` is linux.cgroupsPath, and `hierarchies` are those that have this group. `warnings` are
+    for the container's log. `termination_log` is the file for the reason of a failure, `` for none.
     """
 
     id: str
@@ -46,6 +47,7 @@ class SupervisorOrder(NamedTuple):
     warnings: tuple[str, ...] = ()
     name: str = ""
     termination_log: str = ""
+    hierarchies: tuple[Hierarchy, ...] = ()
 
     @property
     def stdin(self) -> int:
@@ -57,6 +59,10 @@ class SupervisorOrder(NamedTuple):
         fields = self._asdict()
         fields["firmware"] = self.firmware and self.firmware._asdict()
         fields["stop_signals"] = sorted(self.stop_signals)
+        fields["hierarchies"] = [
+            (point, sorted(controllers), unified)
+            for point, controllers, unified in self.hierarchies
+        ]
         return fields
 
     @classmethod
@@ -70,5 +76,13 @@ class SupervisorOrder(NamedTuple):
                 "stop_signals": frozenset(fields["stop_signals"]),
                 "namespaces": tuple(Namespace(*each) for each in fields["namespaces"]),
                 "warnings": tuple(fields["warnings"]),
+                "hierarchies": tuple(map(_hierarchy, fields["hierarchies"])),
             }
         )
+
+
+def _hierarchy(fields: tuple[str, list[str], bool]) -> Hierarchy:
+    from adapters.isolation.hierarchies import Hierarchy  # only where there is a group
+
+    point, controllers, unified = fields
+    return Hierarchy(point, frozenset(controllers), unified)

@@ -11,33 +11,25 @@ import os
 import select
 from time import monotonic, time
 
+from adapters.linux.light_signal import signal_name
 from adapters.state.exit_record import ExitRecord
 from adapters.supervisor.control_socket import ControlSocket
 from adapters.supervisor.signal_pipe import open_signal_pipe
 from domain import supervision as sv
 from domain.container import EXIT_KILLED, Exit, Operation
 from domain.errors import RAISE_LIMIT, HostFault, RemoteprocError
-from domain.signals import signal_name
 
 TYPE_CHECKING = False  # importing typing takes time
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from typing import Protocol
+    from collections.abc import Sequence
 
+    from adapters.isolation.limit_hit import LimitHit
     from adapters.linux.channel import Channel
     from adapters.supervisor.console_input import Input
     from adapters.supervisor.output import Output
     from domain.ports import Processor
     from domain.processor import FirmwareExit
     from domain.session import ProcessorSession
-
-    class LimitHit(Protocol):
-        """Tells in words which limit of the container's group its processes have hit, "" if none.
-
-        `memory_only`: only for want of memory, which kills.
-        """
-
-        def __call__(self, *, memory_only: bool = False) -> str: ...
 
 
 _LINGER = 1.0  # seconds that a slow reader gets for the last output
@@ -62,7 +54,7 @@ class Supervisor:
         creator: Channel,
         stdin: Input,
         output: Output,
-        limit_hit: Callable[[], LimitHit],
+        limit_hit: LimitHit,
         termination_log: str = "",
     ) -> None:
         self._stop_signals = stop_signals
@@ -73,7 +65,7 @@ class Supervisor:
         self._input = stdin
         self._output = output
         self._termination_log = termination_log
-        self._load_limit_hit = limit_hit
+        self._limit_hit = limit_hit
         self._supervision = sv.Supervision(processor.name)
         self._exit: int | None = None
         self._signals = open_signal_pipe()
@@ -215,7 +207,7 @@ class Supervisor:
 
     def _limit(self, *, memory_only: bool = False) -> str:
         try:
-            return self._load_limit_hit()(memory_only=memory_only)
+            return self._limit_hit(memory_only=memory_only)
         except RemoteprocError as error:  # what happened to the firmware is known all the same
             self._output.remark(f"cannot tell whether a limit of the container was hit: {error}")
             return ""

@@ -12,7 +12,7 @@ from adapters.linux import process
 from adapters.state.exit_record import is_supervised
 from domain.container import FirmwareContainer, Operation
 from domain.errors import Busy, HostFault, SupervisorGone, host_fault
-from domain.signals import SIGKILL, signal_name
+from domain.signals import SIGKILL
 
 TYPE_CHECKING = False  # importing typing takes time
 if TYPE_CHECKING:
@@ -183,7 +183,7 @@ class ProcessSupervisors:
 
     def signal(self, container: FirmwareContainer, number: int) -> None:
         """Send a signal to the very process that was spawned."""
-        from adapters.linux.light_signal import signal
+        from adapters.linux.light_signal import signal, signal_name
 
         descriptor = process.open_process(container.pid, container.start_time)
         if descriptor is None and self.alive(container):

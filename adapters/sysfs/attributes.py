@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 
 from adapters.linux.light_signal import signal
 from adapters.linux.mountinfo import mounts
@@ -122,6 +123,19 @@ class Attributes:
             word = escape(data.decode("ascii", "backslashreplace").strip())
             self._last_state = data, ProcessorState(word or UNKNOWN)
         return self._last_state[1]
+
+    def go_within(self, seconds: float) -> bool:
+        """Return whether the stopped processor goes within a moment, as its driver is removed.
+
+        A driver that is removed stops its processor, and then removes the processor (Linux
+        drivers/remoteproc/remoteproc_core.c, rproc_del).
+        """
+        deadline = time.monotonic() + seconds
+        while self.state() != DELETED:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.01)
+        return True
 
     def _exists(self) -> bool:
         try:

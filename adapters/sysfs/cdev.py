@@ -24,10 +24,10 @@ class ShutdownOnRelease:
     Without the device, all methods have no effect.
     """
 
-    __slots__ = ("_descriptor", "_path")
+    __slots__ = ("_descriptor", "path")
 
     def __init__(self, path: str) -> None:
-        self._path = path
+        self.path = path
         self._descriptor = -1
 
     @property
@@ -38,13 +38,13 @@ class ShutdownOnRelease:
     def acquire(self) -> bool:
         """Open the device and set the flag; return whether the kernel offers this."""
         if self._descriptor < 0:
-            self._descriptor = _open(self._path)
+            self._descriptor = _open(self.path)
         return self._descriptor >= 0 and self._set(_ON)
 
     def release(self) -> None:
         """Clear the flag, also one that a dead owner has set, and close the device."""
         if self._descriptor < 0:
-            self._descriptor = _open(self._path)
+            self._descriptor = _open(self.path)
         if self._descriptor >= 0:
             self._set(_OFF)
             os.close(self._descriptor)

@@ -17,6 +17,7 @@ import time
 
 from adapters.linux.directories import private_directory
 from adapters.linux.locks import flock_or_fail
+from adapters.linux.view import Place
 from domain.errors import RemoteprocError, reason
 
 KEPT = 8
@@ -28,6 +29,10 @@ SIZE_MAX = 1 << 30
 FREE_KEPT = 256 << 20
 """Bytes that stay free on the file system, or a tenth of it if that is less."""
 
+TYPE_CHECKING = False  # importing typing takes time
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 _PIECE = 1 << 22  # bytes that one step copies: some milliseconds
 _BLOCK = 1 << 16  # bytes; a block of zeros becomes a hole
 _ZEROS = bytes(_BLOCK)
@@ -38,14 +43,33 @@ _SAVED = ".core"
 class Coredumps:
     """The dumps of one processor. `root` has no slash at its end; dumps go to `directory`."""
 
-    __slots__ = ("_class", "_copies", "_directory", "_found", "_processor")
+    __slots__ = (
+        *("_class", "_copies", "_devices", "_directory", "_failing", "_found", "_processor"),
+    )
 
     def __init__(self, root: str, processor: str, directory: str) -> None:
         self._class = f"{root}/sys/class/devcoredump"
+        self._devices = f"{root}/sys/devices/virtual"
         self._processor = processor
+        self._failing: tuple[str, ...] = ()
         self._directory = directory
         self._copies: list[_Copy] = []
         self._found: list[str] = []  # remarks
+
+    def later_places(self) -> Iterator[Place]:
+        """Yield what `begin` and `step` use, which finds the processor's links no more."""
+        self._failing = self._links()
+        try:
+            private_directory(self._directory)
+        except RemoteprocError:
+            pass  # `begin` says so
+        # The kernel makes and removes the directory of dumps with the dumps.
+        yield Place(self._class)
+        yield Place(self._devices, writable=True)
+        yield Place(self._directory, writable=True)
+
+    def _links(self) -> tuple[str, ...]:
+        return os.path.realpath(self._processor), os.path.realpath(f"{self._processor}/device")
 
     @property
     def busy(self) -> bool:
@@ -90,7 +114,7 @@ class Coredumps:
 
     def _ours(self, name: str) -> bool:
         failing = f"{self._class}/{name}/failing_device"
-        ours = (os.path.realpath(self._processor), os.path.realpath(f"{self._processor}/device"))
+        ours = self._failing or self._links()
         return os.path.lexists(failing) and os.path.realpath(failing) in ours
 
 

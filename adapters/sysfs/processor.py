@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-
+from adapters.linux.view import Place
 from adapters.sysfs.announcements import Announcements
 from adapters.sysfs.attributes import Attributes
 from adapters.sysfs.cdev import ShutdownOnRelease
@@ -33,7 +32,7 @@ from domain.processor import (
 
 TYPE_CHECKING = False  # importing typing takes time
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from adapters.sysfs.recovery import KernelRecovery
     from domain.ports import Claim, OpenArgs
@@ -260,22 +259,16 @@ class SysfsProcessor:
             return FirmwareExit(crashed=True, reason=why)
         if not stopped:
             return FirmwareExit(crashed=False)
-        if self._is_being_removed():
+        if self._attributes.go_within(_REMOVED_WITHIN):
             return _REMOVED
         return FirmwareExit(crashed=False, reason=_STOPPED_ELSEWHERE)
 
-    def _is_being_removed(self) -> bool:
-        """Return whether the stopped processor goes within a moment, as its driver is removed.
-
-        A driver that is removed stops its processor, and then removes the processor (Linux
-        drivers/remoteproc/remoteproc_core.c, rproc_del).
-        """
-        deadline = time.monotonic() + _REMOVED_WITHIN
-        while self._attributes.state() != DELETED:
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(0.01)
-        return True
+    def later_places(self) -> Iterator[Place]:
+        """Yield what is used once the firmware runs, beside what is open by then."""
+        yield Place(self._cdev.path, writable=True)
+        yield from self._console.later_places()
+        if self._options.coredump == "enabled":
+            yield from self._coredumps.later_places()
 
     def remarks(self) -> Sequence[str]:
         """Return, once, the messages for the operator that no error and no exit reason has."""

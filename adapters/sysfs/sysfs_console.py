@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import os
 
+from adapters.linux.view import Place
 from adapters.sysfs.trace_files import TraceFiles
 from adapters.sysfs.tty import TtyConsole
+
+TYPE_CHECKING = False  # importing typing takes time
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class SysfsConsole:
@@ -32,6 +37,13 @@ class SysfsConsole:
         self._sealed = b""  # output before a restart; later output is not the container's
         self._remarks: list[str] = []
         self._running = False
+
+    def later_places(self) -> Iterator[Place]:
+        """Yield what is used once the firmware runs."""
+        if self._kind == "trace":
+            yield Place(self._debug)
+        elif self._kind != "none":
+            yield from self._tty.later_places()
 
     def open(self) -> None:
         """Start to read: the firmware runs."""

@@ -6,7 +6,12 @@ import errno
 import os
 import time
 
+from adapters.linux.view import Place
 from domain.errors import reason
+
+TYPE_CHECKING = False  # importing typing takes time
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _CHUNK = 1 << 16
 _DRAIN_MAX = 1 << 20  # bytes that `drain` reads: the firmware may never stop printing
@@ -44,7 +49,7 @@ class TtyConsole:
 
     def __init__(self, root: str, processor: str, device: str, speed: int) -> None:
         self._root = root
-        self._processor = processor
+        self._processor = "" if device else os.path.realpath(processor)
         self._device = device
         self._speed = speed
         self._descriptor = -1
@@ -53,6 +58,15 @@ class TtyConsole:
         self._missing_since = 0.0  # the first attempt that failed
         self._problem = ""  # why it failed
         self._reported = False
+
+    def later_places(self) -> Iterator[Place]:
+        """Yield what `open` uses. The tty's own file may appear at any time, again and again."""
+        import termios  # noqa: F401  # no module's file can be found later
+
+        yield Place(f"{self._root}/dev")
+        if not self._device:
+            yield Place(f"{self._root}/sys/class/tty")
+            yield Place(self._processor)
 
     def descriptors(self) -> tuple[int, ...]:
         """Return the descriptors that become readable when there is output."""

@@ -97,5 +97,8 @@ class StatusRecord(Protocol):
     def record_started(self, at: float) -> None:
         """Record that the processor runs since then, in seconds since the epoch."""
 
+    def forget_started(self) -> None:
+        """Undo `record_started`."""
+
     def record_paused(self, paused: bool) -> None:
         """Record that the firmware is paused, or is not any more."""

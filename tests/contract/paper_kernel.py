@@ -19,6 +19,12 @@ _FIRST = {
     "recovery": "enabled",
     "coredump": "disabled",
 }
+_MOST_DESCRIPTORS = 64
+look, pread = os.stat, os.pread  # without faults that a test injects into those of `os`
+
+
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
 
 
 class PaperKernel:
@@ -31,6 +37,7 @@ class PaperKernel:
         (Path(root) / "lib/firmware").mkdir(parents=True)
         for name, value in _FIRST.items():
             (self.place / name).write_text(f"{value}\n")
+        self._state_file = _identity(look(self.place / "state"))
         self.board = SysfsBoard(root)
 
     def read(self, name: str) -> str:
@@ -48,11 +55,12 @@ class PaperKernel:
 
     def install(self) -> Callable[[], None]:
         """Return what undoes it."""
-        real, place = os.pwrite, str(self.place)
+        real = os.pwrite
+        names = {_identity(look(self.place / name)): name for name in _FIRST}
 
         def pwrite(descriptor: int, data: bytes, offset: int) -> int:
-            where, _, name = os.readlink(f"/proc/self/fd/{descriptor}").rpartition("/")
-            if where != place:
+            name = names.get(_identity(look(descriptor)))
+            if name is None:
                 return real(descriptor, data, offset)
             value = f"{self._value(name, data.decode())}\n".encode()
             real(descriptor, value, 0)
@@ -65,9 +73,23 @@ class PaperKernel:
         os.pwrite = pwrite  # type: ignore[assignment]
         return undo
 
+    def _state(self) -> str:
+        """Return the attribute `state`, in a supervisor that has withdrawn by what that holds."""
+        try:
+            return self.read("state")
+        except FileNotFoundError:
+            for descriptor in range(3, _MOST_DESCRIPTORS):
+                try:
+                    found = _identity(look(descriptor))
+                except OSError:
+                    continue
+                if found == self._state_file:
+                    return pread(descriptor, 64, 0).decode().strip()
+            raise
+
     def _value(self, name: str, word: str) -> str:
         """Return what an attribute says after a write. Raises the kernel's OSError."""
-        state = self.read("state")
+        state = self._state()
         if name == "firmware" and state != "offline":
             raise OSError(EBUSY, os.strerror(EBUSY))
         if name != "state":

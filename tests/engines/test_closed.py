@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from contextlib import contextmanager
 
 import pytest
@@ -20,6 +21,11 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 HOSTS = "/proc/1/root"
 LINKS = {"stolen": f"{HOSTS}/etc/passwd", "above": "../../../../../etc/passwd"}
 FOLDERS = {"hole": f"{HOSTS}/tmp", "pit": "../../../../../tmp"}
+# Where the supervising thread still works: in the container's own directory, where the runtime
+# notes who uses which processor, and in the container's control groups.
+PLACE = re.compile(r"/(owners|boards|simulator-users)$|/[0-9a-f]{64}$|/one$|^/sys/fs/cgroup/")
+VIEW = {"run", "sys", "tmp", "var", "work", "root"}  # above the places; these differ by host
+MAPPED = ("[", "/usr/lib/", "/memfd:", "anon_inode:", "/dev/zero", "/SYSV")
 TO_BE_THERE = {"new", "dev", "etc", "proc", "run", "sys", ".dockerenv"}
 
 
@@ -63,12 +69,50 @@ def check_processes(host, pid):
     for place in ("root", "cwd"):
         assert names <= set(seen[place]) <= names | TO_BE_THERE, place
     assert seen["environ"].strip("\0") == "", seen
+    check_threads(seen, str(pid), names)
+    assert_ours(seen["maps"])
     seen = seen_by_a_neighbour(qemu, SYS_PTRACE)
     assert seen["root/files"] == [], "what the links in its root directory led to is gone"
     assert not {"home", "root", "run", "tmp", "var", *names} & {*seen["root"], *seen["cwd"]}
     assert seen["environ"].strip("\0") == "", seen
     kinds = {path.partition(":")[0].partition(" ")[0] for path in seen["fd"]}
-    assert kinds <= {"/dev/null", "pipe", "socket", "/memfd", "anon_inode"}, seen["fd"]
+    # "/null" is /dev/null of a mount namespace that nobody is in any more.
+    assert kinds <= {"/dev/null", "/null", "pipe", "socket", "/memfd", "anon_inode"}, seen["fd"]
+
+
+def check_threads(seen, main, names):
+    """Each thread finds the container's files, or the few of the runtime's that it still uses."""
+    assert len(seen["task"]) == 2
+    for thread, shown in seen["task"].items():
+        for place in ("root", "cwd"):
+            if thread == main:
+                tops = {path.split("/")[1] for path in shown[place]}
+                assert names <= tops <= names | TO_BE_THERE, place
+            else:
+                check_view(shown["points"], shown[place])
+    ((directory, top),) = seen["above"].items()
+    assert directory.endswith("/" + directory.split("/")[-1]) and directory in "".join(
+        point for shown in seen["task"].values() for point in shown["points"]
+    )
+    assert set(top) <= VIEW, top
+
+
+def check_view(points, paths):
+    """Only places of the runtime's own are there, and directories that lead to them."""
+    places = [point for point in points if point != "/"]
+    assert len(places) >= 3 and all(PLACE.search(place) for place in places), places
+    assert {path.split("/")[1] for path in paths} <= VIEW, paths
+    for path in paths:
+        leads_there = path.endswith("/") and any(f"{place}/".startswith(path) for place in places)
+        in_a_place = any(path.startswith(f"{place}/") for place in places)
+        assert leads_there or in_a_place or path == "/sys/", path
+
+
+def assert_ours(maps):
+    """Only the interpreter, its libraries, and what no file is behind is mapped."""
+    for line in maps.splitlines():
+        path = line[73:].strip()
+        assert not path or path.startswith(MAPPED) or ".so" in path or "python" in path, line
 
 
 @pytest.mark.parametrize("kind", ENGINES)

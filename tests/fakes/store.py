@@ -126,5 +126,8 @@ class MemoryStatusRecord:
     def record_started(self, at: float) -> None:
         self._store.mark(self._id, started=at)
 
+    def forget_started(self) -> None:
+        self._store.mark(self._id, started=None)
+
     def record_paused(self, paused: bool) -> None:
         self._store.mark(self._id, paused=paused)

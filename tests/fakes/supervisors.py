@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 
+from adapters.linux.light_signal import signal_name
 from adapters.supervisor.no_processor import NoProcessor
 from domain import supervision as sv
 from domain.annotations import ProcessorOptions
@@ -15,7 +16,7 @@ from domain.container import Exit, FirmwareContainer, Operation, Owner
 from domain.errors import Busy, NotFound, RemoteprocError, SupervisorGone
 from domain.ports import Board, Draft, Processor
 from domain.session import ProcessorSession
-from domain.signals import SIGKILL, signal_name
+from domain.signals import SIGKILL
 from domain.stdio import Stdio
 from tests.fakes.leases import MemoryLeases
 from tests.fakes.store import MemoryStatusRecord, MemoryStore

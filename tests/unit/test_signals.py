@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adapters.linux.light_signal import signal_name
 from domain.errors import InvalidRequest
-from domain.signals import read_signal, signal_name, stop_signals
+from domain.signals import read_signal, stop_signals
 
 STOP = "org.opencontainers.image.stopSignal"
 

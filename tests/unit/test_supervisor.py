@@ -10,7 +10,7 @@ from errno import ENOSPC
 
 import pytest
 
-from adapters.isolation.group_usage import LimitHit
+from adapters.isolation.limit_hit import LimitHit
 from adapters.linux.channel import Channel
 from adapters.state.exit_record import read_exit
 from adapters.state.leases import FileLeases
@@ -66,7 +66,7 @@ class Place:
             creator=self._theirs,
             stdin=Input(-1, terminal=False),
             output=Output(directory, terminal=False),
-            limit_hit=lambda: LimitHit(""),
+            limit_hit=LimitHit(""),
         )
         self._theirs.send(b"ready")
         status = supervisor.run()
