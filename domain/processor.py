@@ -25,11 +25,6 @@ class ProcessorState(str):
         return self == "offline"
 
     @property
-    def executing(self) -> bool:
-        """Whether firmware runs, as far as the kernel knows."""
-        return self in ("running", "attached")
-
-    @property
     def crashed(self) -> bool:
         """Whether the processor has stopped after a fault."""
         return self in ("crashed", "defunct")

@@ -15,6 +15,7 @@ import pytest
 from domain.annotations import ProcessorOptions
 from domain.errors import FirmwareUnfit, NotFound, ProcessorFault
 from domain.firmware import FirmwareImage
+from domain.processor import RUNNING
 from tests.contract.backend_fixture import die, walk
 from tests.contract.backends import BACKENDS, available
 
@@ -70,7 +71,7 @@ def until(processor, condition):
 def printed(backend, text):
     """Return the condition that the text is printed, or that the processor runs without output."""
     if backend.no_output:
-        return lambda output, state: not output and state.executing
+        return lambda output, state: not output and state == RUNNING
     return lambda output, _: text in output
 
 
@@ -152,9 +153,9 @@ def test_a_copy_in_which_one_bit_has_changed_does_not_run(backend, tmp_path, bit
 
 def test_a_life(backend, run):
     processor, claim = run("hello")
-    assert processor.state().executing, "start returns when it runs"
-    assert backend.board.processors()[0].state.executing
-    assert backend.open().state().executing, "others see it, too"
+    assert processor.state() == RUNNING, "start returns when it runs"
+    assert backend.board.processors()[0].state == RUNNING
+    assert backend.open().state() == RUNNING, "others see it, too"
     until(processor, printed(backend, b"hello"))
     processor.stop()
     assert processor.state().startable, "stop returns when it is off"
@@ -197,7 +198,7 @@ def test_processors_are_independent(backend, run):
     second, claim = run("hello", number=1)
     second.release(claim)
     assert second.state().startable
-    assert first.state().executing
+    assert first.state() == RUNNING
     until(first, printed(backend, b"hello"))
 
 
@@ -233,7 +234,7 @@ def test_release_of_a_claim_that_does_not_run_leaves_the_other_alone(backend, ru
     processor, _ = run("hello")
     for releaser in (processor, backend.open()):
         releaser.release(other)
-        assert processor.state().executing
+        assert processor.state() == RUNNING
     until(processor, printed(backend, b"hello"))
 
 
@@ -264,7 +265,7 @@ def test_what_runs_is_not_loaded_over(backend, run):
     with pytest.raises(ProcessorFault):
         rival.start()
     rival.release(claim)
-    assert processor.state().executing
+    assert processor.state() == RUNNING
     until(processor, printed(backend, b"hello"))
 
 
@@ -362,15 +363,15 @@ def test_pause_and_resume(backend, run):
     until(processor, printed(backend, b"hello"))
     if backend.no_pause:
         assert processor.freezer is None
-        assert processor.state().executing
+        assert processor.state() == RUNNING
         return
     processor.freezer.pause()
-    assert not processor.state().executing and not processor.state().ended
+    assert processor.state() != RUNNING and not processor.state().ended
     processor.console.read_output()
     time.sleep(0.3)
     assert processor.console.read_output() == b"", "what is frozen says nothing"
     processor.freezer.resume()
-    assert processor.state().executing
+    assert processor.state() == RUNNING
 
 
 def test_what_is_paused_can_be_stopped(backend, run):
@@ -413,7 +414,7 @@ def test_a_stop_that_fails_tells_the_errno_and_leaves_it_running(backend):
             with pytest.raises(ProcessorFault) as refused:
                 processor.stop()
             assert refused.value.errno == errno.EBUSY
-            assert processor.state().executing
+            assert processor.state() == RUNNING
         until(processor, printed(backend, b"hello"))
         return claim
 
