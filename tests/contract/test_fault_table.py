@@ -15,6 +15,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import product
 from pathlib import Path
 from typing import NamedTuple
@@ -82,6 +83,8 @@ class World:
         gc.freeze()  # else each fork would copy the memory of this process when it collects
 
     def close(self) -> None:
+        with suppress(RemoteprocError):  # there is one if a test has failed
+            self.lifecycle.delete("c1", force=True)
         recovery.FIRST_PAUSE = self._pause
         self._undo()
         os.close(self.output)
