@@ -1,4 +1,4 @@
-"""Proves that a supervisor's main thread shows the container's files, and its second the host's."""
+"""Proves that a supervisor's main thread shows the container's files, and no other thread moves."""
 
 from __future__ import annotations
 
@@ -18,15 +18,17 @@ import json, os, sys
 sys.path.insert(0, sys.argv[1])
 from adapters.linux import libc
 from adapters.supervisor.front import Front
+from adapters.supervisor.withdrawal import Withdrawal
 rootfs, report = sys.argv[2:]
 libc.mount("tmpfs", rootfs, "tmpfs", 0)
 open(rootfs + "/firmware.elf", "w").close()
 mounted = open("/proc/self/mountinfo").read()
 child = os.fork()
 if child == 0:
-    front = Front(rootfs)
+    front = Front(Withdrawal(rootfs))
     gave_up = []
     def work():
+        front.withdrawal.prepare([])
         front.show_container(lambda: gave_up.append(1))
         pid = os.getpid()
         found = {
@@ -45,7 +47,7 @@ assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
 """
 
 
-def test_the_container_is_shown_and_the_host_is_kept(tmp_path):
+def test_the_container_is_shown_and_the_other_thread_stays(tmp_path):
     (tmp_path / "rootfs").mkdir()
     report = tmp_path / "report"
     report.touch()
@@ -65,8 +67,10 @@ REFUSED = """
 import os, sys
 sys.path.insert(0, sys.argv[1])
 from adapters.supervisor.front import Front
-front = Front(sys.argv[2], proc=True)
+from adapters.supervisor.withdrawal import Withdrawal
+front = Front(Withdrawal(sys.argv[2], proc=True))
 def work():
+    front.withdrawal.prepare([])
     gave_up = []
     try:
         front.show_container(lambda: gave_up.append(1))
@@ -84,7 +88,7 @@ def test_a_refusal_is_told_and_the_rights_are_given_up_all_the_same(tmp_path):
 
 
 MADE = "import sys; sys.path.insert(0, sys.argv[1]); " + (
-    "from adapters.supervisor.front import Front; Front(sys.argv[2], proc=True)"
+    "from adapters.supervisor.withdrawal import Withdrawal; Withdrawal(sys.argv[2], proc=True)"
 )
 
 
