@@ -80,6 +80,8 @@ static void semihosting_exit(void)
     register uint32_t r0 __asm__("r0") = 0x20, r1 __asm__("r1") = (uint32_t)block;
 #if __ARM_ARCH_PROFILE == 'M'
     __asm__ volatile("bkpt 0xab" : : "r"(r0), "r"(r1) : "memory");
+#elif defined(__thumb__)
+    __asm__ volatile("svc 0xab" : : "r"(r0), "r"(r1) : "memory");
 #else
     __asm__ volatile("svc 0x123456" : : "r"(r0), "r"(r1) : "memory");
 #endif
