@@ -1,6 +1,6 @@
 """Crashes containers' processors one after the other, and prints what became of each container.
 
-Runs in a guest: tests/board/run --kernel uml -- python3.11 -m tests.board.crashes 10
+Runs in a guest: tests/board/run --kernel uml -- python -m tests.board.crashes 10
 """
 
 from __future__ import annotations

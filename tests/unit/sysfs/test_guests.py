@@ -19,7 +19,7 @@ pytestmark = [
     pytest.mark.parametrize("kind", ["qemu", "uml"]),
 ]
 
-PYTEST = "python3.11 -m pytest -q -p no:hypothesispytest"
+PYTEST = "python -m pytest -q -p no:hypothesispytest"
 
 OURS = {
     "qemu": ["tests/unit/sysfs/test_kernel.py"],
