@@ -41,6 +41,11 @@ def seal(target: str) -> None:
     libc.mount("", target, "", _SEALED | sum(ours for theirs, ours in _KEPT if found & theirs))
 
 
+def mount_small(target: str) -> None:
+    """Mount an empty file system with room for names and mount points only. Raises OSError."""
+    libc.mount("tmpfs", target, "tmpfs", _FLAGS, "size=64k,nr_inodes=256,mode=755")
+
+
 def unshare_mounts() -> None:
     """Move this thread to a copy of its mount namespace, which changes nothing elsewhere.
 
@@ -57,7 +62,7 @@ def enter_view(places: Iterable[Place]) -> None:
     """
     trees = [(place, tree) for place in _distinct(places) if (tree := _open(place.path)) >= 0]
     try:
-        libc.mount("tmpfs", MOUNT_POINT, "tmpfs", _FLAGS, "size=64k,nr_inodes=256,mode=755")
+        mount_small(MOUNT_POINT)
         os.mkdir(MOUNT_POINT + MOUNT_POINT, 0o755)
         for place, tree in trees:
             target = MOUNT_POINT + place.path

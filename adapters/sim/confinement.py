@@ -14,7 +14,7 @@ from adapters.linux import libc, seccomp
 from adapters.linux.files import write_existing
 from adapters.linux.rights import bound_capabilities, keep_capabilities
 from adapters.linux.view import MOUNT_POINT as _MOUNT_POINT
-from adapters.linux.view import seal, unshare_mounts
+from adapters.linux.view import mount_small, seal, unshare_mounts
 from domain.errors import reason
 from domain.light_types import NamedTuple
 
@@ -140,13 +140,12 @@ def _own_root(files: Iterable[str]) -> None:
     Links lead to the files, which are all in one mount, so that one call takes them away.
     """
     unshare_mounts()
-    flags = libc.MS_NOSUID | libc.MS_NODEV | libc.MS_NOEXEC
-    libc.mount("tmpfs", _MOUNT_POINT, "tmpfs", flags, "size=64k,nr_inodes=256,mode=755")
+    mount_small(_MOUNT_POINT)
     os.umask(0o022)
     # QEMU opens its firmware, and the file for memory, by the number of a descriptor.
     os.makedirs(f"{_MOUNT_POINT}/proc/self/fd")
     os.mkdir(_MOUNT_POINT + FILES)
-    libc.mount("tmpfs", _MOUNT_POINT + FILES, "tmpfs", flags, "size=64k,nr_inodes=256,mode=755")
+    mount_small(_MOUNT_POINT + FILES)
     for path in files:
         _show(path)
     for name in os.listdir(_MOUNT_POINT + FILES):
