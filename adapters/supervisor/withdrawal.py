@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import stat
 from _thread import allocate_lock, start_new_thread
-from errno import EAGAIN, EIO
+from errno import EAGAIN, EBADF, EIO, ENOENT
 
 from adapters.linux import libc
 from adapters.linux.view import MOUNT_POINT, Place, enter_view, open_namespace, unshare_mounts
@@ -50,7 +50,11 @@ class Withdrawal:
         if self._entered:
             return
         self._drop_view()
-        opened = _open_directories()
+        try:
+            opened = _open_directories()
+        except OSError as error:  # a directory that is not known cannot be opened again
+            self._no_container = self._no_view = error
+            return
         opened.pop(self._tree, None)  # it is nowhere, so nothing is above it
         shown = [*places, *(Place(path, writable=True) for path in opened.values())]
         ended = allocate_lock()
@@ -144,14 +148,18 @@ def _attempt(make: Callable[[], None]) -> OSError:
 
 
 def _open_directories() -> dict[int, str]:
-    """Return the paths of the directories that this process has open, by their descriptors."""
+    """Return the paths of the directories that this process has open, by their descriptors.
+
+    Raises OSError.
+    """
     found = {}
     for name in os.listdir("/proc/self/fd"):
         try:
             if stat.S_ISDIR(os.fstat(int(name)).st_mode):
                 found[int(name)] = os.readlink(f"/proc/self/fd/{name}")
-        except OSError:
-            pass  # the listing's own descriptor
+        except OSError as error:
+            if error.errno not in (EBADF, ENOENT):  # which the listing's own descriptor gives
+                raise
     return found
 
 

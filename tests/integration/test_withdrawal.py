@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from contextlib import ExitStack
@@ -202,6 +203,27 @@ def test_the_root_directory_is_no_place(tmp_path):
         assert "etc" in os.listdir("/"), "all is as it was"
         withdrawal.enter_container()
         assert os.listdir("/") == []
+        os._exit(0)
+
+    assert status_of(spawn(work)) == 0
+
+
+def test_a_directory_that_cannot_be_looked_at_is_not_left_out(tmp_path, monkeypatch):
+    (tmp_path / "rootfs").mkdir()
+
+    def work():
+        withdrawal = Withdrawal(str(tmp_path / "rootfs"))
+        directory = os.open(tmp_path, os.O_RDONLY)
+        look = os.fstat
+
+        def fails(descriptor):
+            if descriptor == directory:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            return look(descriptor)
+
+        monkeypatch.setattr(os, "fstat", fails)
+        withdrawal.prepare([])
+        assert refuses(withdrawal.enter_view)
         os._exit(0)
 
     assert status_of(spawn(work)) == 0
