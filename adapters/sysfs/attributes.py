@@ -124,8 +124,8 @@ class Attributes:
             self._last_state = data, ProcessorState(word or UNKNOWN)
         return self._last_state[1]
 
-    def go_within(self, seconds: float) -> bool:
-        """Return whether the stopped processor goes within a moment, as its driver is removed.
+    def is_removed_within(self, seconds: float) -> bool:
+        """Return whether the stopped processor is removed, with its driver, within the seconds.
 
         A driver that is removed stops its processor, and then removes the processor (Linux
         drivers/remoteproc/remoteproc_core.c, rproc_del).

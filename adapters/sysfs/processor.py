@@ -259,7 +259,7 @@ class SysfsProcessor:
             return FirmwareExit(crashed=True, reason=why)
         if not stopped:
             return FirmwareExit(crashed=False)
-        if self._attributes.go_within(_REMOVED_WITHIN):
+        if self._attributes.is_removed_within(_REMOVED_WITHIN):
             return _REMOVED
         return FirmwareExit(crashed=False, reason=_STOPPED_ELSEWHERE)
 
