@@ -21,9 +21,8 @@ sys.path.insert(0, HERE)
 
 from adapters.containerd import sockets  # noqa: E402
 from adapters.containerd.protobuf_wire import text_field  # noqa: E402
-from bench.measure import Budgets, Times  # noqa: E402
+from bench.measure import PROGRAMS, Budgets, Times  # noqa: E402
 
-BIN = f"{HERE}/.venv/bin"
 FIRMWARE = f"{HERE}/firmware/build/cortex-m3/hello.elf"
 BARE = "bare interpreter"
 # How many times the bare interpreter's time each may take.
@@ -50,7 +49,7 @@ def measure(times: Times, rounds: int, place: str, configured: bool) -> None:
     with open(f"{place}/config.yaml", "w", encoding="utf-8") as file:
         file.write("backend: sim\nboard: idle\nrun-directory: run\n")
     config = ["--config", f"{place}/config.yaml"]
-    runtime = [f"{BIN}/remoteproc-runtime", *config, "--root", f"{place}/state"]
+    runtime = [f"{PROGRAMS}/remoteproc-runtime", *config, "--root", f"{place}/state"]
     # Most boards have no configuration file. Only the creation needs one here, for the simulation.
     plain = runtime if configured else [runtime[0], "--root", f"{place}/state"]
     os.makedirs(f"{place}/bundle/rootfs")
@@ -58,7 +57,7 @@ def measure(times: Times, rounds: int, place: str, configured: bool) -> None:
     command(*runtime, "spec", "--bundle", f"{place}/bundle", "--processor", "idle-0")()
     for number in range(rounds):
         name = f"bench{number}"
-        times.take(who, BARE, command(f"{BIN}/python3", "-I", "-c", "pass"))
+        times.take(who, BARE, command(f"{PROGRAMS}/python3", "-I", "-c", "pass"))
         create = command(*runtime, "create", "--bundle", f"{place}/bundle", name)
         times.take(who, "create", create)
         times.take(who, "start", command(*plain, "start", name))
@@ -72,7 +71,7 @@ def measure(times: Times, rounds: int, place: str, configured: bool) -> None:
 
 def _measure_shim(times: Times, who: str, bundle: str, name: str) -> None:
     """Measure the shim's `start` where the pod has a shim already, and its `delete`."""
-    shim = [f"{BIN}/containerd-shim-remoteproc-v1", "-namespace", "bench", "-id", name]
+    shim = [f"{PROGRAMS}/containerd-shim-remoteproc-v1", "-namespace", "bench", "-id", name]
     params = text_field(1, name) + text_field(2, "bench") + text_field(9, bundle)
     with socket.socket(socket.AF_UNIX) as served:
         served.bind(sockets.path_for(bundle, "", "bench", name))

@@ -16,14 +16,17 @@ import shutil
 import signal
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 
-from adapters.linux.process_tree import children
-
 HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-BIN = f"{HERE}/.venv/bin"
+sys.path.insert(0, HERE)
+
+from adapters.linux.process_tree import children  # noqa: E402
+from bench.measure import PROGRAMS  # noqa: E402
+
 FIRMWARE = f"{HERE}/firmware/build/cortex-m3/hello-traced.elf"
 PROMISE = 150  # ms
 
@@ -67,7 +70,7 @@ def kill_simulator(supervisor: int) -> None:
 def simulated_tree(tree: str) -> Iterator[Callable[[int], None]]:
     """Mount a board at `tree`; yield a function that crashes its processor."""
     os.makedirs(f"{tree}/lib/firmware")
-    words = [f"{BIN}/remoteproc-sim", "--board", "cortex-m3", "--root", tree]
+    words = [f"{PROGRAMS}/remoteproc-sim", "--board", "cortex-m3", "--root", tree]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as simulator:
         assert simulator.stdout is not None
         if "ready" not in simulator.stdout.readline():
@@ -87,7 +90,7 @@ def measure(rounds: int, config: str, crash: Callable[[int], None], place: str) 
     """Crash as many containers; print the milliseconds."""
     with open(f"{place}/config.yaml", "w", encoding="utf-8") as file:
         file.write(f"{config}run-directory: run\n")
-    runtime = [f"{BIN}/remoteproc-runtime", "--config", f"{place}/config.yaml"]
+    runtime = [f"{PROGRAMS}/remoteproc-runtime", "--config", f"{place}/config.yaml"]
     runtime += ["--root", f"{place}/state"]
     bundle = f"{place}/bundle"
     os.makedirs(f"{bundle}/rootfs")

@@ -18,7 +18,7 @@ from functools import partial
 HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, HERE)
 
-from bench.measure import Budgets, Times  # noqa: E402
+from bench.measure import PROGRAMS, Budgets, Times  # noqa: E402
 from bench.usage import cpu_seconds, idle_cpu, memory, others  # noqa: E402
 from tests.engines.containerd import Containerd  # noqa: E402
 from tests.engines.docker import Docker  # noqa: E402
@@ -28,7 +28,6 @@ from tests.engines.podman import Podman  # noqa: E402
 from tests.engines.process import Process, wait_until  # noqa: E402
 from tests.engines.releases import fetch  # noqa: E402
 
-BIN = f"{HERE}/.venv/bin"
 HELLO, ECHO, PROBE = "localhost/hello:1", "localhost/echo:1", "localhost/probe:1"
 COUNT = 8
 _EXECUTING = """\
@@ -100,7 +99,7 @@ def ctr_lives(containerd: Containerd, rounds: int, budgets: Budgets) -> None:
 def podman_lives(podman: Podman, rounds: int, budgets: Budgets) -> None:
     """Time a container's life under Podman."""
     times = Times(lambda: cpu_seconds(podman.host))
-    ours = ["--runtime", f"{BIN}/remoteproc-runtime", *on("idle-0"), HELLO]
+    ours = ["--runtime", f"{PROGRAMS}/remoteproc-runtime", *on("idle-0"), HELLO]
     for _ in range(rounds):
         for who, words in (("remoteproc", ours), ("crun", ["--runtime", "crun", PROBE])):
             run = ["run", "-d", "--network", "none", "--name", "life", *words]
@@ -182,16 +181,16 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=10)
     rounds = parser.parse_args().rounds
     budgets, releases = Budgets(), fetch()
-    with Docker(releases, "28", [BIN], etc=ETC) as docker:
+    with Docker(releases, "28", [PROGRAMS], etc=ETC) as docker:
         load(docker)
         docker_usage(docker, rounds, budgets)  # first: what it starts for all counts, too
         docker_lives(docker, rounds, budgets)
         docker_crash(docker, rounds, budgets)
         docker_throughput(docker, 3.0 * rounds, budgets)
-    with Containerd(releases, "2", [BIN], etc=ETC) as containerd:
+    with Containerd(releases, "2", [PROGRAMS], etc=ETC) as containerd:
         load(containerd)
         ctr_lives(containerd, rounds, budgets)
-    with Podman(releases, "5", [BIN], etc=ETC) as podman:
+    with Podman(releases, "5", [PROGRAMS], etc=ETC) as podman:
         load(podman)
         podman_lives(podman, rounds, budgets)
     budgets.report()

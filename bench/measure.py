@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 import time
 from collections.abc import Callable, Sequence
+
+_CHECKOUT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+# Where the programs that are measured are, and their python3.
+PROGRAMS = os.environ.get("PROGRAMS") or f"{_CHECKOUT}/.venv/bin"
 
 HEAD = ("min", "median", "p90", "CPU")
 
