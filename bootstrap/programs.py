@@ -34,7 +34,7 @@ _SUPERVISE = "import sys; sys.path.append(sys.argv[1]); import bootstrap.supervi
 # What the modules of the graphs import later on the usual way of a container.
 _IMPORTED_LATER = (
     *("mmap", "adapters.sim.qemu", "adapters.isolation.namespaces"),
-    "adapters.isolation.group_usage",
+    *("adapters.isolation.group_moves", "adapters.isolation.group_usage"),
 )
 _SHIM_IMPORTS_LATER = (
     *("array", "adapters.containerd.delete", "adapters.containerd.shim_server"),

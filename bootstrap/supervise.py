@@ -60,9 +60,18 @@ def _prepare(creator: Channel) -> tuple[Supervisor, Front]:
         os._exit(1)
     order = SupervisorOrder.from_json(loads(message))
     front = Front(Withdrawal(order.rootfs, proc=order.proc))
+    if order.hierarchies:
+        order = _enter_groups(order)
     if order.namespaces:
         order = _enter_namespaces(order, creator)
     return _make(order, creator, front), front
+
+
+def _enter_groups(order: SupervisorOrder) -> SupervisorOrder:
+    from adapters.isolation.group_moves import enter_groups
+
+    warnings = enter_groups(order.hierarchies, order.cgroup)
+    return order._replace(warnings=(*order.warnings, *warnings))
 
 
 def _enter_namespaces(order: SupervisorOrder, creator: Channel) -> SupervisorOrder:

@@ -7,10 +7,10 @@ them: so a process that removes the directory can also remove the groups.
 from __future__ import annotations
 
 import errno
-import json
 import os
 import time
 
+from adapters.encoding.light_json import dumps, loads
 from adapters.isolation.cgroup_limits import settings
 from adapters.isolation.hierarchies import Hierarchy, directory_of, hierarchies
 from adapters.isolation.refusals import Refusals
@@ -56,7 +56,7 @@ class Group:
         if not mounted:
             self._refusals.add("find a cgroup file system", OSError(errno.ENOENT, ""))
         paths = [path for hierarchy in mounted for path in self._missing(hierarchy)]
-        write_whole(RECORD, json.dumps(paths).encode(), self._directory)
+        write_whole(RECORD, dumps(paths).encode(), self._directory)
         for hierarchy in mounted:
             try:
                 self._make(hierarchy)
@@ -93,15 +93,6 @@ class Group:
                     if not read_all(f"{path}/{name}").strip():
                         write_existing(f"{path}/{name}", read_all(f"{parent}/{name}"))
 
-    def enter(self, pid: int) -> None:
-        """Move a process into the groups. Raises HostFault."""
-        for hierarchy in self._usable:
-            group = f"{hierarchy.point}{self._path}"
-            try:
-                write_existing(f"{group}/cgroup.procs", b"%d" % pid)
-            except OSError as error:
-                self._refusals.add(f"enter control group {group}", error)
-
 
 def _enable_controllers(path: str) -> None:
     """Let the children of a version 2 group use all its controllers that the kernel allows."""
@@ -126,7 +117,7 @@ def remove_recorded(directory: str, seconds: float) -> None:
     container's alone.
     """
     try:
-        paths: list[str] = json.loads(read_all(f"{directory}/{RECORD}"))
+        paths: list[str] = loads(read_all(f"{directory}/{RECORD}"))
     except (OSError, ValueError):
         return
     points = tuple(f"{hierarchy.point}/" for hierarchy in hierarchies())

@@ -11,15 +11,19 @@ from __future__ import annotations
 
 import errno
 import os
-import socket
-from collections.abc import Callable, Sequence
+from _socket import sethostname  # the module `socket` is slow to import
 
 from adapters.isolation.refusals import Refusals
 from adapters.linux import libc
 from adapters.linux.channel import Channel
 from adapters.linux.mountinfo import mounts
 from domain.errors import InvalidRequest, host_fault
-from domain.linux_config import Namespace
+
+TYPE_CHECKING = False  # importing typing takes time
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from domain.linux_config import Namespace
 
 # The supervisor enters them in this order: a user without privileges may make the others only
 # inside a new user namespace.
@@ -67,7 +71,7 @@ class NamespaceSetup:
         opened = [(namespace, self._open(namespace)) for namespace in self._namespaces]
         fork_needed = [self._enter(*each, creator) for each in opened]
         if hostname and "uts" in self._new:
-            self._attempt("set the host name", lambda: socket.sethostname(hostname))
+            self._attempt("set the host name", lambda: sethostname(hostname))
         if "mount" in self._new:
             self._attempt("keep mounts apart", self._separate_mounts)
         if any(fork_needed):

@@ -48,14 +48,13 @@ class Launch:
         self.container = container._replace(pid=pid, start_time=process.start_time(pid))
 
     def instruct(self, order: SupervisorOrder, group: Group | None) -> None:
-        """Put the process into its control group and limits, send the order, wait until ready.
+        """Set the limits of the process, send the order, wait until ready.
 
         Raises the error that the supervisor met.
         """
         pid, linux_config = self.container.pid, self.container.linux_config
         warnings = [*order.warnings, *(group.warnings if group else ())]
         if group is not None:
-            group.enter(pid)
             order = order._replace(hierarchies=group.usable)
         warnings += _apply_limits(pid, linux_config)
         order = order._replace(warnings=tuple(warnings))

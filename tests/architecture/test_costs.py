@@ -6,6 +6,8 @@ Counts are the same on every machine, as times are not. `script/bench` measures 
 from __future__ import annotations
 
 import contextlib
+import json
+import os
 import socket
 import subprocess
 import sys
@@ -149,6 +151,32 @@ def test_a_lifecycle(bundle, config, tmp_path):
         assert SLOW & set(loaded) == set()
         assert len(loaded) <= most, loaded
     assert len(opened) <= 30, opened
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="control groups and namespaces need root")
+def test_a_lifecycle_with_groups_and_namespaces(bundle, tmp_path):
+    """Engines ask for both. What reads YAML, the first time, is slow, but is not looked at here."""
+    (tmp_path / "board.yaml").write_text(IDLE)
+    config = tmp_path / "config.yaml"
+    config.write_text("backend: sim\nboard: board.yaml\nrun-directory: run\n")
+    document = json.loads((tmp_path / "config.json").read_text())
+    wanted = [{"type": "uts"}, {"type": "network"}]
+    group = f"/remoteproc-costs-{os.getpid()}"
+    document |= {"hostname": "board", "linux": {"cgroupsPath": group, "namespaces": wanted}}
+    (tmp_path / "config.json").write_text(json.dumps(document))
+    options = ("--config", str(config), "--root", str(tmp_path / "state"))
+    for round_ in ("c1", "c2"):
+        for said in tmp_path.glob("said-*"):
+            said.unlink()
+        created, _ = count(tmp_path, RUNTIME, *options, "create", "--bundle", bundle, round_)
+        deleted, _ = count(tmp_path, RUNTIME, *options, "delete", "--force", round_)
+        said = "".join(path.read_text() for path in tmp_path.glob("said-*"))
+        supervised, _ = read_report(said.partition("\0")[2])
+    assert "adapters.isolation.cgroups" in created
+    assert "adapters.isolation.cgroups" in deleted
+    assert {"adapters.isolation.group_moves", "adapters.isolation.namespaces"} <= set(supervised)
+    for loaded in (created, deleted, supervised):
+        assert SLOW & set(loaded) == set()
 
 
 def test_the_shims_delete(tmp_path):
