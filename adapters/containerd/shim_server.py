@@ -48,7 +48,9 @@ def prepare_process() -> None:
 
     What is inside it, and the environment that containerd gave it, is not for containers to see.
     """
-    become_subreaper()
+    with contextlib.suppress(OSError):
+        # QEMU's user mode refuses it. Orphans go to init then; how they ended is on record.
+        become_subreaper()
     forget_environment()
     if privileged():
         forbid_inspection()

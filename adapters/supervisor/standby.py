@@ -46,7 +46,7 @@ class Standby:
         self._several = False
 
     def open(self) -> None:
-        """Fork the standby. The caller must have one thread only, and be a subreaper."""
+        """Fork the standby. The caller has one thread only, and is a subreaper if it can be."""
         try:
             ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         except OSError:

@@ -130,11 +130,12 @@ class Shim:
             json.dump(config, file)
         return path
 
-    def serve(self):
+    def serve(self, *more, prepare=None):
+        """Start the shim; its process calls `prepare` before it executes the program."""
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(self.socket)
         listener.listen()
-        flags = ["-namespace", "tests", "-id", "first", "-socket", self.socket, "start"]
+        flags = ["-namespace", "tests", "-id", "first", "-socket", self.socket, *more, "start"]
         self.process = subprocess.Popen(
             [
                 *(sys.executable, "-c", PUT_AT_3, str(listener.fileno())),
@@ -143,6 +144,7 @@ class Shim:
             pass_fds=[listener.fileno()],
             cwd=f"{self.folder}/first",
             env={**os.environ, "TTRPC_ADDRESS": self.events.path, "PYTHONPATH": os.getcwd()},
+            preexec_fn=prepare,
         )
         listener.close()
         return self

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import json
 import os
 import signal
+import struct
 import threading
 import time
 
@@ -15,6 +18,9 @@ from adapters.containerd.api.task_pb2 import WaitRequest, WaitResponse
 from adapters.containerd.api.types_pb2 import Mount
 from adapters.containerd.ttrpc.client import Client
 from adapters.containerd.ttrpc.errors import Closed, Code, RpcError
+from adapters.linux import seccomp
+from adapters.linux.libc import Unsigned
+from adapters.linux.process_tree import children
 
 ON_A_TASK = (
     *("Start", "Delete", "State", "Kill", "Wait", "Pids", "Stats", "Pause", "Resume"),
@@ -70,6 +76,37 @@ def test_an_immediate_exit_is_published_after_the_start(served, program, status,
     assert not waits[0].is_alive()
     served.call("Delete", id="c")
     assert until(lambda: served.events.topics("c") == ["create", "start", "exit", "delete"])
+
+
+def refuse_orphans():
+    """Let this process not become the parent of orphans, as QEMU's user mode does not let it."""
+    equal, set_child_subreaper = 4, 36
+    condition = struct.pack("=IIQQ", 0, equal, set_child_subreaper, 0)
+    made = seccomp._Filter()
+    refusal, prctl = Unsigned(0x00050000 | errno.EINVAL), seccomp._number("prctl")
+    made.call("seccomp_rule_add_array", refusal, prctl, 1, condition)
+    made.call("seccomp_load")
+
+
+@pytest.mark.parametrize("flags", [(), ("-pod",)])
+def test_a_shim_that_orphans_do_not_go_to_knows_how_they_ended(shim, flags, until):
+    path = f"{shim.bundle('c', 'crash')}/config.json"
+    with open(path) as file:
+        config = json.load(file)
+    config["linux"] = {"namespaces": [{"type": "pid"}]}  # its supervisor becomes an orphan
+    with open(path, "w") as file:
+        json.dump(config, file)
+    shim.serve(*flags, prepare=refuse_orphans)
+    pid = shim.create("c").pid
+    assert pid not in children(shim.process.pid)
+    shim.call("Start", id="c")
+    assert shim.call("Wait", id="c").exit_status == 139
+    shim.call("Delete", id="c")
+    assert until(lambda: shim.events.topics("c") == ["create", "start", "exit", "delete"])
+    shim.create("first")  # in a pod by the standby's successor, an orphan, too
+    shim.call("Start", id="first")
+    shim.call("Kill", id="first", signal=signal.SIGTERM)
+    assert shim.call("Wait", id="first").exit_status == 0
 
 
 @pytest.mark.parametrize("method", ON_A_TASK)
