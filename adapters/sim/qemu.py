@@ -19,7 +19,7 @@ from adapters.sim.qemu_args import LOGGED, Descriptors, command_line
 from adapters.sim.qemu_errors import QemuErrors
 from adapters.sim.qemu_users import QemuUser, QemuUsers
 from adapters.sim.qmp import Qmp
-from adapters.sim.spawn import spawn_confined
+from adapters.sim.spawn import end_aborted, spawn_confined
 from adapters.sim.spec import CORES, ProcessorSpec
 from adapters.sim.uart import UartConsole, read_available
 from domain.errors import HostFault, host_fault, reason
@@ -204,7 +204,9 @@ class QemuProcess:
             elif self._receive_from(fd) == b"":
                 self._poll.unregister(fd)
                 self._watched.remove(fd)
-        if died:
+        if self._errors.fatal:
+            end_aborted(self._pid, self._pidfd)
+        if died or self._errors.fatal:
             self._reap()
 
     def _receive_from(self, fd: int) -> bytes | None:

@@ -33,6 +33,7 @@ class QemuErrors:
     """Reads the pipe `fd` that QEMU has as stderr. `text` is the latest output.
 
     `remarks` are what QEMU has told since `begin`, in words for people, the first few of them.
+    `fatal` says that QEMU has given up, and aborts.
     """
 
     DISTINCT = 5
@@ -43,10 +44,9 @@ class QemuErrors:
         self.fd = fd
         self.text = ""
         self.remarks: list[str] = []
-        self.flooded = False
+        self.flooded = self.fatal = False
         self._counts: dict[str, int] = {}
         self._begun = False
-        self._fatal = False
         self._rest = ""
 
     def begin(self) -> None:
@@ -78,9 +78,9 @@ class QemuErrors:
 
     def _take(self, line: str) -> None:
         if line.startswith("qemu"):  # an error of QEMU's own; a fatal one has registers behind it
-            self._fatal = self._fatal or line.startswith("qemu: fatal: ")
+            self.fatal = self.fatal or line.startswith("qemu: fatal: ")
             return
-        if self._fatal or self.flooded or not line.strip():
+        if self.fatal or self.flooded or not line.strip():
             return
         if line.startswith(SIMULATED):
             self.remarks.append(printable(line[:_LONGEST]))  # the library tells few

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _KILL = 9
 _REPORT_PART = 1 << 12
+_ABORTS_WITHIN = 1.0  # seconds
 _NUMBER = 4  # bytes of a descriptor that is passed on
 _FAILED = "\0"  # before the errno of a failure, which is the last word of a report
 
@@ -45,7 +46,7 @@ def spawn_confined(
         try:
             refused, exits = confine(confinement)
             libc.die_with_parent(_KILL)
-            if _ended(parent):
+            if _ended(parent, 0):
                 return
             given = exits.to_bytes(_NUMBER, sys.byteorder) if exits >= 0 else b""
             ancillary = [(SOL_SOCKET, SCM_RIGHTS, given)] if given else []
@@ -73,10 +74,21 @@ def spawn_confined(
     return pid, refused.split("\n")[:-1] if refused.strip() else [], exits
 
 
-def _ended(process: int) -> bool:
+def end_aborted(pid: int, process: int) -> None:
+    """Wait until QEMU has ended, which has said that it aborts; kill it if it does not.
+
+    `process` is a pidfd. QEMU is the first process of its pid namespace, and the kernel keeps the
+    signal by which abort(3) ends a process from that one. Then the C library executes an illegal
+    instruction, but QEMU's user mode, where the machine itself is emulated so, waits for ever.
+    """
+    if not _ended(process, _ABORTS_WITHIN):
+        os.kill(pid, _KILL)  # it is not reaped yet, so the pid is still its own
+
+
+def _ended(process: int, within: float) -> bool:
     poll = select.poll()
     poll.register(process, select.POLLIN)
-    return bool(poll.poll(0))
+    return bool(poll.poll(within * 1000))
 
 
 def _receive(reader: socket) -> tuple[str, int]:

@@ -7,7 +7,7 @@ import pytest
 
 from adapters.sim.exit_reason import from_qmp_event
 from domain.processor import CRASHED, OFFLINE, RUNNING, FirmwareExit
-from tests.unit.sim.helpers import ended, follow, run
+from tests.unit.sim.helpers import alive, ended, follow, run
 
 LOCKUP = "lockup at 0x"
 
@@ -24,6 +24,18 @@ def test_a_lockup_is_a_crash_with_its_place(opened, image, target):
     assert (output, state) == (b"about to crash\n", CRASHED)
     assert (firmware_exit.crashed, firmware_exit.status) == (True, None)
     assert firmware_exit.reason.startswith(LOCKUP)
+
+
+def test_a_lockup_after_which_the_simulator_stays_is_a_crash(opened, image):
+    """QEMU's user mode, where it emulates the machine, does not let the simulator abort."""
+    processor = opened()
+    run(processor, image("hello"))
+    pid = processor._rproc.execution.pid
+    with open(f"/proc/{pid}/fd/2", "wb") as errors:
+        errors.write(b"qemu: fatal: Lockup: can't escalate 3 to HardFault\n\nR15=00000abc\n")
+    _, state = follow(processor, ended)
+    assert state == CRASHED and processor.firmware_exit().reason == f"{LOCKUP}00000abc"
+    assert not alive(pid)
 
 
 @pytest.mark.parametrize("target", ["cortex-m3", "cortex-m33", "riscv32"])
