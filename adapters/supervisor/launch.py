@@ -88,14 +88,12 @@ class Launch:
             write_id_maps(self.container.pid, self.container.linux_config)
             self.channel.send(b"mapped")
         elif "pid" in message:  # the supervisor continues as its child, in a new pid namespace
+            before, pid = self.container.pid, message["pid"]
+            self.container = self.container._replace(pid=pid, start_time=process.start_time(pid))
             try:
-                os.waitpid(self.container.pid, 0)
-            except ChildProcessError:
-                pass  # it is another process's child
-            self.container = self.container._replace(
-                pid=message["pid"], start_time=process.start_time(message["pid"])
-            )
-            self.channel.send(b"known")
+                self.channel.send(b"known")  # first: a process takes a while to end
+            finally:
+                _reap(before)
         elif refusal := control_protocol.from_json(message):
             raise refusal
         else:
@@ -135,6 +133,13 @@ def _start(start: StartSupervisor, container_id: str, stdio: Stdio) -> tuple[Cha
     finally:
         theirs.close()
     return Channel(ours), pid
+
+
+def _reap(pid: int) -> None:
+    try:
+        os.waitpid(pid, 0)
+    except ChildProcessError:
+        pass  # it is another process's child
 
 
 def make_group(linux_config: LinuxConfig, path: str) -> Group | None:
