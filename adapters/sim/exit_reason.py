@@ -9,6 +9,7 @@ from adapters.sim.confinement import LARGEST_EXIT_CODE
 from domain.processor import FirmwareExit
 
 _REGISTER_PC = re.compile(r"\bR15=([0-9a-f]{8})| pc +([0-9a-f]{8,16})")
+_NO_ERROR = re.compile(r"(^|: )(warning|info): ")  # perhaps behind the option that it is about
 _LONGEST = 160
 
 
@@ -65,7 +66,7 @@ def error_message(stderr: str) -> str:
     for line in stderr.splitlines():
         program, colon, text = line.partition(": ")
         ours = colon and program.startswith("qemu")
-        if ours and not text.startswith(("warning:", "info:")):
+        if ours and not _NO_ERROR.search(text):
             return text[:_LONGEST]
     return ""
 

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from adapters.sim.exit_reason import from_qmp_event
+from adapters.sim.exit_reason import error_message, from_qmp_event
 from domain.processor import CRASHED, OFFLINE, RUNNING, FirmwareExit
 from tests.unit.sim.helpers import alive, ended, follow, run
 
@@ -91,6 +91,15 @@ def test_the_simulators_own_end_is_a_crash(opened, image, number, reason):
     os.kill(processor._rproc.execution.pid, number)
     assert follow(processor, ended)[1] == CRASHED
     assert processor.firmware_exit() == FirmwareExit(True, None, reason)
+
+
+def test_a_warning_of_the_simulator_is_no_error():
+    said = (
+        "qemu-system-arm: -mon chardev=qmp,mode=control: warning: '-mon' is deprecated\n"
+        "qemu-system-arm: warning: another\n"
+        "qemu-system-arm: unsupported machine type: mps9\n"
+    )
+    assert error_message(said) == "unsupported machine type: mps9"
 
 
 def test_an_injected_crash_comes_in_time_and_by_watching_alone(opened, image):
