@@ -51,7 +51,7 @@ class EventPublisher:
         self._client: Client | None = None
         self._closing = False
         if address:
-            threads.start(lambda: threads.repeat(self._send_first, self._report), "events")
+            threads.start(lambda: threads.repeat(self._send_first, self._report))
 
     def publish(self, topic: str, event: Message) -> None:
         """Queue an event; returns at once."""

@@ -51,7 +51,7 @@ class ExecProcess(TaskProcess):
         """
         self.pid = os.getpid()
         try:
-            threads.start(lambda: self._run(result), f"exec {self.id}")
+            threads.start(lambda: self._run(result))
         except (RuntimeError, MemoryError) as error:
             self.pid = 0
             self.io.close()

@@ -172,7 +172,7 @@ def _prepare(directory: str, config: str, warn: Warn) -> None:
     with contextlib.suppress(FileExistsError):
         os.mkfifo(f"{directory}/log", 0o600)
         reader = os.open(f"{directory}/log", os.O_RDWR | os.O_CLOEXEC)
-        threads.start(lambda: _copy_log(reader, warn), "log of the shim for runc")
+        threads.start(lambda: _copy_log(reader, warn))
 
 
 def _copy_log(reader: int, warn: Warn) -> None:

@@ -38,7 +38,7 @@ class Reaper:
         self._wake_in, self._wake_out = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._poll.register(self._wake_in, select.EPOLLIN)
         signal.signal(signal.SIGCHLD, lambda *_: self._wake())
-        threads.start(lambda: threads.repeat(self._turn, self._report), "exits")
+        threads.start(lambda: threads.repeat(self._turn, self._report))
 
     def watch(self, pid: int, callback: ExitCallback) -> None:
         """Call `callback(exit status)`, in any thread, once the child has ended."""
@@ -99,7 +99,7 @@ class Reaper:
                 self._warn(f"exit of process {pid}: {type(error).__name__}: {error}")
 
         try:
-            threads.start(run, f"exit {pid}")
+            threads.start(run)
         except (RuntimeError, MemoryError):
             run()  # later exits have to wait for this one, but none is lost
 

@@ -50,8 +50,7 @@ class Calls:
             self._running += 1
         try:
             threads.start(
-                lambda: self._run(connection, incoming.stream_id, method, context, payload),
-                f"ttrpc {request.method}",
+                lambda: self._run(connection, incoming.stream_id, method, context, payload)
             )
         except (RuntimeError, MemoryError) as error:
             self._ended()

@@ -50,7 +50,7 @@ class Client:
         self._next_id = 1
         self._reason = "the peer closed the connection"
         self._closed = False
-        self._reader = threads.start(self._read, "ttrpc client")
+        self._reader = threads.start(self._read)
 
     @classmethod
     def connect(
@@ -128,8 +128,7 @@ class Client:
     def close(self) -> None:
         """Close the connection; calls in flight raise Closed. Safe to repeat."""
         self._hang_up("the connection was closed at this end")
-        if threading.current_thread() is not self._reader:
-            self._reader.join()
+        self._reader.join()
 
     def __enter__(self) -> Client:
         return self

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import signal
-import threading
 import time
+from _thread import allocate_lock, get_ident, stack_size, start_new_thread
 from collections.abc import Callable
 
 # Bytes of address space for the C stack of a thread, a quarter of the default. They are enough for
@@ -18,22 +18,50 @@ _FOR_THE_MAIN_THREAD = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIG
 
 _AFTER_AN_ERROR = 1.0  # seconds until a loop whose step failed tries again
 
-_lock = threading.Lock()
+_lock = allocate_lock()
 
 
-def start(target: Callable[[], None], name: str) -> threading.Thread:
-    """Start a daemon thread. Raises RuntimeError if the system gives no more threads."""
-    thread = threading.Thread(target=target, name=name, daemon=True)
+def start(target: Callable[[], None]) -> Thread:
+    """Start a thread, which ends with the process at the latest.
+
+    threading.Thread would wait until it runs, which takes up to a millisecond. Raises RuntimeError
+    if the system gives no more threads.
+    """
+    thread = Thread(target)
     # The stack size is a setting of the whole process, so this function restores the old value.
     with _lock:
-        before = threading.stack_size(STACK_SIZE)
+        before = stack_size(STACK_SIZE)
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, _FOR_THE_MAIN_THREAD)  # it is inherited
         try:
-            thread.start()
+            start_new_thread(thread.run, ())
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-            threading.stack_size(before)
+            stack_size(before)
     return thread
+
+
+class Thread:
+    """What `start` has started."""
+
+    def __init__(self, target: Callable[[], None]) -> None:
+        self._target = target
+        self._ident = 0
+        self._ended = allocate_lock()
+        self._ended.acquire()
+
+    def join(self) -> None:
+        """Wait until the thread has ended; within the thread itself, return at once."""
+        if get_ident() != self._ident:
+            with self._ended:
+                pass
+
+    def run(self) -> None:
+        """Run the target. To be called in the new thread."""
+        self._ident = get_ident()
+        try:
+            self._target()
+        finally:
+            self._ended.release()
 
 
 def repeat(step: Callable[[], None], report: Callable[[Exception], None]) -> None:

@@ -66,11 +66,11 @@ def refuse_threads(monkeypatch, times):
     """Let the system give no thread for so many times."""
     real, left = threads.start, [times]
 
-    def start(target, name):
+    def start(target):
         if left[0]:
             left[0] -= 1
             raise RuntimeError("can't start new thread")
-        return real(target, name)
+        return real(target)
 
     monkeypatch.setattr(threads, "start", start)
 

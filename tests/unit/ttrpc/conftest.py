@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 
 import pytest
 
@@ -18,13 +17,13 @@ def start(tmp_path):
         running.append(Running(tmp_path / f"s{len(running)}", **options))
         return running[-1]
 
-    before = len(os.listdir("/proc/self/fd"))
+    before = {each: len(os.listdir(f"/proc/self/{each}")) for each in ("fd", "task")}
     yield start
     for server in running:
         server.stop()
-    # Nothing that a test leaves open may be the server's or a client's.
-    eventually(lambda: len(os.listdir("/proc/self/fd")) <= before)
-    eventually(lambda: not [t for t in threading.enumerate() if t.name.startswith("ttrpc")])
+    # No descriptor and no thread that a test leaves may be the server's or a client's.
+    for each, most in before.items():
+        eventually(lambda each=each, most=most: len(os.listdir(f"/proc/self/{each}")) <= most)
 
 
 @pytest.fixture
