@@ -18,7 +18,7 @@ from adapters.containerd.delete import LINUX_MARK
 from adapters.containerd.sockets import remove_dead
 from adapters.containerd.ttrpc import threads
 from adapters.containerd.ttrpc.client import Client
-from adapters.containerd.ttrpc.errors import RpcError
+from adapters.containerd.ttrpc.errors import Closed, RpcError
 from adapters.linux.files import open_directory, write_whole
 from domain.errors import HostFault, NotFound, host_fault
 from domain.ports import Warn
@@ -65,13 +65,16 @@ class LinuxShim:
         """Ask it to end, which it does if it has no container; then close the connection."""
         from google.protobuf.empty_pb2 import Empty
 
-        with contextlib.suppress(RpcError):
+        with contextlib.suppress(RpcError, Closed):
             self.call("Shutdown", api.ShutdownRequest(id=container_id), Empty, _ENDS_WITHIN)
+        path = self.place.address.removeprefix("unix://")
         deadline = time.monotonic() + _ENDS_WITHIN
-        while not self._client.closed and time.monotonic() < deadline:
+        while os.path.lexists(path) and time.monotonic() < deadline:
+            if self._client.closed:
+                # Since containerd 2.0 it leaves its socket to containerd. It serves that until its
+                # very end, some time after it has closed this connection.
+                remove_dead(path)
             time.sleep(0.01)
-        if self._client.closed:  # since containerd 2.0 it leaves its socket to containerd
-            remove_dead(self.place.address.removeprefix("unix://"))
         self.close()
 
     def close(self) -> None:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
+import threading
 
 import pytest
 
+from adapters.containerd import linux_shim
 from adapters.containerd.api import task_pb2 as api
 from adapters.containerd.api.anys import pack
 from adapters.containerd.api.runc_options_pb2 import Options
 from adapters.containerd.linux_containers import LinuxContainers
 from adapters.containerd.linux_program import explain, is_for_linux
-from adapters.containerd.linux_shim import start_shim
+from adapters.containerd.linux_shim import ShimPlace, start_shim
 from domain.errors import InvalidRequest, NotFound
 from tests.elf_builder import elf
 
@@ -120,3 +123,20 @@ def test_a_missing_shim_is_said(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(NotFound, match=r"no containerd-shim-runc-v2 in PATH; install it"):
         start_shim("k8s.io", "", "c1", str(tmp_path), {}, print, lambda: None)
+
+
+def test_the_socket_of_a_shim_that_ends_slowly_is_removed(tmp_path):
+    """It closes its connections some time before nobody serves its socket any more."""
+    path = f"{tmp_path}/s"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+        shim = linux_shim.connect(ShimPlace(f"unix://{path}", "containerd.task.v3.Task"))
+        served, _ = listener.accept()
+        ending = threading.Thread(target=shim.end, args=("c",))
+        ending.start()
+        served.close()
+        ending.join(0.1)
+        assert ending.is_alive() and os.path.exists(path), "somebody serves it"
+    ending.join()
+    assert not os.path.exists(path)
