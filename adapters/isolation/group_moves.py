@@ -36,25 +36,34 @@ def enter_groups(usable: Iterable[Hierarchy], cgroup: str) -> list[str]:
     return refusals.warnings
 
 
-def expect_move() -> None:
-    """Let a thread make the kernel ready for a move. Failure only means that the move waits."""
+def version_2() -> str:
+    """Return where version 2 is mounted; "" if it is not, or if nobody knows."""
     try:
-        start_new_thread(stay, ())
+        return next((each.point for each in hierarchies() if each.unified), "")
+    except RemoteprocError:
+        return ""
+
+
+def expect_move(point: str) -> None:
+    """Let a thread make the kernel ready for a move where version 2 is mounted at `point`.
+
+    Failure only means that the move waits.
+    """
+    try:
+        start_new_thread(stay, (point,))
     except RuntimeError:
         pass  # as where there may be no more threads
 
 
-def stay() -> None:
-    """Move this process to the version 2 group where it is; without version 2, do nothing."""
+def stay(point: str) -> None:
+    """Move this process to the version 2 group where it is."""
     pid = b"%d" % os.getpid()
     try:
-        for hierarchy in hierarchies():
-            if hierarchy.unified:
-                path = f"{hierarchy.point}{_own_group()}/cgroup.procs"
-                # A mount may show groups at other paths than /proc does: never move elsewhere.
-                if pid in read_all(path).split():
-                    write_existing(path, pid)
-    except (OSError, RemoteprocError):
+        path = f"{point}{_own_group()}/cgroup.procs"
+        # A mount may show groups at other paths than /proc does: never move elsewhere.
+        if pid in read_all(path).split():
+            write_existing(path, pid)
+    except OSError:
         pass
 
 

@@ -77,7 +77,7 @@ def test_who_expects_a_move_stays_where_it_is():
     before = groups()
 
     def work():
-        group_moves.stay()
+        group_moves.stay(group_moves.version_2() or "/sys/fs/cgroup/pids")
         return groups()
 
     assert in_child(work) == repr(before)
@@ -85,8 +85,9 @@ def test_who_expects_a_move_stays_where_it_is():
 
 def test_a_group_without_this_process_is_not_entered(monkeypatch):
     """Where mounts show other groups than /proc tells."""
-    with group_in_each() as (_, path):
+    with group_in_each() as (usable, path):
         monkeypatch.setattr(group_moves, "_own_group", lambda: path)
         before = groups()
-        group_moves.stay()
+        for hierarchy in usable:
+            group_moves.stay(hierarchy.point)
         assert groups() == before
