@@ -35,6 +35,8 @@ SHIMS = (*BEFORE, "send", "_take_request", *ANNOUNCED)
 
 def answer_once(arguments):
     """Stand for a shim: tell one client what this process is, and end."""
+    while len(os.listdir("/proc/self/task")) > 1:
+        time.sleep(0.001)  # the thread that expects a move has a file open for a moment
     descriptors = sorted(int(name) for name in os.listdir("/proc/self/fd"))[:-1]
     listener = socket.socket(fileno=LISTENER)
     client, _ = listener.accept()

@@ -121,9 +121,11 @@ def test_the_successor_is_there_before_the_supervisor_is_known():
         ours, theirs = socket.socketpair()
         with open(os.devnull, "rb") as nothing, ours, theirs:
             given = dict.fromkeys(range(3), nothing.fileno()) | {CREATOR: theirs.fileno()}
-            supervisor = opened(slow, several=True).start("c1", given)
+            made = opened(slow, several=True)  # the successor ends when nothing refers to this
+            supervisor = made.start("c1", given)
             there = children()
         assert supervisor in there and len(there) == 2
+        del made
         wait_until(lambda: not children())
 
     in_a_shim(shim)
