@@ -15,6 +15,9 @@ from tests.engines.process import wait_until
 from tests.engines.releases import CONTAINERD, DOCKER, PODMAN
 from tests.engines.test_podman_remoteproc import Bench
 
+# What Docker says in the end; the second, if it looks before the shim has reaped the supervisor.
+GIVEN_UP = ("did not receive an exit event", "is zombie and can not be killed")
+
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
@@ -31,7 +34,7 @@ def test_docker_stop(start_docker, firmware, runtime_path, version):
         # Docker kills the supervisor itself in the end, and waits for an exit.
         for number, command in enumerate((("stop", "-t", "1", "one"), ("rm", "-f", "two"))):
             refused = docker.docker(*command, check=False)
-            assert refused.code != 0 and "did not receive an exit event" in refused.stderr, refused
+            assert refused.code != 0 and any(said in refused.stderr for said in GIVEN_UP), refused
             assert docker.inspect(command[-1])["State"]["Status"] == "running"
             assert board.states()[number] == "running"
         said = docker.docker("logs", "one").stderr
