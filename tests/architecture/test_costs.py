@@ -155,7 +155,7 @@ def test_a_lifecycle(bundle, config, tmp_path):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="control groups and namespaces need root")
 def test_a_lifecycle_with_groups_and_namespaces(bundle, tmp_path):
-    """Engines ask for both. What reads YAML, the first time, is slow, but is not looked at here."""
+    """Engines ask for both. As above, one of the rounds finds what YAML said before."""
     (tmp_path / "board.yaml").write_text(IDLE)
     config = tmp_path / "config.yaml"
     config.write_text("backend: sim\nboard: board.yaml\nrun-directory: run\n")
@@ -165,13 +165,15 @@ def test_a_lifecycle_with_groups_and_namespaces(bundle, tmp_path):
     document |= {"hostname": "board", "linux": {"cgroupsPath": group, "namespaces": wanted}}
     (tmp_path / "config.json").write_text(json.dumps(document))
     options = ("--config", str(config), "--root", str(tmp_path / "state"))
-    for round_ in ("c1", "c2"):
+    for number in range(5):
         for said in tmp_path.glob("said-*"):
             said.unlink()
-        created, _ = count(tmp_path, RUNTIME, *options, "create", "--bundle", bundle, round_)
-        deleted, _ = count(tmp_path, RUNTIME, *options, "delete", "--force", round_)
+        created, _ = count(tmp_path, RUNTIME, *options, "create", "--bundle", bundle, "c1")
+        deleted, _ = count(tmp_path, RUNTIME, *options, "delete", "--force", "c1")
         said = "".join(path.read_text() for path in tmp_path.glob("said-*"))
         supervised, _ = read_report(said.partition("\0")[2])
+        if number and "yaml" not in created:
+            break
     assert "adapters.isolation.cgroups" in created
     assert "adapters.isolation.cgroups" in deleted
     assert {"adapters.isolation.group_moves", "adapters.isolation.namespaces"} <= set(supervised)
