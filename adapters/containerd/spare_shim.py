@@ -17,7 +17,7 @@ from adapters.containerd.flags import NAME
 from adapters.containerd.shim_fork_client import GO, READY
 from adapters.containerd.start import LISTENER
 from adapters.containerd.ttrpc.credentials import same_user
-from adapters.isolation.group_moves import expect_move, version_2
+from adapters.isolation.group_moves import expect_move, version_2_mount
 from adapters.linux.process import set_name, set_title
 from adapters.linux.traits import traits
 
@@ -45,7 +45,7 @@ def wait_for_caller(prepare: PrepareShim, is_stale: Callable[[], bool]) -> None:
 
     `is_stale` says whether this code was replaced meanwhile: then another server must be started.
     """
-    likeness, groups = traits(), version_2()
+    likeness, groups_mount = traits(), version_2_mount()
     run = prepare()
     set_name("rproc-spare")
     set_title("remoteproc-spare-shim")
@@ -53,8 +53,8 @@ def wait_for_caller(prepare: PrepareShim, is_stale: Callable[[], bool]) -> None:
         connection = _next_caller(callers, server)
         if connection is None:
             return
-        if groups:
-            expect_move(groups)  # of the supervisor, once the shim has created its container
+        if groups_mount:
+            expect_move(groups_mount)  # of the supervisor, once the shim has created its container
         stale = is_stale()
         with contextlib.suppress(OSError):  # the server may have ended meanwhile
             server.send(STALE if stale else TAKEN)

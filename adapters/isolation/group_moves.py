@@ -26,9 +26,9 @@ def enter_groups(usable: Iterable[Hierarchy], cgroup: str) -> list[str]:
 
     Returns what the kernel refused. Raises HostFault; see Refusals.
     """
-    refusals = Refusals()
+    refusals, path = Refusals(), directory_of(cgroup)
     for hierarchy in usable:
-        group = hierarchy.point + directory_of(cgroup)
+        group = hierarchy.point + path
         try:
             write_existing(f"{group}/{'cgroup.procs' if hierarchy.unified else 'tasks'}", b"0")
         except OSError as error:
@@ -36,7 +36,7 @@ def enter_groups(usable: Iterable[Hierarchy], cgroup: str) -> list[str]:
     return refusals.warnings
 
 
-def version_2() -> str:
+def version_2_mount() -> str:
     """Return where version 2 is mounted; "" if it is not, or if nobody knows."""
     try:
         return next((each.point for each in hierarchies() if each.unified), "")
@@ -56,7 +56,7 @@ def expect_move(point: str) -> None:
 
 
 def stay(point: str) -> None:
-    """Move this process to the version 2 group where it is."""
+    """Move this process to the version 2 group where it is, so that the kernel is made ready."""
     pid = b"%d" % os.getpid()
     try:
         path = f"{point}{_own_group()}/cgroup.procs"
