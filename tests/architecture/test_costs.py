@@ -20,6 +20,7 @@ from adapters.containerd import sockets
 from adapters.containerd.protobuf_wire import text_field
 from tests.architecture.sources import ROOT
 from tests.elf_builder import elf
+from tests.own_cache import own_cache
 from tests.simulator import Simulator
 
 RUNTIME, SHIM = "remoteproc-runtime", "containerd-shim-remoteproc-v1"
@@ -57,12 +58,11 @@ def count(tmp_path, program, *arguments, code=0, **settings):
     command = [sys.executable, "-I", "-S", "-X", "utf8", "-c", counted]
     path = f"{ROOT}:{Path(click.__file__).parents[1]}"
     command += [path, str(report), *arguments]
+    before, environment = own_cache(str(tmp_path))
+    settings |= {"env": environment, "timeout": 20, "check": False}
     said_at = tmp_path / f"said-{len(list(tmp_path.glob('said-*')))}"
-    with open(said_at, "wb") as said:
-        # A supervisor would keep a pipe open.
-        done = subprocess.run(
-            command, stdout=said, stderr=said, timeout=20, check=False, **settings
-        )
+    with open(said_at, "wb") as said:  # a supervisor would keep a pipe open
+        done = subprocess.run([*before, *command], stdout=said, stderr=said, **settings)
     assert done.returncode == code, said_at.read_text()
     return read_report(report.read_text())
 
@@ -123,62 +123,59 @@ def config(request, tmp_path):
         yield str(file)
 
 
-def test_a_lifecycle(bundle, config, tmp_path):
-    """The first round reads YAML, and keeps what was read for the next round.
-
-    Another test may put a file of its own into the same slot of the cache meanwhile: one of the
-    next rounds must find what was kept.
-    """
+@pytest.fixture
+def call(config, tmp_path):
+    """Runs a command on the board."""
+    options = ("--config", config, "--root", str(tmp_path / "state"))
 
     def call(*words):
-        options = ("--config", config, "--root", str(tmp_path / "state"))
         return count(tmp_path, RUNTIME, *options, *words, stdin=subprocess.DEVNULL)
 
-    for number in range(5):
+    return call
+
+
+def round_of(call, bundle, tmp_path):
+    """Run a container's life; return what each call, and what the supervisor, imported and opened.
+
+    The first round reads YAML and keeps what it says.
+    """
+    words = {"create": ("--bundle", bundle, "c1"), "start": ("c1",), "kill": ("c1", "TERM")}
+    words["delete"] = ("c1",)
+    for _ in range(2):
         for said in tmp_path.glob("said-*"):
             said.unlink()
-        created, opened = call("create", "--bundle", bundle, "c1")
-        started, _ = call("start", "c1")
-        killed, _ = call("kill", "c1", "TERM")
-        call("delete", "c1")
-        said = "".join(path.read_text() for path in tmp_path.glob("said-*"))
-        supervised, _ = read_report(said.partition("\0")[2])
-        if number and not any("yaml" in loaded for loaded in (created, started, killed)):
-            break
-    assert "adapters.supervisor.launch" in created
-    assert "domain.session" in supervised, "the supervisor has started the firmware"
-    for loaded, most in ((created, 108), (started, 54), (killed, 54), (supervised, 130)):
+        counted = {name: call(name, *rest) for name, rest in words.items()}
+    said = "".join(path.read_text() for path in tmp_path.glob("said-*"))
+    return counted | {"supervisor": read_report(said.partition("\0")[2])}
+
+
+def test_a_lifecycle(call, bundle, tmp_path):
+    counted = round_of(call, bundle, tmp_path)
+    assert "adapters.supervisor.launch" in counted["create"][0]
+    assert "domain.session" in counted["supervisor"][0], "the supervisor has started the firmware"
+    for name, most in (("create", 108), ("start", 54), ("kill", 54), ("supervisor", 130)):
+        loaded, _ = counted[name]
         assert SLOW & set(loaded) == set()
         assert len(loaded) <= most, loaded
+    _, opened = counted["create"]
     assert len(opened) <= 30, opened
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="control groups and namespaces need root")
-def test_a_lifecycle_with_groups_and_namespaces(bundle, tmp_path):
-    """Engines ask for both. As above, one of the rounds finds what YAML said before."""
-    (tmp_path / "board.yaml").write_text(IDLE)
-    config = tmp_path / "config.yaml"
-    config.write_text("backend: sim\nboard: board.yaml\nrun-directory: run\n")
+def test_a_lifecycle_with_groups_and_namespaces(call, bundle, tmp_path):
+    """Engines ask for both."""
     document = json.loads((tmp_path / "config.json").read_text())
     wanted = [{"type": "uts"}, {"type": "network"}]
     group = f"/remoteproc-costs-{os.getpid()}"
     document |= {"hostname": "board", "linux": {"cgroupsPath": group, "namespaces": wanted}}
     (tmp_path / "config.json").write_text(json.dumps(document))
-    options = ("--config", str(config), "--root", str(tmp_path / "state"))
-    for number in range(5):
-        for said in tmp_path.glob("said-*"):
-            said.unlink()
-        created, _ = count(tmp_path, RUNTIME, *options, "create", "--bundle", bundle, "c1")
-        deleted, _ = count(tmp_path, RUNTIME, *options, "delete", "--force", "c1")
-        said = "".join(path.read_text() for path in tmp_path.glob("said-*"))
-        supervised, _ = read_report(said.partition("\0")[2])
-        if number and "yaml" not in created:
-            break
-    assert "adapters.isolation.cgroups" in created
-    assert "adapters.isolation.cgroups" in deleted
-    assert {"adapters.isolation.group_moves", "adapters.isolation.namespaces"} <= set(supervised)
-    for loaded in (created, deleted, supervised):
-        assert SLOW & set(loaded) == set()
+    loaded = {name: set(each) for name, (each, _) in round_of(call, bundle, tmp_path).items()}
+    groups = "adapters.isolation.cgroups"
+    assert groups in loaded["create"] and groups in loaded["delete"]
+    moved = {"adapters.isolation.group_moves", "adapters.isolation.namespaces"}
+    assert moved <= loaded["supervisor"]
+    for each in loaded.values():
+        assert SLOW & each == set()
 
 
 def test_the_shims_delete(tmp_path):

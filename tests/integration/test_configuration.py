@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from tests.own_cache import own_cache
+
 SIZE = 65 << 20  # bytes, over the default limit of 64 MiB
 
 
@@ -32,23 +34,12 @@ def test_large_firmware_is_taken_up_to_the_configured_limit(large):
     assert large.state()["status"] == "created"
 
 
-# The cache of real root is at one place, and with other tests' files in the way it may be missed.
-OWN_CACHE = (
-    "install -d -m 0700 /run/remoteproc-runtime /run/remoteproc-runtime/parsed"
-    ' && mount --bind "$0" /run/remoteproc-runtime/parsed && exec "$@"'
-)
-
-
 @pytest.fixture
 def imports(runtime, firmware):
     """Runs a command; returns the modules that it imported. Its cache is no other test's."""
-    own = f"{runtime.place}/parsed"
-    os.mkdir(own, 0o700)
     runtime.bundle()
-    if os.geteuid() == 0:
-        runtime.prefix = ["unshare", "--mount", "sh", "-c", OWN_CACHE, own]
-    runtime.prefix += [sys.executable, "-X", "importtime"]
-    environment = {**os.environ, "XDG_RUNTIME_DIR": runtime.place}
+    before, environment = own_cache(runtime.place)
+    runtime.prefix = [*before, sys.executable, "-X", "importtime"]
 
     def imports(*words):
         told = runtime.run(*words, env=environment).stderr
