@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 
-from adapters.linux.files import read_all
 from adapters.linux.process import privileged
 from domain.errors import InvalidRequest, NotFound
 from domain.firmware import SIZE_LIMIT
@@ -125,12 +124,11 @@ def _home() -> str:
         return home
     from pwd import getpwuid
 
+    from adapters.linux.users import outside_user
+
     try:
-        first = read_all("/proc/self/uid_map").split()
-        uid = os.geteuid()
-        outside = int(first[1]) if uid == int(first[0]) else uid
-        return getpwuid(outside).pw_dir
-    except (OSError, KeyError, IndexError):
+        return getpwuid(outside_user()).pw_dir
+    except KeyError:
         return "/nonexistent"
 
 

@@ -75,10 +75,10 @@ def check_memory(facts: ElfFacts, regions: Sequence[Region], name: str = "the fi
             )
 
 
-def check_resources(table: ResourceTable, name: str = "the firmware", *, iommu: bool) -> None:
+def check_resources(table: ResourceTable, name: str = "the firmware") -> None:
     """Raise FirmwareUnfit for entries that the kernel refuses on a processor without an IOMMU."""
     for entry in table.entries:
-        if isinstance(entry, Devmem) and not iommu:
+        if isinstance(entry, Devmem):
             raise FirmwareUnfit(
                 f"{name} asks for devmem {entry.name!r} at {entry.address:#x}, "
                 "which takes an IOMMU, and the processor has none",

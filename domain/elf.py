@@ -61,7 +61,6 @@ class Segment(NamedTuple):
     """A PT_LOAD program header. Firmware is loaded by the physical address; sizes in bytes."""
 
     physical: int
-    virtual: int
     offset: int
     file_size: int
     memory_size: int
@@ -70,13 +69,12 @@ class Segment(NamedTuple):
 class ElfFacts(NamedTuple):
     """The contents of an ELF file, as far as the runtime needs them.
 
-    `bits` is 32 or 64, `type` e_type, `machine` e_machine. `arm` is from .ARM.attributes, None
+    `bits` is 32 or 64, `machine` e_machine. `arm` is from .ARM.attributes, None
     without that section. `resource_table` is the section's content, None where the section is
     missing or empty; `resource_table_address` its sh_addr.
     """
 
     bits: int
-    type: int
     machine: int
     entry: int
     segments: tuple[Segment, ...]
@@ -110,12 +108,12 @@ class _ElfReader:
 
     def facts(self) -> ElfFacts:
         header = _HEADER[self.bits].unpack_from(self.data)
-        (_, kind, machine, _, entry, phoff, shoff, _, _, _, phnum, _, shnum, shstrndx) = header
+        (_, _, machine, _, entry, phoff, shoff, _, _, _, phnum, _, shnum, shstrndx) = header
         names = self._check_sections(shoff, shnum, shstrndx)
         segments = self._segments(phoff, phnum)
         table, address, attributes = self._sections(shoff, shnum, names)
         arm = read_attributes(attributes) if machine == EM_ARM and attributes else None
-        return ElfFacts(self.bits, kind, machine, entry, segments, arm, table, address)
+        return ElfFacts(self.bits, machine, entry, segments, arm, table, address)
 
     def _class(self) -> int:
         if self.size == 0:
@@ -148,10 +146,8 @@ class _ElfReader:
         for values in layout.iter_unpack(bytes(self.data[offset : offset + count * layout.size])):
             if values[0] == _PT_LOAD:
                 # The 64-bit header has p_flags second, the 32-bit one seventh.
-                start, virtual, physical, stored, size = (
-                    values[1:6] if self.bits == 32 else values[2:7]
-                )
-                found.append(self._checked(Segment(physical, virtual, start, stored, size)))
+                start, _, physical, stored, size = values[1:6] if self.bits == 32 else values[2:7]
+                found.append(self._checked(Segment(physical, start, stored, size)))
         return tuple(found)
 
     def _checked(self, segment: Segment) -> Segment:

@@ -146,10 +146,13 @@ class Supervision:
         if error is not None:
             if operation is Operation.STOP:
                 self._unsure = not isinstance(error, ProcessorFault)
+            effects: list[Effect] = []
             # A stop that the driver refuses is in the container's log, whoever asked for it.
-            log: list[Effect] = [Log(str(error))]
-            told: list[Effect] = [Reply(error)] if requested else []
-            return [*(log if operation is Operation.STOP or not requested else []), *told]
+            if operation is Operation.STOP or not requested:
+                effects.append(Log(str(error)))
+            if requested:
+                effects.append(Reply(error))
+            return effects
         if operation is Operation.STOP:
             return self._terminate(*_EXIT[self._ending])
         self.status = Status.PAUSED if operation is Operation.PAUSE else Status.RUNNING

@@ -18,7 +18,7 @@ from google.protobuf.message import Message
 
 from adapters.containerd.api import task_pb2 as api
 from adapters.containerd.api.anys import holds, pack, unpack
-from adapters.containerd.ttrpc.errors import RpcError
+from adapters.containerd.ttrpc.errors import Code, RpcError
 from domain.errors import Unsupported
 from domain.ports import Warn
 
@@ -104,7 +104,7 @@ class LinuxContainers:
             raise Unsupported("containers beside firmware cannot be checkpointed")
         shim = self._shim
         if shim is None:
-            raise RpcError(14, "the shim of the pod's Linux containers has died")
+            raise RpcError(Code.UNAVAILABLE, "the shim of the pod's Linux containers has died")
         answer = shim.call(method, request, _ANSWERS.get(method, Empty))
         if isinstance(request, api.DeleteRequest) and not request.exec_id:
             self._forget(request.id)

@@ -36,13 +36,11 @@ class DevicePluginService:
         watch: NodeWatch,
         allocations: Allocations,
         ended: Callable[[], bool],
-        free_within: float = _FREE_WITHIN,
     ) -> None:
         self._resource = resource
         self._watch = watch
         self._allocations = allocations
         self._ended = ended
-        self._free_within = free_within
 
     def handler(self) -> grpc.GenericRpcHandler:
         """Return the service for a gRPC server."""
@@ -122,7 +120,7 @@ class DevicePluginService:
         name = self._only(request.devices_ids, context)
         self._file(name, context)
         try:
-            self._watch.wait_free(self._resource, name, self._free_within)
+            self._watch.wait_free(self._resource, name, _FREE_WITHIN)
         except RemoteprocError as error:
             _abort(context, grpc.StatusCode.UNAVAILABLE, str(error))
         return api.PreStartContainerResponse()

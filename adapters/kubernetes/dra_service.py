@@ -43,7 +43,6 @@ class DraService:
         cdi: CdiFiles,
         allocations: Allocations,
         registered: Callable[[str], None],
-        free_within: float = _FREE_WITHIN,
     ) -> None:
         self._driver = driver
         self._watch = watch
@@ -51,7 +50,6 @@ class DraService:
         self._cdi = cdi
         self._allocations = allocations
         self._registered = registered
-        self._free_within = free_within
 
     def handlers(self) -> list[grpc.GenericRpcHandler]:
         """Return both services for a gRPC server."""
@@ -87,7 +85,7 @@ class DraService:
         self, request: dra.NodePrepareResourcesRequest, _: grpc.ServicerContext
     ) -> dra.NodePrepareResourcesResponse:
         """Give each claim its processors, when these are free."""
-        deadline = time.monotonic() + self._free_within
+        deadline = time.monotonic() + _FREE_WITHIN
         answer = dra.NodePrepareResourcesResponse()
         for claim in request.claims:
             try:

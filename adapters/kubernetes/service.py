@@ -30,7 +30,7 @@ def serve(
     try:
         open_()
         look()
-        _notify(b"READY=1")
+        _say_ready()
         while not end.wait(_LOOK):
             look()
     finally:
@@ -54,10 +54,10 @@ def _lock(run_directory: str) -> int:
     return lock
 
 
-def _notify(state: bytes) -> None:
+def _say_ready() -> None:
     """Tell systemd, if it has started this process, as sd_notify(3) says."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
         return
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
-        sender.sendto(state, address.replace("@", "\0", 1) if address[0] == "@" else address)
+        sender.sendto(b"READY=1", address.replace("@", "\0", 1) if address[0] == "@" else address)

@@ -7,7 +7,6 @@ half a minute.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 from adapters.kubernetes.cluster import Cluster
@@ -25,19 +24,11 @@ _LONGEST_PAUSE = 30.0  # seconds after a failure; the first pause is 1 s
 class SlicePublisher:
     """Publishes the processors of `node`; its methods return at once if nothing is to be done."""
 
-    def __init__(
-        self,
-        cluster: Cluster,
-        node: str,
-        driver: str,
-        say: Warn,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, cluster: Cluster, node: str, driver: str, say: Warn) -> None:
         self._cluster = cluster
         self._node = node
         self._driver = driver
         self._say = say
-        self._clock = clock
         self._shown: list[dict[str, Any]] | None = None
         self._next = 0.0
         self._soon_until = 0.0
@@ -46,12 +37,12 @@ class SlicePublisher:
 
     def kubelet_came(self) -> None:
         """Look at the API server's slices at once, and often for a while. Any thread may call."""
-        self._soon_until = self._clock() + _SOON_FOR
+        self._soon_until = time.monotonic() + _SOON_FOR
         self._next = 0.0
 
     def look(self, wanted: list[dict[str, Any]]) -> None:
         """Publish these devices unless they are published; after a failure pause ever longer."""
-        now = self._clock()
+        now = time.monotonic()
         if now < self._next and (self._pause or wanted == self._shown):
             return
         self._next = now + (_SOON if now < self._soon_until else _CHECK)
@@ -59,7 +50,7 @@ class SlicePublisher:
             self._sync(wanted)
         except HostFault as error:
             self._pause = min(2 * self._pause or 1.0, _LONGEST_PAUSE)
-            self._next = self._clock() + self._pause
+            self._next = time.monotonic() + self._pause
             self._trouble(str(error))
             return
         if self._trouble.said or self._shown != wanted:

@@ -10,9 +10,7 @@ import os
 import struct
 
 _RECEIVE, _SEND = 0xC0502100, 0xC0182101  # ioctl(2)
-_NOTICE = struct.Struct(
-    "=QII iIQ 6Q"
-)  # struct seccomp_notif: its tenth member is the first argument
+_NOTICE = struct.Struct("=QII iIQ 6Q")  # struct seccomp_notif; its last six are the arguments
 _ANSWER = struct.Struct("=QqiI")  # struct seccomp_notif_resp
 _CONTINUE = 1
 

@@ -12,7 +12,7 @@ def user_names() -> list[str]:
 
     In a user namespace, as rootless engines make one, it is the user outside (user_namespaces(7)).
     """
-    user = _outside(os.geteuid())
+    user = outside_user()
     import pwd
 
     try:
@@ -21,7 +21,9 @@ def user_names() -> list[str]:
         return [str(user)]
 
 
-def _outside(user: int) -> int:
+def outside_user() -> int:
+    """Return the id of this process's user outside of its user namespace."""
+    user = os.geteuid()
     try:
         lines = read_all("/proc/self/uid_map").decode().splitlines()
     except OSError:

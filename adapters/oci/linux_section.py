@@ -115,12 +115,14 @@ def read_limits(resources: Value) -> dict[str, int | str]:
     found: dict[str, int | str] = {}
     for group, names in _NUMBERS.items():
         section = resources.get(group)
-        for name in names if section else ():
-            value = section.get(name) if section else None
+        if section is None:
+            continue
+        for name in names:
+            value = section.get(name)
             number = value.number(-1) if value else 0
             if number:  # engines write 0 for a limit that is not given
                 found[f"{group}.{name}"] = number
-        if section and group == "cpu":
+        if group == "cpu":
             for name in ("cpus", "mems"):
                 if (value := section.get(name)) and value.text():
                     found[f"cpu.{name}"] = value.text()

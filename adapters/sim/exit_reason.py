@@ -31,7 +31,7 @@ def from_qmp_event(name: str, data: dict[str, object]) -> FirmwareExit | None:
 
 
 def from_wait_status(
-    status: int, stderr: str, crash_code: int = 0, whole_code: int | None = None
+    status: int, stderr: str, crash_code: int, whole_code: int | None = None
 ) -> FirmwareExit:
     """Return how the firmware ended by the end of QEMU; `status` is that of waitpid.
 

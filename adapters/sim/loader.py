@@ -71,7 +71,7 @@ def check_firmware(data: Content, spec: ProcessorSpec, name: str = "the firmware
         table = resource_table.parse(facts.resource_table, name)
     except UnusableTable:
         return NO_RESOURCES
-    check_resources(table, name, iommu=False)
+    check_resources(table, name)
     rpmsg = None
     if spec.mailbox:
         from adapters.sim.rpmsg.vdev import find_rpmsg  # only where there is a mailbox

@@ -16,7 +16,7 @@ class SimConsole:
     `rpmsg`: input and output are those of the first tty channel of the firmware's, alone.
     """
 
-    def __init__(self, rproc: RemoteProc, *, rpmsg: bool = False) -> None:
+    def __init__(self, rproc: RemoteProc, *, rpmsg: bool) -> None:
         self.heard = False
         self._rpmsg = rpmsg
         self._rproc = rproc

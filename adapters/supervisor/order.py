@@ -23,7 +23,7 @@ class SupervisorOrder(NamedTuple):
     `directory` the container's own directory. `firmware` is None and `backend` is `none` for a
     pod's sandbox; else `backend` tells which adapter opens the processor with `open_args`.
     `leases_directory` and `board` find its lease. `rootfs` is the container's root file system, in
-    which `proc` asks for a /proc. `interactive` and `terminal` are those of domain.ports.Stdio.
+    which `proc` asks for a /proc. `interactive` and `terminal` are those of domain.stdio.Stdio.
     `cgroup` is linux.cgroupsPath, and `hierarchies` are those that have this group. `warnings` are
     for the container's log. `termination_log` is the file for the reason of a failure, `` for none.
     """

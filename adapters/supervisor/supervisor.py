@@ -166,9 +166,8 @@ class Supervisor:
             self._handle(sv.SignalReceived(signal_name(number), number in self._stop_signals))
 
     def _feed(self, ready: dict[int, int]) -> None:
-        if any(descriptor in ready for descriptor in self._input.descriptors) and (
-            self._input.read()
-        ):
+        has_input = any(descriptor in ready for descriptor in self._input.descriptors)
+        if has_input and self._input.read():
             self._handle(sv.SignalReceived("INT", stops=True))
         self._input.feed(self._processor.console.write_input)
 

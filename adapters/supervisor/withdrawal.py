@@ -139,7 +139,7 @@ class Withdrawal:
 
 
 def _attempt(make: Callable[[], None]) -> OSError:
-    """Return the error, or one that is not to be seen."""
+    """Return the error of `make`; if there was none, one that nobody will raise."""
     try:
         make()
     except OSError as error:

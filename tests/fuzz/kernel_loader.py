@@ -39,8 +39,8 @@ class Kernel:
         self._data = data
         self.bits = {1: 32, 2: 64}[self._u8(4)]
 
-    def load_segments(self) -> list[tuple[int, int, int, int, int]]:
-        """Return address, virtual address, offset, file size and memory size of what is loaded."""
+    def load_segments(self) -> list[tuple[int, int, int, int]]:
+        """Return address, offset, file size and memory size of what is loaded."""
         wide = self.bits == 64
         start = self._word(32 if wide else 28)
         count = self._u16(56 if wide else 44)
@@ -48,11 +48,11 @@ class Kernel:
         for at in range(start, start + count * (56 if wide else 32), 56 if wide else 32):
             if self._u32(at) != _PT_LOAD:
                 continue
-            names = (8, 16, 24, 32, 40) if wide else (4, 8, 12, 16, 20)
-            offset, virtual, physical, stored, size = (self._word(at + name) for name in names)
+            names = (8, 24, 32, 40) if wide else (4, 12, 16, 20)
+            offset, physical, stored, size = (self._word(at + name) for name in names)
             assert stored <= size
             self._read(offset, stored)
-            loaded.append((physical, virtual, offset, stored, size))
+            loaded.append((physical, offset, stored, size))
         return loaded
 
     def find_table(self) -> bytes:

@@ -38,11 +38,13 @@ def _size(_: click.Context, parameter: click.Parameter, text: str | None) -> int
     """Read a number of bytes as 1048576, 1024k, 1m or -1. Raises click.BadParameter."""
     if text is None:
         return None
-    number = text.lower().removesuffix("ib") if text.lower().endswith("ib") else text.lower()
+    if text == "-1":
+        return -1
+    number = text.lower().removesuffix("ib")
     unit = number[-1:] if number[-1:] in _UNITS else ""
     number = number.removesuffix(unit)
-    if text == "-1" or (number.isascii() and number.isdigit()):
-        return -1 if text == "-1" else int(number) * _UNITS[unit]
+    if number.isascii() and number.isdigit():
+        return int(number) * _UNITS[unit]
     import click
 
     raise click.BadParameter(f"{text!r} is no size: write 64m, or -1 for none", param=parameter)

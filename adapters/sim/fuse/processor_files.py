@@ -130,10 +130,6 @@ def _prefix(
     return shortened
 
 
-def _debug_recovery_store(worker: ProcessorWorker) -> Callable[[bytes], None]:
-    return _prefix(_recovery_store(worker), 10, RECOVERY_WORDS)
-
-
 def _debug_coredump_store(worker: ProcessorWorker) -> Callable[[bytes], None]:
     store = _prefix(_coredump_store(worker.rproc), 20, COREDUMP_MODES)
 

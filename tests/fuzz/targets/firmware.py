@@ -61,7 +61,7 @@ def resource_table(data: bytes) -> None:
     assert [t for t in table.entries if isinstance(t, tables.Trace)] == [*tables.traces(table)]
     lines = summarize(table, 0x2000_0000).split("\n")
     assert all(line.isprintable() for line in lines)
-    check_resources(table, iommu=False)
+    check_resources(table)
 
 
 @target(1 << 12)
