@@ -1,4 +1,4 @@
-"""Copies of this process: one that goes its own way, and one that soon executes a program."""
+"""Copies of this process: one that goes its own way, and one that has all that a fork shares."""
 
 from __future__ import annotations
 
@@ -31,22 +31,15 @@ def fork(
     so that nothing that this process has buffered is written twice; with 1, if `work` returns or
     raises.
     """
-    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-    try:
-        pid = os.fork()
-        if pid == 0:
-            _run(work, environment, descriptors)
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
-    return pid
+    return bare_fork(lambda: _run(work, environment, descriptors))
 
 
-def fork_briefly(work: Callable[[], object]) -> int:
-    """Run `work` in a copy of this process, which soon executes a program; return the copy's pid.
+def bare_fork(work: Callable[[], object]) -> int:
+    """Run `work` in a copy of this process, and return the copy's pid. Raises OSError.
 
     The copy shares all that a fork shares, and gets no signal before `work` unblocks it. It ends
     with 1 if `work` returns or raises. A process with threads may call this if `work` imports
-    nothing and takes no lock. Raises OSError.
+    nothing, takes no lock, and soon ends or executes a program.
     """
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     try:
@@ -79,7 +72,7 @@ def _run(
     environment: Mapping[str, str],
     descriptors: Mapping[int, int | None],
 ) -> None:
-    """Set right what the copy has inherited, work, and end; no caller is returned to.
+    """Set right what the copy has inherited, and work.
 
     The frames of the callers stay, and with them all their objects: none of these can close a
     descriptor's number that means another file by now. The garbage collector leaves them alone.
@@ -99,8 +92,6 @@ def _run(
         import traceback
 
         traceback.print_exc()
-    finally:
-        os._exit(1)
 
 
 def take_descriptors(descriptors: Mapping[int, int | None]) -> None:

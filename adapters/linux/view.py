@@ -46,6 +46,20 @@ def mount_small(target: str) -> None:
     libc.mount("tmpfs", target, "tmpfs", _FLAGS, "size=64k,nr_inodes=256,mode=755")
 
 
+def make_mount_point(target: str, *, directory: bool) -> None:
+    """Make what a mount is to cover, and what leads to it, unless it is there. Raises OSError."""
+    parent = os.path.dirname(target)
+    if not os.path.isdir(parent):
+        make_mount_point(parent, directory=True)
+    try:
+        if directory:
+            os.mkdir(target, 0o755)
+        else:
+            os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        pass
+
+
 def unshare_mounts() -> None:
     """Move this thread to a copy of its mount namespace, which changes nothing elsewhere.
 
@@ -66,7 +80,7 @@ def enter_view(places: Iterable[Place]) -> None:
         os.mkdir(MOUNT_POINT + MOUNT_POINT, 0o755)
         for place, tree in trees:
             target = MOUNT_POINT + place.path
-            _make(target, directory=stat.S_ISDIR(os.fstat(tree).st_mode))
+            make_mount_point(target, directory=stat.S_ISDIR(os.fstat(tree).st_mode))
             libc.move_mount(tree, target)
             if not place.writable:
                 seal(target)
@@ -112,17 +126,3 @@ def _open(path: str) -> int:
         if error.errno in (ENOENT, ENOTDIR):
             return -1
         raise
-
-
-def _make(target: str, *, directory: bool) -> None:
-    """Make what a mount needs to cover, unless it is there."""
-    parent = os.path.dirname(target)
-    if not os.path.isdir(parent):
-        _make(parent, directory=True)
-    try:
-        if directory:
-            os.mkdir(target, 0o755)
-        else:
-            os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
-    except FileExistsError:
-        pass

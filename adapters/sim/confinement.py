@@ -14,7 +14,7 @@ from adapters.linux import libc, seccomp
 from adapters.linux.files import write_existing
 from adapters.linux.rights import bound_capabilities, keep_capabilities
 from adapters.linux.view import MOUNT_POINT as _MOUNT_POINT
-from adapters.linux.view import mount_small, seal, unshare_mounts
+from adapters.linux.view import make_mount_point, mount_small, seal, unshare_mounts
 from domain.errors import reason
 from domain.light_types import NamedTuple
 
@@ -161,14 +161,11 @@ def _show(path: str) -> None:
     target = _MOUNT_POINT + FILES + path
     if os.path.lexists(target):
         return  # it is in a directory that is shown already
-    os.makedirs(os.path.dirname(target), exist_ok=True)
     if os.path.islink(path) and path in _SHOWN:
+        os.makedirs(os.path.dirname(target), exist_ok=True)
         os.symlink(os.readlink(path), target)  # /lib, which leads to /usr/lib
         return
-    if os.path.isdir(path):
-        os.mkdir(target)
-    else:
-        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o644))
+    make_mount_point(target, directory=os.path.isdir(path))
     libc.mount(path, target, "", libc.MS_BIND | libc.MS_REC)
     seal(target)
 

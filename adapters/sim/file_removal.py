@@ -6,7 +6,7 @@ import os
 from errno import EINVAL
 
 from adapters.linux import libc
-from adapters.linux.fork import fork_briefly
+from adapters.linux.fork import bare_fork
 from adapters.sim.confinement import FILES
 
 
@@ -44,7 +44,7 @@ class FileRemoval:
             os._exit(0)
 
         try:
-            self._child = fork_briefly(work)
+            self._child = bare_fork(work)
         except BaseException:
             os.close(self._go)
             raise

@@ -8,7 +8,7 @@ import sys
 from _socket import AF_UNIX, CMSG_LEN, SCM_RIGHTS, SOCK_STREAM, SOL_SOCKET, socket, socketpair
 
 from adapters.linux import libc
-from adapters.linux.fork import fork_briefly, prepare_to_execute
+from adapters.linux.fork import bare_fork, prepare_to_execute
 from adapters.sim.confinement import Confinement, confine, own_pid_namespace
 
 TYPE_CHECKING = False  # importing typing takes time
@@ -58,7 +58,7 @@ def spawn_confined(
     try:
         leave_namespace = own_pid_namespace()
         try:
-            pid = fork_briefly(execute)
+            pid = bare_fork(execute)
         finally:
             leave_namespace()
     finally:
