@@ -78,7 +78,9 @@ BREACHES = [
     ),
     ("adapters/sysfs/__init__.py", "import adapters.sim.spec", "Backends do not import each other"),
     ("adapters/sim/spec.py", "import adapters.oci.render", "Backends import no input adapter"),
+    ("adapters/sim/spec.py", "import adapters.metrics", "Backends import no input adapter"),
     ("adapters/linux/files.py", "import adapters.sim.spec", "The host's packages"),
+    ("adapters/linux/files.py", "import adapters.metrics", "The host's packages"),
     (
         "adapters/containerd/ttrpc/frames.py",
         "import domain.errors",
@@ -115,6 +117,12 @@ def test_each_contract_has_a_breach_that_is_found():
     names = [contract["name"] for contract in CONTRACTS]
     unseen = [n for n in names if not any(contract in n for _, _, contract in BREACHES)]
     assert unseen == []
+
+
+def test_each_package_of_adapters_is_in_a_contract():
+    there = {f"adapters.{path.parent.name}" for path in (ROOT / "adapters").glob("*/__init__.py")}
+    bound = [c.get("source_modules", []) + c.get("modules", []) for c in CONTRACTS]
+    assert there - set().union(*bound) == set(), "name it in pyproject.toml among its like"
 
 
 # --- what import-linter cannot say ----------------------------------------------------------
