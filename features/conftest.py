@@ -9,13 +9,9 @@ from pathlib import Path
 import pytest
 
 STEPS = ("world", "given", "when", "then")
-BACKEND_MODULES = ("backend", "command_line", "sim", "sysfs_tree", "simfs", "kernel", "hardware")
 
-# pytest must rewrite the assertions of these modules before they are imported.
-pytest.register_assert_rewrite(
-    *(f"features.steps.{name}" for name in STEPS),
-    *(f"features.backends.{name}" for name in BACKEND_MODULES),
-)
+# pytest must rewrite the assertions of these packages before they are imported.
+pytest.register_assert_rewrite("features.steps", "features.backends")
 
 from features.backends.backend import Backend  # noqa: E402
 from features.backends.generic import GenericBackend  # noqa: E402
