@@ -34,7 +34,8 @@ or step by step:
   remoteproc-runtime kill hello; remoteproc-runtime delete hello
 
 A container's exit status is 0 if it was stopped or ended well, 137 if it was killed, 139 if
-the processor crashed. Completion for bash:
+the processor crashed. A command that fails exits with 1, or with 2 if its arguments are wrong.
+Completion for bash:
 eval "$(_REMOTEPROC_RUNTIME_COMPLETE=bash_source remoteproc-runtime)"
 """
 
@@ -103,8 +104,7 @@ cli = _Commands(
         click.Option(
             ["--bundle"],
             metavar="DIR",
-            hidden=True,
-            help="The same as that of create and run: arm/remoteproc-runtime has it here, too.",
+            help="The same as --bundle of create and run; arm/remoteproc-runtime has it here.",
         ),
         ignored("--systemd-cgroup", is_flag=True),
         ignored("--rootless", metavar="true|false|auto"),

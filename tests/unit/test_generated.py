@@ -1,4 +1,4 @@
-"""Proves that the generated files are what their sources generate today.
+"""Proves that the generated files are what their sources generate today, and that help is whole.
 
 The protobuf modules have a test of their own (tests/unit/containerd/test_api.py): it may need the
 network.
@@ -11,7 +11,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
+from click.testing import CliRunner
+
+from adapters.oci.cli import cli
 
 ROOT = Path(__file__).resolve().parents[2]
 WHOLLY_GENERATED = ("docs/man",)
@@ -45,3 +49,16 @@ def test_generating_again_gives_the_same_bytes(made):
 def test_nothing_is_left_of_what_is_generated_no_more(made, directory):
     left = files_below(ROOT / directory) - files_below(made / directory)
     assert not left, f"{', '.join(sorted(left))}: nothing generates it in {directory}; remove it"
+
+
+def test_the_list_of_commands_shows_each_summary_whole():
+    shown = CliRunner().invoke(cli, ["--help"]).output.split("Commands:")[1]
+    assert "..." not in shown
+
+
+def test_options_without_effect_are_those_that_commands_do_not_get():
+    context = click.Context(cli)
+    commands = [cli.get_command(context, name) for name in cli.list_commands(context)]
+    parameters = [*cli.params, *(p for each in commands if each for p in each.params)]
+    hidden = [each for each in parameters if getattr(each, "hidden", False)]
+    assert hidden and not any(option.expose_value for option in hidden)

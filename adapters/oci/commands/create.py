@@ -19,7 +19,7 @@ def run(
     pid_file: str | None,
     console_socket: str | None,
 ) -> None:
-    """Create a container from a bundle; its firmware does not run yet.
+    """Create a container from a bundle, and start nothing yet.
 
     Its stdin, if that is no terminal, feeds the firmware's console; the firmware's output goes to
     its stdout.

@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
 
 def run(context: CommandContext, kubelet_directory: str) -> None:
-    """Offer the processors of this node to Kubernetes, as resources that pods request.
+    """Offer this node's processors to Kubernetes, as resources.
 
-    A service of the host, to be started before the kubelet or k3s, as root. Each processor is a
-    resource remoteproc/NAME, unless the configuration's `kubernetes` says otherwise. The container
-    that the kubelet gives a processor to runs its firmware there, without any annotation.
+    A service of the host, to be started before the kubelet or k3s, as root. Pods request
+    remoteproc/NAME, unless the configuration's `kubernetes` says otherwise. The container that the
+    kubelet gives a processor to runs its firmware there, without any annotation.
     """
     from adapters.kubernetes.node_options import NodeOptions
     from adapters.oci.host_service import run_service

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def run(context: CommandContext, as_json: bool) -> int:
-    """Tell what this host has and lacks to run firmware, and what to do about it.
+    """Tell what this host lacks to run firmware, and what to do.
 
     Each row is ok, warn or fail. The exit code is 1 if a row fails. Nothing is changed, and nothing
     is written to a processor.

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 def run(
     context: CommandContext, registry: str, cdi_directory: str, kubeconfig: str, node: str | None
 ) -> None:
-    """Offer the processors of this node to Kubernetes 1.34 or later, as devices that pods claim.
+    """Offer this node's processors to Kubernetes, as devices.
 
-    A service of the host, in the place of device-plugin: pods select a processor by name, core,
-    memory and board (dynamic resource allocation). It needs the API server; the kubelet's own
-    kubeconfig gives it the rights that it needs.
+    A service of the host, in the place of device-plugin, for Kubernetes 1.34 or later: pods claim
+    a processor by name, core, memory and board (dynamic resource allocation). It needs the API
+    server; the kubelet's own kubeconfig gives it the rights that it needs.
     """
     from adapters.kubernetes.node_options import NodeOptions
     from adapters.oci.host_service import run_service

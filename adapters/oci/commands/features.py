@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def run(_: CommandContext) -> None:
-    """Print which parts of the runtime specification are recognised, as JSON."""
+    """Print the recognised features of the specification, as JSON."""
     show(as_json(_features()))
 
 

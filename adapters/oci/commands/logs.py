@@ -19,7 +19,10 @@ _PERIOD = 0.1  # seconds
 
 
 def run(context: CommandContext, container_id: str, follow: bool) -> None:
-    """Show what a container's firmware printed lately, and on stderr what the runtime remarked."""
+    """Show what a container's firmware printed lately.
+
+    The runtime's own reports are on stderr.
+    """
     lifecycle = context.lifecycle
     directory = lifecycle.directory(container_id)
     older, current = (f"{directory}/{name}" for name in LOG_FILES)

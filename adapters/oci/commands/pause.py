@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def run(context: CommandContext, container_id: str) -> None:
-    """Freeze the firmware, where the processor can (simulated ones)."""
+    """Freeze the firmware of a simulated processor."""
     context.lifecycle.pause(container_id)
 
 

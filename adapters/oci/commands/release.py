@@ -11,11 +11,12 @@ if TYPE_CHECKING:
 
 
 def run(context: CommandContext, processor: str, force: bool) -> None:
-    """Stop what a container has left on a processor whose driver refused to stop it.
+    """Stop what a container has left running on a processor.
 
-    Every command tries that again, after pauses of up to a minute; this one tries at once. With
-    --force it also kills a living container, and gives the processor up if the driver refuses: the
-    container has then ended, and the processor runs on until its driver stops it.
+    The driver has refused to stop it. Every command tries that again, after pauses of up to a
+    minute; this one tries at once. With --force it also kills a living container, and gives the
+    processor up if the driver refuses: the container has then ended, and the processor runs on
+    until its driver stops it.
     """
     context.lifecycle.release(processor, force=force)
 

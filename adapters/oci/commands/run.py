@@ -35,7 +35,10 @@ def run(
     detach: bool,
     keep: bool,
 ) -> int:
-    """Create and start a container, wait for its end, delete it; exit as it did."""
+    """Run a container from its creation to its end; exit as it did.
+
+    The container is deleted at the end.
+    """
     lifecycle = context.lifecycle
     if detach or console_socket is not None:
         create.run(context, container_id, bundle, pid_file, console_socket)

@@ -10,7 +10,10 @@ if TYPE_CHECKING:
 
 
 def run(context: CommandContext, container_id: str) -> None:
-    """Run a created container's firmware; returns when the processor runs it."""
+    """Start the firmware of a created container.
+
+    Returns when the processor runs it.
+    """
     context.lifecycle.start(container_id)
 
 

@@ -19,9 +19,11 @@ _IGNORED = (
 
 
 def run(context: CommandContext, container_id: str, resources: str | None, **given: Any) -> None:
-    """Change limits of a container's control group: of its supervisor, and of QEMU where it runs.
+    """Change the limits of a container's control group.
 
-    What is not given stays as it is. The limits do not reach the firmware on a real processor.
+    They hold for its supervisor, and for QEMU where it runs, and do not reach the firmware on a
+    real processor. What is not given stays as it is. Sizes are as 1048576, 1024k or 1m; -1 is no
+    limit.
     """
     from adapters.oci.resources import read_resources, read_resources_file
 
@@ -71,7 +73,7 @@ def command() -> click.Command:
         click.Option(
             ["--memory", "memory_limit"], metavar="N", callback=_size, help="Bytes of memory."
         ),
-        limit("memory-reservation", "Bytes kept free.", callback=_size),
+        limit("memory-reservation", "Bytes left to it when memory is short.", callback=_size),
         limit("memory-swap", "Bytes of memory and swap.", callback=_size),
         limit("cpu-shares", "Weight among groups.", "--cpu-share", type=int),  # runc's and crun's
         limit("cpu-period", "Microseconds of a period.", type=int),
