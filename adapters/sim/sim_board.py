@@ -9,7 +9,7 @@ from adapters.sim.processor import SimProcessor, first_state, open_processor
 from adapters.sim.processor_lock import read_record
 from adapters.sim.qemu_users import DEFAULT_USERS, QemuUsers
 from adapters.sim.spec import NO_CORE
-from domain.annotations import ProcessorOptions
+from domain.annotations import ProcessorOptions, annotation_of
 from domain.errors import NotFound, Unsupported
 from domain.processor import ProcessorInfo, ProcessorState
 
@@ -65,9 +65,9 @@ class SimBoard:
                 hint="leave out remoteproc.attached, or use remoteproc-sim and backend sysfs",
             )
         remarks = [
-            f"{spec.name} is simulated: remoteproc.{name} = {value} has no effect"
+            f"{spec.name} is simulated: {annotation_of(name)} = {value} has no effect"
             for name, value in options._asdict().items()
-            if name in ("console", "recovery", "coredump") and value != getattr(_DEFAULT, name)
+            if name not in ("name", "digest") and value != getattr(_DEFAULT, name)
             if not (spec.mailbox and (name, value) == ("console", "rpmsg"))
         ]
         if spec.generic:

@@ -6,7 +6,7 @@ import pytest
 
 from adapters.sim.board_file import load_board, parse_board
 from adapters.sim.sim_board import SimBoard
-from domain.annotations import ProcessorOptions
+from domain.annotations import CHOICES, ProcessorOptions
 from domain.errors import Unsupported
 
 BOARD = """
@@ -38,9 +38,16 @@ def test_nothing_there_can_be_taken_or_kept(tmp_path, attached):
         board.open("remoteproc0", ProcessorOptions(attached=attached))
 
 
-@pytest.mark.parametrize(
-    ("option", "value"), [("console", "none"), ("recovery", "kernel"), ("coredump", "enabled")]
-)
+DEFAULTS = ProcessorOptions()
+OTHERS = [
+    (option, value)
+    for option, values in CHOICES.items()
+    for value in values
+    if value != getattr(DEFAULTS, option) and option != "attached"
+]
+
+
+@pytest.mark.parametrize(("option", "value"), OTHERS)
 def test_what_has_no_effect_is_remarked_once(tmp_path, option, value):
     processor = SimBoard(load_board("quad"), str(tmp_path)).open(
         "remoteproc0", ProcessorOptions(**{option: value})
