@@ -2,11 +2,12 @@
 
 import os
 import subprocess
+from pathlib import Path
 
 import pytest
 
 from adapters.sim import generic_machine
-from adapters.sim.board_file import load_board, parse_board
+from adapters.sim.board_file import SHIPPED, load_board, parse_board
 from adapters.sim.sim_board import SimBoard
 from domain.errors import HostFault, InvalidRequest
 from domain.processor import CRASHED, OFFLINE, RUNNING
@@ -231,7 +232,9 @@ def test_a_uart_that_is_never_idle_and_registers_under_memory_do_no_harm(opened,
     processor.stop()
 
 
-def test_shipped_boards_are_described_in_full():
+def test_shipped_boards_are_described_in_full_and_tested():
+    shipped = {path.stem for path in Path(SHIPPED).iterdir() if "generic:" in path.read_text()}
+    assert shipped == {target.board for target in TARGETS}
     for target in TARGETS:
         (spec,) = load_board(target.board).processors
         assert spec.generic.count("ram ") == len(spec.memory) and "uart " in spec.generic
