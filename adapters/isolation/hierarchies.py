@@ -7,6 +7,7 @@ from domain.errors import InvalidRequest, host_fault
 from domain.light_types import NamedTuple
 
 _LONGEST = 4095  # characters; PATH_MAX
+_DEEPEST = 64  # levels: each is a group to make, to record and to remove in each hierarchy
 
 
 class Hierarchy(NamedTuple):
@@ -55,4 +56,7 @@ def directory_of(cgroup: str) -> str:
         )
     if ".." in cgroup.split("/"):
         raise InvalidRequest(f"linux.cgroupsPath {cgroup!r} must not lead upwards")
-    return "/" + "/".join(part for part in cgroup.split("/") if part not in ("", "."))
+    levels = [part for part in cgroup.split("/") if part not in ("", ".")]
+    if len(levels) > _DEEPEST:
+        raise InvalidRequest(f"linux.cgroupsPath has {len(levels)} levels, over {_DEEPEST}")
+    return "/" + "/".join(levels)
