@@ -112,6 +112,8 @@ RAISE_LIMIT = "raise that limit: the supervisor and a simulated processor run in
 
 _HINTS = {
     _errno.EACCES: "run as root, or check the owner and mode of what is named",
+    _errno.EFBIG: "raise the limit of the size of files (RLIMIT_FSIZE)",
+    _errno.EMFILE: "raise the limit of open files (RLIMIT_NOFILE)",
     _errno.ENOSPC: "free some space and try again",
     _errno.EROFS: "choose a directory on a writable file system",
 }

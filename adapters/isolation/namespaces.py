@@ -84,7 +84,7 @@ class NamespaceSetup:
         if not namespace.path:
             return -1
         try:
-            return os.open(namespace.path, os.O_RDONLY | os.O_CLOEXEC)
+            return os.open(namespace.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except OSError as error:
             what = f"cannot open {namespace.kind} namespace {namespace.path}"
             raise host_fault(what, error) from error

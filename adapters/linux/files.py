@@ -29,7 +29,15 @@ def write_whole(name: str, data: bytes, directory: int, mode: int = 0o600) -> No
             os.unlink(temporary, dir_fd=directory)
             raise
     except OSError as error:
-        raise host_fault(f"cannot write {name}", error) from error
+        raise host_fault(f"cannot write {path_in(directory, name)}", error) from error
+
+
+def path_in(directory: int, name: str) -> str:
+    """Return the path of a file in an open directory, for messages; without /proc the name."""
+    try:
+        return os.path.join(os.readlink(f"/proc/self/fd/{directory}"), name)
+    except OSError:
+        return name
 
 
 def _write_new(name: str, data: bytes, directory: int, mode: int) -> str:

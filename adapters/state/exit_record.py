@@ -12,7 +12,7 @@ import errno
 import os
 
 from adapters.encoding.light_json import dumps, loads
-from adapters.linux.files import read_all
+from adapters.linux.files import path_in, read_all
 from adapters.linux.locks import flock_within, is_locked, lock_or_fail
 from domain.container import Exit
 from domain.errors import host_fault
@@ -32,7 +32,7 @@ class ExitRecord:
             lock_or_fail(self._descriptor)
             _write(self._descriptor, b"")
         except OSError as error:
-            raise host_fault(f"cannot make {NAME}", error) from error
+            raise host_fault(f"cannot make {path_in(directory, NAME)}", error) from error
 
     def write(self, exit_: Exit) -> None:
         """Record how the container ended. Raises HostFault."""

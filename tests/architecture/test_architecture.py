@@ -176,7 +176,7 @@ ALLOWED_OF = {
     "os": {"strerror"},
     "signal": {"Signals", "SIGTERM", "SIGINT"},
     "time": {"time"},
-    "_errno": {"errorcode", "EACCES", "ENOSPC", "EROFS"},
+    "_errno": {"errorcode", "EACCES", "EFBIG", "EMFILE", "ENOSPC", "EROFS"},
 }
 
 

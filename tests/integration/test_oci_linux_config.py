@@ -105,9 +105,12 @@ def test_joins_the_namespaces_that_are_given_by_path(runtime):
         ("network", "/no/such", "cannot open network namespace /no/such: No such file"),
         ("network", "/proc/self/ns/uts", "none of that kind"),
         ("uts", "/etc/hostname", "cannot join uts namespace /etc/hostname"),
+        ("ipc", "FIFO", "none of that kind"),
     ],
 )
 def test_a_namespace_that_cannot_be_joined(runtime, kind, path, says):
+    os.mkfifo(f"{runtime.place}/fifo")
+    path = path.replace("FIFO", f"{runtime.place}/fifo")
     runtime.bundle(linux={"namespaces": [{"type": kind, "path": path}]})
     failed = runtime.create(check=False)
     assert failed.returncode == 1 and says in failed.stderr, failed
@@ -177,6 +180,7 @@ def test_a_control_group_that_existed_before_stays(runtime):
     [
         ({"cgroupsPath": "/../x"}, "must not lead upwards"),
         ({"cgroupsPath": "a:b"}, "is no path"),
+        ({"cgroupsPath": "/rproc-test" * 65}, "has 65 levels, over 64"),
         ({"cgroupsPath": "/rproc-test/x\n"}, "Invalid argument"),
         (
             {"cgroupsPath": "/rproc-test/y", "resources": {"cpu": {"cpus": "4096"}}},
@@ -220,6 +224,8 @@ def test_limits_of_the_process(runtime):
     [
         ([{"type": "RLIMIT_X", "soft": 1, "hard": 1}], "RLIMIT_X is unknown"),
         ([{"type": "RLIMIT_NOFILE", "soft": 9, "hard": 1}], "RLIMIT_NOFILE"),
+        ([{"type": "RLIMIT_NOFILE", "soft": 3, "hard": 3}], "too low for it: RLIMIT_NOFILE of 3"),
+        ([{"type": "RLIMIT_FSIZE", "soft": 0, "hard": 0}], "/exit.json: File too large (EFBIG)"),
     ],
 )
 def test_limits_that_cannot_be(runtime, rlimits, says):
