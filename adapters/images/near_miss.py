@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 
 _LOOKED_AT = 2000  # files and directories; an image of firmware has a few
+# Characters: to compare longer names takes the square of their length, and an image may have many.
+_LONGEST = 40
+_DEEPEST = 16  # directories in directories: each is reached from the root anew
 
 
 def near_miss(root: int, path: str) -> str:
@@ -20,7 +23,8 @@ def near_miss(root: int, path: str) -> str:
     by_name: dict[str, str] = {}
     for found in _files(root):
         by_name.setdefault(os.path.basename(found).casefold(), found)
-    names = get_close_matches(wanted, by_name, n=1, cutoff=0.7)
+    short = (name for name in by_name if len(name) <= _LONGEST) if len(wanted) <= _LONGEST else ()
+    names = get_close_matches(wanted, short, n=1, cutoff=0.7)
     stems = (wanted.removesuffix(".elf"), f"{wanted}.elf")
     name = next((n for n in (wanted, *stems, *names) if n in by_name), "")
     return by_name[name] if name else ""
@@ -39,7 +43,7 @@ def _files(root: int) -> Iterator[str]:
             left -= 1
             if left < 0:
                 return
-            if stat.S_ISDIR(mode):
+            if stat.S_ISDIR(mode) and folder.count("/") < _DEEPEST:
                 pending.append(f"{folder}{name}/")
             elif stat.S_ISREG(mode):
                 yield f"/{folder}{name}"
@@ -55,7 +59,7 @@ def _names(root: int, folder: str) -> list[tuple[str, int]]:
             os.close(above)
         return [
             (name, os.stat(name, dir_fd=at, follow_symlinks=False).st_mode)
-            for name in sorted(os.listdir(at))
+            for name in sorted(os.listdir(at))[:_LOOKED_AT]
         ]
     finally:
         os.close(at)

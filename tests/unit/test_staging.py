@@ -19,6 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from adapters.images.near_miss import near_miss
 from adapters.images.rootfs import open_in_root
 from adapters.images.staging import FirmwareStaging
 from domain.errors import Forbidden, HostFault, InvalidRequest, NotFound, RemoteprocError
@@ -238,6 +239,31 @@ def test_destination_is_never_overwritten(image, tmp_path, what):
     with pytest.raises(HostFault, match=r"copy: File exists \(EEXIST\)"):
         FirmwareStaging().stage(ImageFiles(str(image), "/"), "relative.elf", str(destination))
     assert destination.read_bytes() == precious.read_bytes() == b"precious"
+
+
+def test_a_guess_at_what_was_meant_takes_a_moment_only(tmp_path):
+    for number in range(1500):
+        (tmp_path / f"{number:04}{'ab' * 90}{'a' * (number % 19)}").touch()
+    before = time.process_time()
+    assert guess(tmp_path, f"/{'ba' * 95}.elf") == ""
+    assert time.process_time() - before < 1
+
+
+def test_a_guess_does_not_look_into_directories_without_end(tmp_path):
+    deep = tmp_path / ("d/" * 17)
+    deep.mkdir(parents=True)
+    (deep / "blink.elf").touch()
+    assert guess(tmp_path, "/blink.elf") == ""
+    (deep.parent / "blink.elf").touch()
+    assert guess(tmp_path, "/blink.elf") == f"/{'d/' * 16}blink.elf"
+
+
+def guess(image, path):
+    root = os.open(image, os.O_PATH)
+    try:
+        return near_miss(root, path)
+    finally:
+        os.close(root)
 
 
 def test_write_error_removes_the_partial_copy(image, tmp_path):
