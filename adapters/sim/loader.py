@@ -136,6 +136,8 @@ def copy_of(firmware: FirmwareImage) -> int:
 
     try:
         copy = to_memfd(pieces())
+    except OSError as error:
+        raise host_fault(f"cannot copy firmware {firmware.path}", error) from error
     finally:
         os.close(source)
     try:

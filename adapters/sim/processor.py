@@ -17,7 +17,7 @@ from adapters.sim.remoteproc import RemoteProc
 from adapters.sim.sim_console import SimConsole
 from adapters.sim.sim_freezer import SimFreezer
 from adapters.sim.spec import NO_CORE, ProcessorSpec
-from domain.errors import HostFault, ProcessorFault
+from domain.errors import HostFault, ProcessorFault, host_fault
 from domain.processor import (
     ATTACHED,
     DETACHED,
@@ -116,6 +116,8 @@ class SimProcessor:
         file = loader.open_firmware(firmware.path)
         try:
             loader.check_firmware(loader.content(file), self._spec, firmware.name)
+        except OSError as error:
+            raise host_fault(f"cannot read firmware {firmware.path}", error) from error
         finally:
             os.close(file)
         if self._spec.core != NO_CORE:

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import resource
 import select
 import signal
 import subprocess
@@ -11,11 +12,14 @@ import sys
 import pytest
 
 from adapters.sim.board_file import BoardSpec, load_board
+from adapters.sim.loader import copy_of
 from adapters.sim.sim_board import SimBoard
 from domain.annotations import ProcessorOptions
 from domain.errors import FirmwareUnfit, HostFault, NotFound, ProcessorFault
+from domain.firmware import FirmwareImage
 from domain.processor import OFFLINE, RUNNING, SUSPENDED
 from tests.elf_builder import Load, carveout, devmem, elf, resource_table
+from tests.sandbox import in_child
 from tests.unit.sim.helpers import alive, follow, run
 
 
@@ -87,6 +91,26 @@ def test_what_the_kernel_would_refuse_is_refused_before_anything_changes(
     assert caught.value.errno == (errno.ENOMEM if "carveout" in says else errno.EINVAL)
     assert processor.state() == OFFLINE
     assert processor._rproc.execution is None
+
+
+def test_firmware_that_limits_keep_from_memory_is_a_fault_of_the_host(opened, tmp_path):
+    """The supervisor goes on after such a fault, so that the start can be tried again."""
+    path = tmp_path / "firmware.elf"
+    path.write_bytes(bytes(4096))
+    os.truncate(path, 1 << 33)
+    firmware, processor = FirmwareImage("firmware.elf", 1 << 33, "", str(path)), opened()
+
+    def attempt(limit, most, work):
+        def limited():
+            resource.setrlimit(limit, (most, most))
+            with pytest.raises(HostFault) as caught:
+                work(firmware)
+            return caught.value.errno
+
+        return in_child(limited)
+
+    assert attempt(resource.RLIMIT_AS, 1 << 32, processor.check) == errno.ENOMEM
+    assert attempt(resource.RLIMIT_FSIZE, 1000, copy_of) == errno.EFBIG
 
 
 def test_firmware_for_another_profile_is_refused(opened, image):
