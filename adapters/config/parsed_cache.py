@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 SLOTS = 64
 LARGEST = 1 << 16  # bytes of one cached value with its text
+_LARGEST_FILE = 1 << 20  # bytes; people write some kilobytes, and a device may have no end
 _TEMPORARY = "new~"
 _OPEN = os.O_CLOEXEC | os.O_NOFOLLOW
 
@@ -44,7 +45,9 @@ def read_parsed(
     it. Raises OSError, InvalidRequest, and what `parse` and `build` raise.
     """
     with open(path, "rb") as file:
-        data = file.read()
+        data = file.read(_LARGEST_FILE + 1)
+    if len(data) > _LARGEST_FILE:
+        raise InvalidRequest(f"{path}: is larger than {_LARGEST_FILE >> 20} MiB")
     try:
         text = data.decode()
     except UnicodeDecodeError as error:

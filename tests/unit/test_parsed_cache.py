@@ -334,6 +334,11 @@ def test_a_large_file_is_parsed_and_not_cached(reader):
     assert not os.path.exists(reader.directory)
 
 
+def test_a_file_without_end_is_refused():
+    with pytest.raises(InvalidRequest, match="/dev/zero: is larger than 1 MiB"):
+        read_parsed("/dev/zero", "", str, str)
+
+
 def test_a_process_killed_while_it_stores_leaves_one_file_that_is_used_again(reader):
     os.makedirs(reader.directory, 0o700)
     with open(f"{reader.directory}/new~", "w") as file:
