@@ -45,6 +45,7 @@ _BACKENDS = ("sysfs", "sim")
 _PATHS = ("tree", "firmware-directory", "run-directory")
 _KEYS = ("backend", "board", *_PATHS, "simulator-users", "kubernetes", "processors")
 _USER_MAX = 2**32 - 1  # which stands for "no id" (setresuid(2))
+_USER_DIGITS = 10  # int() refuses thousands
 _POLICY = (
     *("resource-table", "images", "size-limit", "consoles", "coredumps"),
     *("poll-seconds", "wait-seconds", "start-retries"),
@@ -114,7 +115,8 @@ def _kubernetes(keys: Mapping[str, YamlNode]) -> dict[str, Any]:
 
 def _users(value: YamlNode) -> list[int]:
     first, _, last = value.text().partition("-")
-    if not (first.isdecimal() and last.isdecimal() and 0 < int(first) <= int(last) < _USER_MAX):
+    written = first.isdecimal() and last.isdecimal() and max(len(first), len(last)) <= _USER_DIGITS
+    if not (written and 0 < int(first) <= int(last) < _USER_MAX):
         value.fail("is not FIRST-LAST, two user ids", "leave it out for the default")
     return [int(first), int(last)]
 

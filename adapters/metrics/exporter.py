@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from socket import gaierror
 
 from prometheus_client import CollectorRegistry, start_http_server, write_to_textfile
 
@@ -43,13 +44,15 @@ class Exporter:
     def serve(self, address: str) -> None:
         """Answer HTTP at HOST:PORT. Raises InvalidRequest, HostFault."""
         host, _, port = address.rpartition(":")
-        if not port.isdecimal() or int(port) > 0xFFFF:
+        if not port.isdecimal() or len(port) > 5 or int(port) > 0xFFFF:
             raise InvalidRequest(
                 f"--listen {address!r} is no address", hint="write HOST:PORT, or 127.0.0.1:9817"
             )
         self._look()  # what runs before anybody can ask is no start
         try:
             start_http_server(int(port), host.strip("[]"), self._registry)
+        except gaierror as error:
+            raise InvalidRequest(f"cannot listen at {address}: {error.strerror}") from error
         except OSError as error:
             raise host_fault(f"cannot listen at {address}", error) from error
         self._say(f"metrics are at http://{address}/metrics")

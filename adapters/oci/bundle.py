@@ -32,7 +32,9 @@ def read_bundle(container_id: str, bundle: str, document: Any = None) -> CreateR
     """
     bundle = os.path.abspath(bundle)
     path = f"{bundle}/config.json"
-    config = Value(load_json(path) if document is None else document, "the document", path)
+    if document is None:
+        document = load_json(path, hint="give the bundle's directory with --bundle")
+    config = Value(document, "the document", path)
     process = config.need("process", hint="firmware is its entry point: add process.args")
     cwd = process.get("cwd")
     root = config.need("root", hint='add "root": {"path": "rootfs"}').need("path")
@@ -73,17 +75,15 @@ def _size(process: Value) -> tuple[int, int]:
     return (size.need("height").number(0, 0xFFFF), size.need("width").number(0, 0xFFFF))
 
 
-def load_json(path: str) -> Any:
-    """Return what a file of JSON says. Raises NotFound, InvalidRequest."""
+def load_json(path: str, *, hint: str = "") -> Any:
+    """Return what a file of JSON says. Raises NotFound, with the hint, and InvalidRequest."""
     try:
         with open(path, "rb", opener=_open) as file:
             if stat.S_ISFIFO(os.fstat(file.fileno()).st_mode):
                 raise InvalidRequest(f"{path}: is a FIFO, not a regular file")
             data = file.read(_LIMIT + 1)
     except FileNotFoundError:
-        raise NotFound(
-            f"{path} does not exist", hint="give the bundle's directory with --bundle"
-        ) from None
+        raise NotFound(f"{path} does not exist", hint=hint) from None
     except OSError as error:
         raise InvalidRequest(f"cannot read {path}: {error.strerror}") from error
     if len(data) > _LIMIT:

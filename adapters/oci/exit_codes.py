@@ -83,6 +83,8 @@ def _of_click(error: BaseException) -> Outcome | None:
         return Outcome(error.exit_code)
     if isinstance(error, click.ClickException):
         message = error.format_message()
+        if isinstance(error, click.UsageError) and error.ctx is not None:
+            message = f"{message.removesuffix('.')}; see `{error.ctx.command_path} --help`"
         if type(error).__name__ == "NoArgsIsHelpError":  # since click 8.2; the message is the help
             sys.stderr.write(f"{message}\n")
             message = ""

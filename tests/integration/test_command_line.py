@@ -74,6 +74,9 @@ MISUSE = {
     "two ids": (["state", "a", "b"], "unexpected extra argument"),
     "an option without its value": (["create", "pump", "--bundle"], "requires an argument"),
     "a bad choice": (["list", "--format", "xml"], "'xml' is not one of"),
+    "a size of many digits": (["update", "--memory", "9" * 5000, "pump"], "is no size"),
+    "a time in other digits": (["events", "--interval", "\u00b2", "pump"], "is no time"),
+    "a time without end": (["events", "--interval", "9" * 400, "pump"], "is no time"),
 }
 
 
@@ -92,6 +95,13 @@ def test_a_wrong_command_line_ends_with_2(backend, case):
 def test_a_wrong_global_option_ends_with_2(backend):
     outcome = backend.command("--log-format", "xml", "list")
     assert outcome.code == 2 and len(outcome.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("words", [("exec", "--process"), ("update", "--resources")])
+def test_a_file_of_json_that_is_not_there(backend, bundle, words):
+    run(backend, bundle, "pump")
+    outcome = backend.command(*words, "/no/such.json", "pump")
+    assert (outcome.code, outcome.refusal) == (1, "/no/such.json does not exist")
 
 
 def test_errors_are_written_to_the_log_for_engines(backend):
@@ -115,6 +125,11 @@ def test_a_pid_file_that_cannot_be_written_undoes_the_creation(backend, bundle):
     path = f"{backend.place}/nowhere/pid"
     words = ("create", "--bundle", bundle, "--pid-file", path, "pump")
     refused(backend, *words, says=[path, "(ENOENT)"], watch=[bundle])
+
+
+def test_a_pid_file_that_is_a_directory_undoes_the_creation(backend, bundle):
+    words = ("create", "--bundle", bundle, "--pid-file", bundle, "pump")
+    refused(backend, *words, says=[bundle, "(EISDIR)"], watch=[bundle])
 
 
 def test_the_pid_file_names_the_supervisor(backend, bundle):

@@ -24,7 +24,7 @@ def parse_errors():
 
     for args in ([], ["x"], ["1", "2"], ["--what"]):
         try:
-            command.main(args, standalone_mode=False)
+            command.main(args, "command", standalone_mode=False)
         except click.ClickException as error:
             yield error
 
@@ -37,7 +37,10 @@ ERRORS = [
     ],
     (click.exceptions.Exit(0), (0, "")),
     (click.exceptions.Exit(137), (137, "")),
-    *[(error, (2, error.format_message())) for error in parse_errors()],
+    *[
+        (error, (2, f"{error.format_message().rstrip('.')}; see `command --help`"))
+        for error in parse_errors()
+    ],
     (click.ClickException("odd"), (1, "odd")),
     (click.Abort(), (130, "interrupted")),
     (KeyboardInterrupt(), (130, "interrupted")),

@@ -224,7 +224,9 @@ def test_the_users_of_the_simulator_are_a_range(config):
     assert list(found.simulator_users or ()) == [3000, 4000]
 
 
-@pytest.mark.parametrize("users", ["5", "0-5", "9-5", "1-4294967295", "a-b", "-3-4", "1-2-3"])
+@pytest.mark.parametrize(
+    "users", ["5", "0-5", "9-5", "1-4294967295", "a-b", "-3-4", "1-2-3", f"1-{'9' * 5000}"]
+)
 def test_a_range_that_is_none_is_refused(config, users):
     with pytest.raises(InvalidRequest, match=r"config.yaml:1: .*FIRST-LAST"):
         load_settings(config(f"simulator-users: {users}\n"))

@@ -16,15 +16,19 @@ def run(context: CommandContext, container_id: str, interval: float, stats: bool
     ps_events.follow(context.lifecycle, container_id, interval, once=stats)
 
 
+_DAY = 86400.0  # seconds
+
+
 def _seconds(_: click.Context, parameter: click.Parameter, text: str) -> float:
     """Read a duration of one unit, as Go writes it: 500ms, 5s. Raises click.BadParameter."""
     for unit, factor in (("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3600.0), ("", 1.0)):
         number = text.removesuffix(unit)
-        if text.endswith(unit) and number.replace(".", "", 1).isdigit() and float(number) > 0:
+        written = number.isascii() and number.replace(".", "", 1).isdigit()
+        if text.endswith(unit) and written and 0 < float(number) * factor <= _DAY:
             return float(number) * factor
     import click
 
-    raise click.BadParameter(f"{text!r} is no time: write 500ms or 5s", param=parameter)
+    raise click.BadParameter(f"{text!r} is no time up to a day: write 500ms or 5s", param=parameter)
 
 
 def command() -> click.Command:

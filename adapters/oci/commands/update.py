@@ -10,6 +10,7 @@ from adapters.oci.commands import CommandContext
 if TYPE_CHECKING:
     import click
 
+_DIGITS = 19  # of a number of bytes; int() refuses thousands
 _UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 # runc's options that change what firmware and its supervisor have no use for.
 _IGNORED = (
@@ -45,7 +46,7 @@ def _size(_: click.Context, parameter: click.Parameter, text: str | None) -> int
     number = text.lower().removesuffix("ib")
     unit = number[-1:] if number[-1:] in _UNITS else ""
     number = number.removesuffix(unit)
-    if number.isascii() and number.isdigit():
+    if number.isascii() and number.isdigit() and len(number) <= _DIGITS:
         return int(number) * _UNITS[unit]
     import click
 

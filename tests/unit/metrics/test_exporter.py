@@ -150,6 +150,8 @@ def test_a_file_for_node_exporter(machine, serve, tmp_path):
     [
         (["--listen", "nowhere"], "'nowhere' is no address"),
         (["--listen", "127.0.0.1:99999"], "is no address"),
+        (["--listen", "127.0.0.1:" + "9" * 5000], "is no address"),
+        (["--listen", "no.invalid:9817"], "cannot listen at no.invalid:9817: "),
         (["--textfile", "/none/x.prom"], "cannot write /none/x.prom: No such file"),
     ],
 )
@@ -159,6 +161,7 @@ def test_wrong_options(tmp_path, options, words):
         [*command, "metrics", *options], capture_output=True, text=True, check=False, timeout=30
     )
     assert done.returncode == 1 and words in done.stderr
+    assert len(done.stderr.splitlines()) == 1 and "Unknown error" not in done.stderr
 
 
 def test_a_board_that_cannot_be_looked_at_is_down():
