@@ -3,7 +3,8 @@
 Keys of a claim: `firmware` is the name of the published file, `name` that of the processor.
 `previous`, `recovery` and `coredump` are the old values of the attributes `firmware`, `recovery`
 and `coredump`, `` for those that the owner does not change. `attached` is the container's option.
-`borrowed` is `yes` if the kernel ran `previous`, which is to be started again at the end.
+`borrowed` is `yes` if the kernel ran or recovered `previous`, which is to be started again at the
+end.
 The attribute `firmware` is restored last: while it has the name of the published file, the
 processor runs the owner's firmware, and all changes are still to be undone.
 """
@@ -85,7 +86,7 @@ class ProcessorClaims:
             previous = self._attributes.read("firmware") or ""
             if previous != "unknown" and not is_published_name(previous, self._device):
                 claim["previous"] = previous
-        if options.attached == "borrow" and self._attributes.state() == RUNNING:
+        if options.attached == "borrow" and self._runs_on():
             claim["borrowed"] = "yes"
             if not claim["previous"]:
                 raise WrongState(
@@ -94,6 +95,13 @@ class ProcessorClaims:
                     hint="use remoteproc.attached = replace",
                 )
         return claim
+
+    def _runs_on(self) -> bool:
+        """Return whether firmware runs, or the kernel recovers what has crashed."""
+        state = self._power.state_after_recovery()
+        return state == RUNNING or (
+            state == CRASHED and self._attributes.read("recovery") == "enabled"
+        )
 
     def _value_to_restore(self, attribute: str) -> str:
         value = self._attributes.read(attribute)
@@ -121,7 +129,7 @@ class ProcessorClaims:
         # The kernel stops a detached processor only after it has attached to it.
         if self._attributes.state() == DETACHED:
             self._power.attach()
-        if may_take(self._attributes.state(), how):
+        if may_take(self._power.state_after_recovery(), how):
             self._power.stop()
 
     def undo(self, claim: Claim) -> None:

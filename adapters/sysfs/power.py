@@ -80,7 +80,7 @@ class Power:
         """Attach to firmware that the boot loader started. Raises ProcessorFault."""
         self._switch_on("attach", DETACHED, ATTACHED)
 
-    def _state_after_recovery(self) -> ProcessorState:
+    def state_after_recovery(self) -> ProcessorState:
         """Return the state, if it is `offline` that of no recovery that is under way.
 
         The kernel's recovery stops the processor and starts it again, under the processor's lock
@@ -95,30 +95,38 @@ class Power:
 
     def stop_running(self) -> None:
         """Stop a processor; if it is off, raise EINVAL as the kernel does."""
-        state = self._state_after_recovery()
-        if is_off(state) and state != DELETED:
-            raise ProcessorFault.cannot("stop", self._name, f"it is {state}", errno=errno.EINVAL)
-        self.stop()
+        before = self.stop()
+        if is_off(before) and before != DELETED:
+            raise ProcessorFault.cannot("stop", self._name, f"it is {before}", errno=errno.EINVAL)
 
-    def stop(self) -> None:
-        """Stop for all users that the kernel counts, until it is off. Raises ProcessorFault."""
+    def stop(self) -> ProcessorState:
+        """Stop for all users that the kernel counts, until it is off; return the state before.
+
+        Raises ProcessorFault.
+        """
+        before = state = self.state_after_recovery()
         for _ in range(_MAX_STOPS):
-            state = self._state_after_recovery()
             if is_off(state):
-                return
-            try:
-                self._attributes.write("state", "stop")
-            except OSError as error:
-                now = self._state_after_recovery()
-                if is_off(now):
-                    return  # the firmware has ended, or another program has stopped it
-                if error.errno != errno.EINVAL or not (state.crashed or now.crashed):
-                    words = error_messages(self._log.read())
-                    raise refused("stop", self._name, error, words) from error
-                # Linux 5.10 does not stop a crashed processor, only a recovered one.
-                self._write("recover", "recover", "recovery")
-        if not is_off(state := self._state_after_recovery()):
+                return before
+            state = self._stop_once(state)
+        if not is_off(state):
             raise unchanged("stop", self._name, state, error_messages(self._log.read()))
+        return before
+
+    def _stop_once(self, before: ProcessorState) -> ProcessorState:
+        """Stop for one user; return the state then."""
+        try:
+            self._attributes.write("state", "stop")
+        except OSError as error:
+            now = self.state_after_recovery()
+            if is_off(now):
+                return now  # the firmware has ended, or another program has stopped it
+            if error.errno != errno.EINVAL or not (before.crashed or now.crashed):
+                words = error_messages(self._log.read())
+                raise refused("stop", self._name, error, words) from error
+            # Linux 5.10 does not stop a crashed processor, only a recovered one.
+            self._write("recover", "recover", "recovery")
+        return self.state_after_recovery()
 
     def detach(self) -> bool:
         """Detach: the firmware goes on. False if the driver cannot. Raises ProcessorFault."""

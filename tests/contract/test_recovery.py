@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from pathlib import Path
 
@@ -73,5 +74,29 @@ def test_a_stop_amid_the_kernels_recovery_is_no_stop_of_a_processor_that_is_off(
         # This write waits for the end of a recovery that would be under way still.
         Path(f"{backend.root}/sys/class/remoteproc/{device}/recovery").write_text("recover")
         assert backend.read(device, "state") == "offline\n"
+    finally:
+        backend.close()
+
+
+@pytest.mark.skipif("simfs" not in available(), reason="needs root and /dev/fuse")
+@pytest.mark.parametrize("attached, after", [("replace", "offline\n"), ("borrow", "running\n")])
+def test_a_processor_is_taken_amid_the_kernels_recovery_of_others_firmware(
+    tmp_path, attached, after
+):
+    backend = SimfsBackendFixture(tmp_path)
+    try:
+        device, image = backend.board.processors()[0].device, backend.image("hello")
+        shutil.copy(image.path, f"{backend.root}/lib/firmware/theirs.elf")
+        place = Path(f"{backend.root}/sys/class/remoteproc/{device}")
+        (place / "firmware").write_text("theirs.elf")
+        (place / "state").write_text("start")
+        debug = Path(f"{backend.root}/sys/kernel/debug")
+        (debug / f"remoteproc-sim/{device}/start_delay").write_text("2")
+        (debug / f"remoteproc/{device}/crash").write_text("1")
+        wait_until(lambda: backend.read(device, "state") == "offline\n")
+        processor = backend.board.open(device, ProcessorOptions(attached=attached))
+        processor.release(walk(processor, image, "start"))
+        assert backend.read(device, "state") == after
+        assert backend.read(device, "firmware") == "theirs.elf\n"
     finally:
         backend.close()
