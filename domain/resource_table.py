@@ -24,15 +24,18 @@ ANY_ADDRESS = 0xFFFF_FFFF
 ENTRIES_LIMIT = 1024
 """The most entries. Each may cost the kernel a debugfs file or a device."""
 
-_CARVEOUT, _DEVMEM, _TRACE, _VDEV, _VENDOR_START, _VENDOR_END = 0, 1, 2, 3, 128, 512
+CARVEOUT, DEVMEM, TRACE, VDEV = range(4)
+"""Types of entries: each entry begins with its type, in four bytes."""
 
-_HEADER = Struct("<4I")
-_MEMORY = Struct("<5I32s")
-_BUFFER = Struct("<3I32s")
-_DEVICE = Struct("<5I4B")
-_VRING = Struct("<5I")
+_VENDOR_START, _VENDOR_END = 128, 512
 
-_HINT = "correct the firmware's resource table (.resource_table) and build it again"
+HEADER = Struct("<4I")  # struct resource_table, without the entries' offsets that follow
+MEMORY = Struct("<5I32s")  # struct fw_rsc_carveout and fw_rsc_devmem
+BUFFER = Struct("<3I32s")  # struct fw_rsc_trace
+DEVICE = Struct("<5I4B")  # struct fw_rsc_vdev, without the vrings that follow
+VRING = Struct("<5I")  # struct fw_rsc_vdev_vring
+
+HINT = "correct the firmware's resource table (.resource_table) and build it again"
 
 
 class UnusableTable(FirmwareUnfit):
@@ -112,22 +115,22 @@ def parse(data: bytes, name: str = "the firmware") -> ResourceTable:
     Raises UnusableTable where kernels find no table in the section, FirmwareUnfit where kernels
     refuse to start, or would read outside the table.
     """
-    if len(data) < _HEADER.size:
+    if len(data) < HEADER.size:
         raise UnusableTable(
-            f"{name} has a resource table of {len(data)} bytes, less than its header", hint=_HINT
+            f"{name} has a resource table of {len(data)} bytes, less than its header", hint=HINT
         )
-    version, count, *reserved = _HEADER.unpack_from(data)
+    version, count, *reserved = HEADER.unpack_from(data)
     if version != 1:
-        raise UnusableTable(f"{name} has a resource table of version {version}, not 1", hint=_HINT)
+        raise UnusableTable(f"{name} has a resource table of version {version}, not 1", hint=HINT)
     if any(reserved):
-        raise UnusableTable(f"{name} has a resource table with reserved fields set", hint=_HINT)
-    if count > ENTRIES_LIMIT or _HEADER.size + 4 * count > len(data):
+        raise UnusableTable(f"{name} has a resource table with reserved fields set", hint=HINT)
+    if count > ENTRIES_LIMIT or HEADER.size + 4 * count > len(data):
         # Not UnusableTable: old 32-bit kernels wrap when they compute the size from this count.
         raise FirmwareUnfit(
             f"{name} has a resource table of {len(data)} bytes that claims {count} entries",
-            hint=_HINT,
+            hint=HINT,
         )
-    offsets = Struct(f"<{count}I").unpack_from(data, _HEADER.size)
+    offsets = Struct(f"<{count}I").unpack_from(data, HEADER.size)
     table = ResourceTable(tuple(_Entry(data, i, at, name).read() for i, at in enumerate(offsets)))
     _check_traces(traces(table), name)
     return table
@@ -142,7 +145,7 @@ def _check_traces(buffers: Sequence[Trace], name: str) -> None:
         problem = f"asks for trace buffers of {size} bytes in all, over 1 MiB"
     else:
         return
-    raise FirmwareUnfit(f"{name} {problem}", hint=_HINT)
+    raise FirmwareUnfit(f"{name} {problem}", hint=HINT)
 
 
 def traces(table: ResourceTable) -> tuple[Trace, ...]:
@@ -166,13 +169,13 @@ class _Entry:
         self._need(4, "entry")
         kind = int.from_bytes(self.data[self.at : self.at + 4], "little")
         self.at += 4
-        if kind == _CARVEOUT:
+        if kind == CARVEOUT:
             return self._carveout()
-        if kind == _DEVMEM:
+        if kind == DEVMEM:
             return Devmem(*self._memory("devmem"))
-        if kind == _TRACE:
+        if kind == TRACE:
             return self._trace()
-        if kind == _VDEV:
+        if kind == VDEV:
             return self._vdev()
         return Other(kind, _VENDOR_START <= kind <= _VENDOR_END)
 
@@ -184,28 +187,28 @@ class _Entry:
         return found
 
     def _memory(self, what: str) -> tuple[int, int, int, int, str]:
-        self._need(_MEMORY.size, what)
-        address, physical, size, flags, reserved, name = _MEMORY.unpack_from(self.data, self.at)
+        self._need(MEMORY.size, what)
+        address, physical, size, flags, reserved, name = MEMORY.unpack_from(self.data, self.at)
         self._zero(reserved, what)
         return address, physical, size, flags, _text(name)
 
     def _trace(self) -> Trace:
-        self._need(_BUFFER.size, "trace")
-        address, size, reserved, name = _BUFFER.unpack_from(self.data, self.at)
+        self._need(BUFFER.size, "trace")
+        address, size, reserved, name = BUFFER.unpack_from(self.data, self.at)
         self._zero(reserved, "trace")
         return Trace(address, size, _text(name))
 
     def _vdev(self) -> Vdev:
-        self._need(_DEVICE.size, "vdev")
-        (device, notify, features, _, config, _, count, *reserved) = _DEVICE.unpack_from(
+        self._need(DEVICE.size, "vdev")
+        (device, notify, features, _, config, _, count, *reserved) = DEVICE.unpack_from(
             self.data, self.at
         )
         self._zero(any(reserved), "vdev")
         if count > 2:
             raise self._unfit(f"vdev has {count} vrings, more than the 2 that the kernel takes")
-        end = self.at + _DEVICE.size + count * _VRING.size
+        end = self.at + DEVICE.size + count * VRING.size
         self._need(end - self.at + config, "vdev")
-        rings = tuple(map(Vring._make, _VRING.iter_unpack(self.data[self.at + _DEVICE.size : end])))
+        rings = tuple(map(Vring._make, VRING.iter_unpack(self.data[self.at + DEVICE.size : end])))
         if any(ring.buffers == 0 or ring.align == 0 for ring in rings):
             raise self._unfit("vdev has a vring without buffers or alignment")
         return Vdev(device, notify, features, config, rings)
@@ -222,7 +225,7 @@ class _Entry:
         size = len(self.data)
         return FirmwareUnfit(
             f"{self.name} has a bad resource table ({size:#x} bytes): entry {self.index}: {what}",
-            hint=_HINT,
+            hint=HINT,
         )
 
 

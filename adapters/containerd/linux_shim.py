@@ -20,6 +20,7 @@ from adapters.containerd.ttrpc import threads
 from adapters.containerd.ttrpc.client import Client
 from adapters.containerd.ttrpc.errors import Closed, RpcError
 from adapters.linux.files import open_directory, write_whole
+from adapters.linux.unix_sockets import is_served
 from domain.errors import HostFault, NotFound, host_fault
 from domain.ports import Warn
 
@@ -70,11 +71,11 @@ class LinuxShim:
         path = self.place.address.removeprefix("unix://")
         deadline = time.monotonic() + _ENDS_WITHIN
         while os.path.lexists(path) and time.monotonic() < deadline:
-            if self._client.closed:
-                # Since containerd 2.0 it leaves its socket to containerd. It serves that until its
-                # very end, some time after it has closed this connection.
-                remove_dead(path)
             time.sleep(0.01)
+            # Since containerd 2.0 it leaves its socket to containerd. It serves that until its very
+            # end, some time after it has closed this connection.
+            if self._client.closed and not is_served(path):
+                remove_dead(path)
         self.close()
 
     def close(self) -> None:

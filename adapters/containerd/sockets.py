@@ -31,17 +31,13 @@ def path_for(directory: str, grpc_address: str, namespace: str, group: str) -> s
     return f"{directory or DIRECTORY}/{sha256(parts).hexdigest()}"
 
 
-def listen_for_shim(path: str, bundle: str) -> socket | None:
-    """Bind as `listen` does, for a shim that is started for the bundle in this directory.
-
-    Processes that are killed leave their sockets. Once the bundle is gone and no process serves the
-    socket, the next call for the directory of sockets, or `remove_dead`, removes the socket.
-    """
-    return listen(path, bundle=bundle)
-
-
 def listen(path: str, kind: int = SOCK_STREAM, *, bundle: str = "") -> socket | None:
-    """Bind the socket, or return None if a process serves it already. Raises HostFault."""
+    """Bind the socket, or return None if a process serves it already. Raises HostFault.
+
+    `bundle` is the bundle's directory for which a shim is started. Processes that are killed leave
+    their sockets: once the bundle is gone and no process serves the socket, the next call for a
+    bundle in this directory of sockets, or `remove_dead`, removes the socket.
+    """
     sock = socket(AF_UNIX, kind)
     lock = -1
     try:

@@ -42,7 +42,7 @@ def start(
     path = sockets.path_for(bootstrap.socket_directory, grpc, flags.namespace, pod or flags.id)
     address = f"unix://{path}"
     _write_address(address, bootstrap.socket_directory)
-    listener = sockets.listen_for_shim(path, os.getcwd())
+    listener = sockets.listen(path, bundle=os.getcwd())
     if listener is not None:
         try:
             arguments = _arguments(flags, path, pod=bool(pod))

@@ -15,7 +15,7 @@ from domain import resource_table
 from domain.compatibility import Region
 from domain.elf import read_elf
 from domain.errors import FirmwareUnfit
-from domain.resource_table import Carveout, UnusableTable
+from domain.resource_table import BUFFER, CARVEOUT, DEVICE, MEMORY, TRACE, VDEV, VRING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,10 +25,6 @@ _HEADER = {1: Struct("<16sHHIIIIIHHHHHH"), 2: Struct("<16sHHIQQQIHHHHHH")}  # by
 _PROGRAM = {1: Struct("<8I"), 2: Struct("<2I6Q")}
 _SECTION_SIZE = {1: 40, 2: 64}
 _PT_LOAD = 1
-_MEMORY = Struct("<5I32s")  # struct fw_rsc_carveout
-_TRACE = Struct("<3I32s")
-_VDEV = Struct("<5I4B")
-_VRING = Struct("<5I")
 
 
 def sanity_error(data: Content) -> str:
@@ -61,7 +57,7 @@ def load_errors(data: Content, memory: Sequence[Region]) -> list[str]:
     try:
         table = read_elf(data).resource_table or b""
         entries = resource_table.parse(table).entries
-    except UnusableTable:
+    except resource_table.UnusableTable:
         entries = ()
     except FirmwareUnfit:
         entries = ()
@@ -72,7 +68,7 @@ def load_errors(data: Content, memory: Sequence[Region]) -> list[str]:
             return ["Failed to process resources: -22"]
     total = sum(region.size for region in memory)
     for entry in entries:
-        if memory and isinstance(entry, Carveout) and entry.size > total:
+        if memory and isinstance(entry, resource_table.Carveout) and entry.size > total:
             return [
                 f"Unable to allocate carveout {entry.name}: -12",
                 "Failed to allocate associated carveouts: -12",
@@ -115,36 +111,36 @@ def _table_error(table: bytes) -> str:
         if at + 4 > len(table):
             return "rsc table is truncated"
         kind = int.from_bytes(table[at : at + 4], "little")
-        check = {0: _carveout_error, 2: _trace_error, 3: _vdev_error}.get(kind)
+        check = {CARVEOUT: _carveout_error, TRACE: _trace_error, VDEV: _vdev_error}.get(kind)
         if words := check(table[at + 4 :]) if check else "":
             return words
     return ""
 
 
 def _carveout_error(rest: bytes) -> str:
-    if len(rest) < _MEMORY.size:
+    if len(rest) < MEMORY.size:
         return "carveout rsc is truncated"
-    return "carveout rsc has non zero reserved bytes" if _MEMORY.unpack_from(rest)[4] else ""
+    return "carveout rsc has non zero reserved bytes" if MEMORY.unpack_from(rest)[4] else ""
 
 
 def _trace_error(rest: bytes) -> str:
-    if len(rest) < _TRACE.size:
+    if len(rest) < BUFFER.size:
         return "trace rsc is truncated"
-    return "trace rsc has non zero reserved bytes" if _TRACE.unpack_from(rest)[2] else ""
+    return "trace rsc has non zero reserved bytes" if BUFFER.unpack_from(rest)[2] else ""
 
 
 def _vdev_error(rest: bytes) -> str:
-    if len(rest) < _VDEV.size:
+    if len(rest) < DEVICE.size:
         return "vdev rsc is truncated"
-    *_, config, _, count, first, second = _VDEV.unpack_from(rest)
-    if _VDEV.size + count * _VRING.size + config > len(rest):
+    *_, config, _, count, first, second = DEVICE.unpack_from(rest)
+    if DEVICE.size + count * VRING.size + config > len(rest):
         return "vdev rsc is truncated"
     if first or second:
         return "vdev rsc has non zero reserved bytes"
     if count > 2:
         return f"too many vrings: {count}"
     for number in range(count):
-        _, align, buffers, *_ = _VRING.unpack_from(rest, _VDEV.size + number * _VRING.size)
+        _, align, buffers, *_ = VRING.unpack_from(rest, DEVICE.size + number * VRING.size)
         if not (align and buffers):
             return f"invalid qsz ({buffers}) or alignment ({align})"
     return ""

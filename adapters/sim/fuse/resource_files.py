@@ -11,15 +11,25 @@ from struct import Struct, error
 
 from adapters.sim.loader import Resources
 from adapters.sim.spec import Mailbox
-from domain.resource_table import ENTRIES_LIMIT, Carveout, UnusableTable, parse
+from domain.resource_table import (
+    CARVEOUT,
+    DEVMEM,
+    ENTRIES_LIMIT,
+    HEADER,
+    TRACE,
+    VDEV,
+    Carveout,
+    UnusableTable,
+    parse,
+)
 
 _NAMED = {
-    0: ("carveout", ("Device Address", "Physical Address", "Length", "Flags")),
-    1: ("devmem", ("Device Address", "Physical Address", "Length", "Flags")),
-    2: ("trace", ("Device Address", "Length")),
+    CARVEOUT: ("carveout", ("Device Address", "Physical Address", "Length", "Flags")),
+    DEVMEM: ("devmem", ("Device Address", "Physical Address", "Length", "Flags")),
+    TRACE: ("trace", ("Device Address", "Length")),
 }
-_VDEV = 3
-_COUNT, _OFFSET, _NAME = Struct("<4xI"), Struct("<I"), 32
+_OFFSET, _NAME = Struct("<I"), 32
+# As in domain.resource_table, but signed where the kernel shows signed numbers.
 _DEVICE, _VRING = Struct("<iiIIIBBbb"), Struct("<IiiiI")
 _NO_POINTER = "0" * 16
 _PAGE = 4096
@@ -34,14 +44,14 @@ def table_text(table: bytes) -> bytes:
         return b"No resource table found\n"
     text = ""
     try:
-        (count,) = _COUNT.unpack_from(table)
+        _, count, *_ = HEADER.unpack_from(table)
         for number in range(min(count, ENTRIES_LIMIT)):
-            (at,) = _OFFSET.unpack_from(table, 16 + 4 * number)
+            (at,) = _OFFSET.unpack_from(table, HEADER.size + 4 * number)
             (kind,) = _OFFSET.unpack_from(table, at)
             if kind in _NAMED:
                 text += f"Entry {number} is of type {_NAMED[kind][0]}\n"
                 text += _buffer(table, at + 4, _NAMED[kind][1])
-            elif kind == _VDEV:
+            elif kind == VDEV:
                 text += f"Entry {number} is of type vdev\n" + "".join(_vdev(table, at + 4))
             else:
                 signed = kind - (kind >> 31 << 32)

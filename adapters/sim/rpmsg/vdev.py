@@ -11,7 +11,7 @@ from struct import Struct
 from domain import resource_table
 from domain.errors import FirmwareUnfit
 from domain.light_types import NamedTuple
-from domain.resource_table import ANY_ADDRESS, UnusableTable, Vdev
+from domain.resource_table import ANY_ADDRESS, DEVICE, HINT, VRING, UnusableTable, Vdev
 
 TYPE_CHECKING = False  # importing typing takes time
 if TYPE_CHECKING:
@@ -30,13 +30,12 @@ _DRIVER_OK = 7  # the status with ACKNOWLEDGE and DRIVER
 _MOST_BUFFERS = 256  # in each direction
 _LARGEST_RING = 1024
 _QUEUES = 2
-_HINT = "correct the firmware's resource table (.resource_table) and build it again"
 
 _WORD = Struct("<I")
-_GUEST_FEATURES, _STATUS, _VRINGS, _VRING = 16, 24, 28, 20  # offsets after the entry's begin, size
+_GUEST_FEATURES, _STATUS, _VRINGS = 16, 24, 4 + DEVICE.size  # offsets after the entry's begin
 _NOTIFY_ID = 12  # in a vring
 
-ENTRY = _VRINGS + _QUEUES * _VRING
+ENTRY = _VRINGS + _QUEUES * VRING.size
 """Bytes of the device's entry."""
 
 
@@ -94,7 +93,7 @@ def _check(
     vdev: Vdev, at: int, memory: Sequence[Region], mailbox: Mailbox, name: str
 ) -> tuple[Ring, Ring]:
     def refuse(problem: str) -> FirmwareUnfit:
-        return FirmwareUnfit(f"{name} cannot have rpmsg: {problem}", hint=_HINT)
+        return FirmwareUnfit(f"{name} cannot have rpmsg: {problem}", hint=HINT)
 
     if len(vdev.vrings) != _QUEUES:
         raise refuse(f"its device has {len(vdev.vrings)} vrings, not {_QUEUES}")
@@ -142,7 +141,7 @@ def _held(memory: Sequence[Region], address: int, size: int) -> bool:
 def fill_in(device: RpmsgDevice, table: memoryview) -> None:
     """Write into the loaded entry, which begins `table`, what the kernel writes there."""
     for number, ring in enumerate(device.rings):
-        at = _VRINGS + number * _VRING
+        at = _VRINGS + number * VRING.size
         _WORD.pack_into(table, at, ring.address)
         _WORD.pack_into(table, at + _NOTIFY_ID, number)
     (wanted,) = _WORD.unpack_from(table, _GUEST_FEATURES - 4)

@@ -222,7 +222,7 @@ class TestSockets:
             bundle.mkdir()
 
         def begin(name, bundle):
-            return sockets.listen_for_shim(f"{directory}/{name}", str(bundle))
+            return sockets.listen(f"{directory}/{name}", bundle=str(bundle))
 
         def start(ready):
             kept = begin("first", bundles[0])
