@@ -6,7 +6,7 @@ Feature: HOS001 Hostile images are harmless
     Given a board with the processors m3-0 and m3-1
 
   Scenario Outline: Firmware that is a link to <target> of the host is refused
-    Given an image whose firmware is a link to <target>
+    Given an image with a link to <target> as its firmware
     When the operator creates pump for m3-0
     Then it is refused: "<reason>"
     And no file of the host is shown
@@ -19,7 +19,7 @@ Feature: HOS001 Hostile images are harmless
       | firmware.elf              | too many symbolic links |
 
   Scenario Outline: A link to good firmware outside the image is refused: <way>
-    Given an image whose firmware is outside the image, behind a link that is <way>
+    Given an image with a link to firmware outside of it, which is <way>
     When the operator creates pump for m3-0
     Then it is refused: "the image has no"
     And pump does not exist
@@ -44,19 +44,19 @@ Feature: HOS001 Hostile images are harmless
       | firmware.elf/../../.. |
 
   Scenario: An absolute link starts at the root of the image
-    Given an image whose firmware is an absolute link to a file of the image
+    Given an image with an absolute link to a file of its own as its firmware
     When the operator deploys the image to m3-0 as pump
     Then it succeeds
     And m3-0 runs pump
 
   Scenario: Firmware that is a FIFO does not block the runtime
-    Given an image whose firmware is a FIFO
+    Given an image with a FIFO as its firmware
     When the operator creates pump for m3-0
     Then it is refused: "is a FIFO, not a regular file"
     And pump does not exist
 
   Scenario: Firmware that is a directory is refused
-    Given an image whose firmware is a directory
+    Given an image with a directory as its firmware
     When the operator creates pump for m3-0
     Then it is refused: "is a directory, not a regular file"
     And pump does not exist

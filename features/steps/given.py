@@ -115,6 +115,7 @@ def other_digest_required(world: World, processor: str) -> None:
 
 @given(parsers.re(r"an image whose firmware (?P<behaviour>.+)"))
 def image(world: World, behaviour: str) -> None:
+    """Other steps begin with other words: this one takes all that follows."""
     world.bundle = None
     world.behaviour = behaviour
 
@@ -168,12 +169,12 @@ def image_without_entry_point(world: World) -> None:
     world.bundle = lambda processor: world.backend.bundle(None, processor, args=[])
 
 
-@given(parsers.parse("an image whose firmware is a link to {target}"))
+@given(parsers.parse("an image with a link to {target} as its firmware"))
 def image_with_link(world: World, target: str) -> None:
     _image_with(world, lambda path: os.symlink(target, path))
 
 
-@given(parsers.parse("an image whose firmware is outside the image, behind a link that is {way}"))
+@given(parsers.parse("an image with a link to firmware outside of it, which is {way}"))
 def image_with_link_to_outside(world: World, way: str) -> None:
     target = world.backend.outside(world.backend.sample(RUNS_ON))
 
@@ -185,17 +186,17 @@ def image_with_link_to_outside(world: World, way: str) -> None:
     _image_with(world, make)
 
 
-@given("an image whose firmware is a FIFO")
+@given("an image with a FIFO as its firmware")
 def image_with_fifo(world: World) -> None:
     _image_with(world, os.mkfifo)
 
 
-@given("an image whose firmware is a directory")
+@given("an image with a directory as its firmware")
 def image_with_directory(world: World) -> None:
     _image_with(world, os.mkdir)
 
 
-@given("an image whose firmware is an absolute link to a file of the image")
+@given("an image with an absolute link to a file of its own as its firmware")
 def image_with_link_to_inside(world: World) -> None:
     def bundle(processor: str) -> str:
         path = world.backend.bundle(world.backend.sample(RUNS_ON), processor)
