@@ -11,7 +11,7 @@ import os
 import sys
 
 from adapters.containerd.flags import NAME, ShimFlags, parse
-from domain.errors import RemoteprocError, reason
+from domain.errors import RemoteprocError, internal_error, reason
 
 TYPE_CHECKING = False  # importing typing takes time
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def main() -> None:
     except OSError as error:
         _fail(f"{error.filename or 'system'}: {reason(error)}")
     except Exception as error:
-        _fail(f"internal error: {type(error).__name__}: {error}")
+        _fail(internal_error(error))
     os.write(1, output)
     os._exit(0)
 

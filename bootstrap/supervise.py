@@ -16,7 +16,7 @@ from adapters.supervisor.order import CREATOR, SupervisorOrder
 from adapters.supervisor.supervisor import Supervisor
 from adapters.supervisor.withdrawal import Withdrawal
 from bootstrap.wiring import SupervisorProcess
-from domain.errors import RemoteprocError, host_fault
+from domain.errors import RemoteprocError, host_fault, internal_error
 
 TYPE_CHECKING = False  # importing typing takes time
 if TYPE_CHECKING:
@@ -37,8 +37,7 @@ def main() -> None:
         except OSError as error:
             _give_up(creator, host_fault("cannot prepare the supervisor", error))
         except Exception as error:  # a mistake in this program
-            problem = f"internal error: {type(error).__name__}: {error}"
-            _give_up(creator, RemoteprocError(problem))
+            _give_up(creator, RemoteprocError(internal_error(error)))
         creator.send(control_protocol.encode(None))
     except ConnectionError:
         os._exit(1)  # the creator has died, or has given up

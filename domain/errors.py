@@ -108,6 +108,16 @@ def host_fault(what: str, error: OSError, hint: str = "") -> HostFault:
     return HostFault(f"{what}: {reason(error)}", errno=number, hint=hint or _HINTS.get(number, ""))
 
 
+def internal_error(error: BaseException) -> str:
+    """Return a line on a mistake in this program: the error, and the source line that raised it."""
+    trace, place = error.__traceback__, ""
+    while trace:
+        file = "/".join(trace.tb_frame.f_code.co_filename.split("/")[-2:])
+        place = f" ({file}:{trace.tb_lineno})"
+        trace = trace.tb_next
+    return printable(f"internal error: {type(error).__name__}: {error}{place}")
+
+
 RAISE_LIMIT = "raise that limit: the supervisor and a simulated processor run inside of it"
 
 _HINTS = {

@@ -25,5 +25,4 @@ def map_error(error: Exception) -> RpcError:
     if isinstance(error, OSError):
         name = f"{error.filename}: " if error.filename else ""
         return RpcError(Code.UNKNOWN, printable(f"{name}{errors.reason(error)}"))
-    text = printable(" ".join(str(error).split()))
-    return RpcError(Code.INTERNAL, f"internal error: {type(error).__name__}: {text}")
+    return RpcError(Code.INTERNAL, errors.internal_error(error))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from domain.errors import RemoteprocError
+from domain.errors import RemoteprocError, internal_error
 from domain.light_types import NamedTuple
 from domain.text import printable
 
@@ -70,8 +70,7 @@ def outcome_of(error: BaseException) -> Outcome:
         case OSError():
             return Outcome(FAILED, f"{error.filename or 'system'}: {error.strerror or error}")
     return _of_click(error) or Outcome(
-        FAILED,
-        f"internal error: {type(error).__name__}: {error}; please report it with --debug's output",
+        FAILED, f"{internal_error(error)}; please report it with --debug's output"
     )
 
 

@@ -17,7 +17,7 @@ from adapters.supervisor.control_socket import ControlSocket
 from adapters.supervisor.signal_pipe import open_signal_pipe
 from domain import supervision as sv
 from domain.container import EXIT_KILLED, Exit, Operation
-from domain.errors import RAISE_LIMIT, HostFault, RemoteprocError
+from domain.errors import RAISE_LIMIT, HostFault, RemoteprocError, internal_error
 
 TYPE_CHECKING = False  # importing typing takes time
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class Supervisor:
             while self._exit is None:
                 self._turn()
         except Exception as error:  # a mistake in this program
-            problem = RemoteprocError(f"internal error: {type(error).__name__}: {error}")
+            problem = RemoteprocError(internal_error(error))
             self._output.remark(str(problem))
             self._terminate(Exit(EXIT_KILLED, 0.0, str(problem)), problem)
         return EXIT_KILLED if self._exit is None else self._exit

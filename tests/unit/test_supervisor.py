@@ -4,6 +4,7 @@ processor is released, the exit is on record with the reason, and each request g
 from __future__ import annotations
 
 import os
+import re
 import socket
 import time
 from errno import ENOSPC
@@ -115,7 +116,8 @@ def test_an_adapter_that_raises_what_it_must_not(make, broken):
         os.close(directory)
     assert exit_
     assert exit_.status == 137
-    assert exit_.reason == r"internal error: RuntimeError: this adapter\nis broken"
+    said = r"internal error: RuntimeError: this adapter\\nis broken \(unit/test_supervisor.py:\d+\)"
+    assert re.fullmatch(said, exit_.reason)
     assert "internal error" in place.log.read_text()
     if broken == "start":
         assert isinstance(answer, RemoteprocError) and str(answer) == exit_.reason

@@ -18,7 +18,7 @@ from errno import EINTR, EIO
 
 from adapters.sim.fuse.rpmsg_tty import RpmsgTty
 from adapters.sim.remoteproc import RemoteProc
-from domain.errors import HostFault
+from domain.errors import HostFault, internal_error
 from domain.processor import RUNNING
 from domain.resource_table import Trace
 from domain.text import printable
@@ -181,7 +181,7 @@ class ProcessorWorker:
             self._log_error(str(error))
             return OSError(error.errno or EIO, str(error))
         except Exception as error:
-            self._log_error(f"internal error: {type(error).__name__}: {error}")
+            self._log_error(internal_error(error))
             return OSError(EIO, str(error))
         return None
 
