@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import time
+from os.path import isdir
 
 from adapters.encoding.light_json import dumps, loads
 from adapters.isolation.cgroup_limits import settings
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 RECORD = "cgroups"
+_ATTEMPTS = 5  # to make a group whose parent other containers remove meanwhile
+_GONE = (errno.ENOENT, errno.ENODEV)  # the second where a file of the group is open already
 
 
 class Group:
@@ -37,6 +40,7 @@ class Group:
         self._directory = directory
         self._refusals = Refusals()
         self._usable: list[Hierarchy] = []
+        self._recorded: list[str] = []
 
     @property
     def warnings(self) -> list[str]:
@@ -55,8 +59,7 @@ class Group:
         mounted = hierarchies()
         if not mounted:
             self._refusals.add("find a cgroup file system", OSError(errno.ENOENT, ""))
-        paths = [path for hierarchy in mounted for path in self._missing(hierarchy)]
-        write_whole(RECORD, dumps(paths).encode(), self._directory)
+        self._record(mounted)
         for hierarchy in mounted:
             try:
                 self._make(hierarchy)
@@ -76,10 +79,24 @@ class Group:
             yield path, f"{path}/{part}"
             path = f"{path}/{part}"
 
-    def _missing(self, hierarchy: Hierarchy) -> list[str]:
-        return [path for _, path in self._levels(hierarchy) if not os.path.isdir(path)]
+    def _record(self, mounted: list[Hierarchy]) -> None:
+        """Record the groups that are missing there, besides those that are recorded already."""
+        missing = [path for each in mounted for _, path in self._levels(each) if not isdir(path)]
+        self._recorded += [path for path in missing if path not in self._recorded]
+        write_whole(RECORD, dumps(self._recorded).encode(), self._directory)
 
     def _make(self, hierarchy: Hierarchy) -> None:
+        for _ in range(_ATTEMPTS - 1):
+            try:
+                return self._make_levels(hierarchy)
+            except OSError as error:
+                if error.errno not in _GONE:
+                    raise
+                # The end of another container has removed a parent, which was empty still.
+                self._record([hierarchy])
+        return self._make_levels(hierarchy)
+
+    def _make_levels(self, hierarchy: Hierarchy) -> None:
         for parent, path in self._levels(hierarchy):
             if hierarchy.unified:
                 _enable_controllers(parent)

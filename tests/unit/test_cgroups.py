@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.isolation.cgroup_limits import v2_settings
-from adapters.isolation.hierarchies import directory_of
+from adapters.isolation.cgroups import Group, remove_recorded
+from adapters.isolation.hierarchies import Hierarchy, directory_of
 from domain.errors import InvalidRequest
+from domain.linux_config import LinuxConfig
 
 
 @pytest.mark.parametrize(
@@ -74,3 +78,36 @@ def test_no_path_leads_out(path):
 )
 def test_limits_in_the_words_of_version_2(limits, files):
     assert dict(v2_settings(limits).values()) == files
+
+
+def test_a_parent_that_the_end_of_another_container_removes_meanwhile_is_made_again(
+    tmp_path, monkeypatch
+):
+    places = {name: tmp_path / name for name in ("groups", "first", "second")}
+    for place in places.values():
+        place.mkdir()
+    mounted = [Hierarchy(str(places["groups"]), frozenset(), False)]
+    monkeypatch.setattr("adapters.isolation.cgroups.hierarchies", lambda: mounted)
+    directories = {name: os.open(places[name], os.O_RDONLY) for name in ("first", "second")}
+    groups = {
+        name: Group(LinuxConfig(cgroup=f"/parent/{name}"), directory)
+        for name, directory in directories.items()
+    }
+    groups["first"].make()
+    real = os.mkdir
+    tried: list[str] = []
+
+    def mkdir(path, mode):
+        if path.endswith("/second") and not tried:
+            remove_recorded(str(places["first"]), 0.0)
+            tried.append(path)
+        real(path, mode)
+
+    monkeypatch.setattr(os, "mkdir", mkdir)
+    groups["second"].make()
+    for directory in directories.values():
+        os.close(directory)
+    assert tried and list(groups["second"].usable) == mounted
+    assert os.listdir(places["groups"] / "parent") == ["second"]
+    remove_recorded(str(places["second"]), 0.0)
+    assert os.listdir(places["groups"]) == [], "the parent was recorded, too"
