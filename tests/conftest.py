@@ -9,6 +9,16 @@ import pytest
 # Else gRPC starts threads again in each child that a test forks, and such a child may not unshare.
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
 
+# The guests of tests/board name their plugins: they have no tests of properties, and would import
+# hypothesis in 20 seconds.
+if "PYTEST_DISABLE_PLUGIN_AUTOLOAD" not in os.environ:
+    from hypothesis import HealthCheck, settings
+
+    # No such test proves how fast the machine is, and all make what they need anew.
+    checks = (HealthCheck.too_slow, HealthCheck.function_scoped_fixture)
+    settings.register_profile("patient", deadline=None, suppress_health_check=checks)
+    settings.load_profile("patient")
+
 # They start dozens of other people's programs in emulators and private roots, and share two cores
 # with each other. A second failure counts, and the summary tells each that was run again.
 OTHER_PEOPLES = ("tests/engines/", "tests/board/", "tests/unit/sysfs/test_guests.py")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.state import container_dir
@@ -346,7 +346,7 @@ def test_sweep_leaves_containers_and_living_drafts_alone(place):
 texts = st.text(st.characters(exclude_categories=["Cs"]))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@settings(max_examples=50)
 @given(
     annotations=st.dictionaries(texts, texts, max_size=3),
     created=st.floats(0, 1e11),

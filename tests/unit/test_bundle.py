@@ -7,7 +7,7 @@ import json
 import os
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.oci.bundle import read_bundle
@@ -302,7 +302,7 @@ like_a_config = st.fixed_dictionaries(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
+@settings(max_examples=300)
 @given(like_a_config | wild)
 def test_any_json(bundle, config):
     try:
@@ -316,7 +316,6 @@ def test_any_json(bundle, config):
     assert os.path.isabs(request.rootfs)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary())
 def test_any_bytes(bundle, data):
     with pytest.raises(RemoteprocError):

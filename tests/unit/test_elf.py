@@ -355,7 +355,7 @@ def mutated(draw):
     return bytes(data)
 
 
-@settings(max_examples=1500, deadline=2000)
+@settings(max_examples=1500, deadline=20_000)
 @given(mutated())
 def test_damage_is_refused_or_harmless_to_a_kernel(data):
     try:
@@ -367,7 +367,7 @@ def test_damage_is_refused_or_harmless_to_a_kernel(data):
         kernel_reads(data)
 
 
-@settings(max_examples=300, deadline=2000)
+@settings(max_examples=300, deadline=20_000)
 @given(st.binary(max_size=300).map(lambda b: b"\x7fELF" + b) | st.binary(max_size=64))
 def test_any_bytes_are_survived(data):
     try:

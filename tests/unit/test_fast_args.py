@@ -121,7 +121,7 @@ def by_click(line):
     return recorded(lambda context: cli.main(line, obj=context, standalone_mode=False))
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 @given(argv)
 def test_both_read_alike(line):
     call = fast_args.parse(line)

@@ -229,7 +229,7 @@ def resolve(root, path, mounts, files):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(ENTRIES, ENTRIES, MOUNTS, st.lists(PATHS.map("/{}".format), min_size=6, max_size=6))
 def test_random_mounts_as_the_kernel_makes_them(entries, sources, mounts, paths):
     tops = [tempfile.mkdtemp(), tempfile.mkdtemp()]

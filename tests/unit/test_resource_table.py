@@ -151,7 +151,7 @@ def test_names_cannot_forge_a_summary():
     assert text.replace("\n", "").isprintable()
 
 
-@settings(max_examples=500, deadline=2000)
+@settings(max_examples=500, deadline=20_000)
 @given(
     st.lists(
         st.tuples(

@@ -407,7 +407,7 @@ def resolve(root, path):
         os.close(found)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(ENTRIES, st.lists(PATHS.map("/{}".format), min_size=8, max_size=8))
 def test_random_trees_as_chroot_sees_them(entries, paths):
     top = tempfile.mkdtemp()

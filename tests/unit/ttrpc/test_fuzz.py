@@ -34,7 +34,7 @@ pieces = st.lists(st.one_of(calls, any_frame, st.binary(max_size=40), oversized)
 def test_a_live_server_survives_any_peer(running):
     with running.client() as client:
 
-        @settings(max_examples=300, deadline=None)
+        @settings(max_examples=300)
         @given(pieces, st.booleans())
         def attack(sent, read):
             with running.raw() as sock:
