@@ -68,8 +68,7 @@ def simulator():
 
 
 @pytest.fixture
-def trace_elf():
-    subprocess.run(["make", "-s", "-C", f"{CHECKOUT}/firmware"], check=True)
+def trace_elf(firmware):
     return f"{CHECKOUT}/firmware/build/cortex-m3/trace.elf"
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import subprocess
 
 import pytest
 
@@ -23,8 +22,7 @@ ECHO = f"{CHECKOUT}/firmware/build/stm32mp1-m4/rpmsg_echo.elf"
 
 
 @pytest.fixture
-def simulator():
-    subprocess.run(["make", "-s", "-C", f"{CHECKOUT}/firmware"], check=True)
+def simulator(firmware):
     with open(f"{SHIPPED}/stm32mp1-m4.yaml") as file, Simulator(board=file.read()) as simulator:
         yield simulator
 

@@ -39,6 +39,7 @@ Withdrawal.enter_view, os._exit = enter_and_note, tell
 from bootstrap.oci import main
 main()
 """
+GROUP = {"linux": {"cgroupsPath": f"/rproc-withdrawal-{os.getpid()}"}}  # no other worker's
 POLICY = """\
 backend: sysfs
 tree: {tree}
@@ -78,7 +79,7 @@ def live(watched, tmp_path, end=()):
     return text, told
 
 
-@pytest.mark.parametrize("group", [{}, {"linux": {"cgroupsPath": "/rproc-withdrawal"}}])
+@pytest.mark.parametrize("group", [{}, GROUP])
 @pytest.mark.parametrize("program", ["crash", "exit", "watchdog"])
 def test_firmware_that_ends(watched, tmp_path, program, group):
     log = tmp_path / "termination-log"
@@ -90,7 +91,7 @@ def test_firmware_that_ends(watched, tmp_path, program, group):
     assert log.read_text() == told["remoteproc.exit-reason"] + "\n"
 
 
-@pytest.mark.parametrize("group", [{}, {"linux": {"cgroupsPath": "/rproc-withdrawal"}}])
+@pytest.mark.parametrize("group", [{}, GROUP])
 def test_all_that_is_asked_of_a_supervisor(watched, tmp_path, group):
     watched.bundle("spin", **group)
     pause = (("pause", "c1"), ("resume", "c1"))
