@@ -266,24 +266,25 @@ def test_a_server_whose_code_was_replaced_makes_room(place, tmp_path):
 
 def test_a_server_ends_when_it_is_idle_but_not_before_its_shims(place):
     def prepare():
-        shim_fork_server._IDLE = 0.1
+        shim_fork_server._IDLE = 0.5
 
     server = place.serve(prepare)
     listener = place.listener()
     assert place.request(listener)
-    time.sleep(0.5)
+    time.sleep(1.2)
     assert os.waitpid(server, os.WNOHANG) == (0, 0)
     place.told(listener)
     assert status_of(server) == 0 and os.listdir(place.sockets) == []
 
 
 def test_a_server_that_does_not_answer_loses_its_address(place, monkeypatch):
-    monkeypatch.setattr(shim_fork_client, "_WITHIN", 0.3)
     server = place.serve()
     os.kill(server, signal.SIGSTOP)
     shims = []
-    while place.request(listener := place.listener()):  # a spare may be there already
-        shims.append(place.told(listener))
+    with monkeypatch.context() as patch:
+        patch.setattr(shim_fork_client, "_WITHIN", 0.3)
+        while place.request(listener := place.listener()):  # a spare may be there already
+            shims.append(place.told(listener))
     assert len(shims) <= 1
     assert os.listdir(place.sockets) == []
     place.serve()
@@ -295,9 +296,11 @@ def test_a_server_that_does_not_answer_loses_its_address(place, monkeypatch):
 
 def test_spares_that_are_killed_are_replaced(place):
     server = place.serve()
+    killed: set[int] = set()
     for _ in range(3):
-        (spare,) = wait_until(lambda: children(server))
+        (spare,) = wait_until(lambda: {*children(server)} - killed)
         os.kill(spare, signal.SIGKILL)
+        killed.add(spare)
     listener = place.listener()
     assert place.request(listener) and place.told(listener)["parent"] == server
 
@@ -313,7 +316,7 @@ def test_a_spare_ends_with_its_server(place):
 
 def test_a_caller_that_says_nothing_holds_up_others_for_a_while_only(place):
     def prepare():
-        spare_shim._WITHIN = 0.1
+        spare_shim._WITHIN = 0.5
 
     place.serve(prepare)
     (name,) = os.listdir(place.sockets)

@@ -193,9 +193,9 @@ def test_a_standby_waits_as_long_as_it_takes_until_the_shim_has_a_container(host
         monkeypatch.setattr(standby, "_IDLE", 1.0)
         made = Standby(load_supervisor, never)
         made.open()
+        lifecycle = host.lifecycle(start=made.start)
         time.sleep(1.5)
         made.begin({"PATH": os.environ["PATH"], "COLOUR": "blue"}, several=False)
-        lifecycle = host.lifecycle(start=made.start)
         host.create(lifecycle)
         lifecycle.delete("c1", force=True)
 

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from adapters.linux import process
+from tests.waiting import wait_until
 
 KINDS = ["prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"]
 
@@ -112,8 +113,8 @@ def test_a_hook_that_hangs_is_killed_with_its_children(runtime, hook, tmp_path):
     failed = runtime.create(check=False)
     assert 1 <= time.monotonic() - began < 8
     assert "has not ended within 1 s" in failed.stderr
-    child = (tmp_path / "child").read_text().strip()
-    assert process.start_time(int(child)) == 0
+    child = int((tmp_path / "child").read_text())
+    wait_until(lambda: process.start_time(child) == 0)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Proves that a supervisor has the namespaces, groups and limits that config.json asks for."""
 
+import json
 import os
 import subprocess
 import sysconfig
@@ -8,6 +9,8 @@ import tempfile
 import pytest
 
 from tests.integration.oci import Runtime
+from tests.unit.sim.helpers import alive
+from tests.waiting import wait_until
 
 SOURCES = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 NAMES = {"pid": "pid", "network": "net", "ipc": "ipc", "uts": "uts", "mount": "mnt"}
@@ -70,21 +73,19 @@ def test_the_simulator_ends_with_its_killed_supervisor(runtime):
     pid = runtime.start()
     listed = runtime.run("ps", "--format", "json", "c1").stdout
     os.kill(pid, 9)
-    assert runtime.state()["status"] == "stopped"
-    for each in map(int, listed.strip("[]\n ").split(",")):
-        assert not os.path.exists(f"/proc/{each}/exe") or each == pid
+    wait_until(lambda: runtime.state()["status"] == "stopped")
+    wait_until(lambda: not any(map(alive, json.loads(listed))))
 
 
 @needs_root
 def test_joins_the_namespaces_that_are_given_by_path(runtime):
     process = subprocess.Popen(
-        ["unshare", "--pid", "--fork", "--net", "--ipc", "--uts", "sleep", "60"]
+        ["unshare", "--pid", "--fork", "--kill-child", "--net", "--ipc", "--uts", "sleep", "60"]
     )
     try:
         end = f"/proc/{process.pid}/ns"
         own = os.readlink("/proc/self/ns/uts")
-        while os.readlink(f"{end}/uts") == own:
-            pass
+        wait_until(lambda: os.readlink(f"{end}/uts") != own)
         paths = {"network": "net", "ipc": "ipc", "uts": "uts", "pid": "pid_for_children"}
         given = [{"type": kind, "path": f"{end}/{name}"} for kind, name in paths.items()]
         runtime.bundle(linux={"namespaces": given})

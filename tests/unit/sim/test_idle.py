@@ -147,7 +147,7 @@ def test_memory_is_checked_where_the_board_file_has_it(idle, file):
 
 @pytest.mark.parametrize("code", [0, 3, 255])
 def test_it_ends_by_itself_with_the_exit_code_asked_for(idle, firmware, code):
-    processor = idle(faults=f"{{end-after: 0.05, exit-code: {code}}}")
+    processor = idle(faults=f"{{end-after: 0.3, exit-code: {code}}}")
     run(processor, firmware)
     assert processor.state() == RUNNING
     assert follow(processor, ended) == QUIET

@@ -73,8 +73,13 @@ def test_the_last_words_before_a_crash_are_read_although_no_read_is_due(opened, 
     processor = opened()
     run(processor, image("trace"))
     follow(processor, lambda output, _: b"trace line 1\n" in output)
+
+    def trace():
+        return processor._rproc.read_trace(0, 1 << 16)
+
+    read = trace()
     processor.console._traces._due = time.monotonic() + 60
-    time.sleep(0.5)
+    wait_until(lambda: trace() != read)
     processor._rproc.crash("watchdog")
     assert b"trace line " in processor.console.read_output()
 

@@ -641,8 +641,8 @@ def test_a_server_that_nobody_uses_ends(tmp_path):
     client.close()
     running.thread.join(0.3)
     assert running.thread.is_alive(), "it has something to do"
+    client = running.client()  # before it may end
     used.clear()
-    client = running.client()
     client.call(SERVICE, "Echo", StringValue(value="b"), StringValue)
     running.thread.join(0.3)
     assert running.thread.is_alive(), "it has a client"
