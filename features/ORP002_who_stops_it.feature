@@ -1,6 +1,6 @@
 @promise-7
 Feature: ORP002 Who stops a processor whose supervisor was killed
-  A kernel with such a service stops the processor at once, and on any other kernel the next command of the runtime does.
+  Some kernels stop the processor at once, and on all other kernels the next command of the runtime does.
 
   Background:
     Given a board with the processors m3-0 and m3-1

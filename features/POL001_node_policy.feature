@@ -5,7 +5,7 @@ Feature: POL001 The node's policy
   Background:
     Given a board with the processors m3-0 and m3-1
 
-  Scenario Outline: Without leave, a deployment cannot ask for <annotation> = <value>
+  Scenario Outline: What the configuration does not allow is refused: <annotation> = <value>
     Given the configuration says nothing about processors
     And the image is annotated with <annotation> = <value>
     When the operator creates pump for m3-0
@@ -21,7 +21,7 @@ Feature: POL001 The node's policy
       | remoteproc.coredump | enabled |
       | remoteproc.recovery | kernel  |
 
-  Scenario: Without a word of the configuration, firmware can be deployed
+  Scenario: If the configuration says nothing about processors, firmware can be deployed
     Given the configuration says nothing about processors
     When the operator deploys the image to m3-0 as pump
     Then it succeeds
@@ -34,7 +34,7 @@ Feature: POL001 The node's policy
     And the refusal says: "the configuration gives it to users plant"
     And pump does not exist
 
-  Scenario: Other processors are not concerned
+  Scenario: A rule for one processor does not apply to others
     Given the configuration gives m3-0 to the user plant
     When the operator deploys the image to m3-1 as pump
     Then it succeeds
@@ -46,21 +46,21 @@ Feature: POL001 The node's policy
     Then it succeeds
     And m3-0 runs pump
 
-  Scenario: Under Podman, an image cannot choose a processor that takes the operator's word only
-    Given the configuration has m3-0 take no annotations of images
+  Scenario: Under Podman, an image cannot choose a processor that takes no annotations of images
+    Given the configuration refuses annotations of images for m3-0
     And Podman runs the image
     When the operator creates pump for m3-0
     Then it is refused: "annotation remoteproc.name may come from the image"
     And pump does not exist
 
-  Scenario: The operator's word chooses such a processor
-    Given the configuration has m3-0 take no annotations of images
+  Scenario: The operator can choose a processor that takes no annotations of images
+    Given the configuration refuses annotations of images for m3-0
     And Podman runs the image
     When the operator deploys the image as pump and says remoteproc.name = m3-0
     Then it succeeds
     And m3-0 runs pump
 
-  Scenario: The operator's word goes before the image's
+  Scenario: The operator's annotation overrides the image's
     Given Podman runs the image
     And the image is annotated with remoteproc.name = m3-1
     When the operator deploys the image as pump and says remoteproc.name = m3-0

@@ -50,7 +50,7 @@ Feature: SIG001 Required firmware
     Then it is refused: "which processor m3-0 does not take"
     And pump does not exist
 
-  Scenario: Other processors are not concerned
+  Scenario: A rule for one processor does not apply to others
     Given the configuration requires signed firmware on m3-0
     When the operator deploys the image to m3-1 as pump
     Then it succeeds

@@ -158,9 +158,9 @@ BEFORE_ANY_KERNEL: Mapping[str, frozenset[str]] = {
     ),
     "POL001": frozenset(
         (
-            "Without leave, a deployment cannot ask for <annotation> = <value>",
+            "What the configuration does not allow is refused: <annotation> = <value>",
             "A processor that the configuration gives to others is refused",
-            "Under Podman, an image cannot choose a processor that takes the operator's word only",
+            "Under Podman, an image cannot choose a processor that takes no annotations of images",
         )
     ),
     "SIG001": frozenset(

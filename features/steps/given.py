@@ -86,7 +86,7 @@ def given_to_operator(world: World, processor: str) -> None:
     world.backend.set_entry(processor, {"users": [str(os.geteuid())]})
 
 
-@given(parsers.parse("the configuration has {processor} take no annotations of images"))
+@given(parsers.parse("the configuration refuses annotations of images for {processor}"))
 def no_image_annotations(world: World, processor: str) -> None:
     world.backend.set_entry(processor, {"image-annotations": "refuse"})
 
