@@ -42,7 +42,7 @@ def command_line(spec: ProcessorSpec, fds: Descriptors) -> list[str]:
         raise HostFault(
             f"cannot simulate {spec.name}: {core.program} is not installed",
             errno=ENOENT,
-            hint=f"install QEMU (Debian: {core.package})",
+            hint=f"install QEMU (Debian: {core.program})",
         )
     return [
         program,

@@ -102,13 +102,12 @@ class SimBoard:
         from domain.diagnosis.host import BoardFacts, ProcessorFacts
 
         specs = self._processors.values()
-        cores = [CORES[spec.core] for spec in specs if spec.core != NO_CORE]
-        packages = {core.program: core.package for core in cores}
+        programs = {CORES[spec.core].program for spec in specs if spec.core != NO_CORE}
         return BoardFacts(
             backend="sim",
             processors=tuple(
                 ProcessorFacts(each.name, each.device, str(each.state))
                 for each in self.processors()
             ),
-            simulators={name: packages[name] for name in packages if not find_program(name)},
+            simulators=tuple(name for name in sorted(programs) if not find_program(name)),
         )

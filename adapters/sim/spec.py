@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 
 class SimulatedCore(NamedTuple):
-    """A core that QEMU has: QEMU's program, Debian's package of it, and arguments for it.
+    """A core that QEMU has: QEMU's program, and arguments for it.
 
-    `model` is QEMU's name for it (option -cpu). QEMU exits with `crash_code` where the firmware
-    reported a crash; 0 where it cannot.
+    `model` is QEMU's name for it (option -cpu). `program` is the name of a Debian package, too, or
+    of what a package provides. QEMU exits with `crash_code` where the firmware reported a crash; 0
+    where it cannot.
     """
 
     core: Core
     model: str
     program: str
-    package: str
     options: tuple[str, ...] = ()
     crash_code: int = 0
 
@@ -40,19 +40,19 @@ _RISCV_CRASH = 128 + 11  # RISC-V has no lockup: firmware writes this code to th
 
 def _arm(name: str, architecture: int, profile: str = "M", model: str = "") -> SimulatedCore:
     core = Core(name, 32, EM_ARM, ArmArchitecture(architecture, profile))
-    return SimulatedCore(core, model or name, "qemu-system-arm", "qemu-system-arm")
+    return SimulatedCore(core, model or name, "qemu-system-arm")
 
 
 def _aarch64(name: str) -> SimulatedCore:
     core = Core(name, 64, EM_AARCH64)
-    return SimulatedCore(core, name, "qemu-system-aarch64", "qemu-system-arm")
+    return SimulatedCore(core, name, "qemu-system-aarch64")
 
 
 def _riscv(name: str, bits: int) -> SimulatedCore:
     # Without this option QEMU loads OpenSBI to the address that the firmware is linked for.
     core = Core(name, bits, EM_RISCV)
     program = f"qemu-system-riscv{bits}"
-    return SimulatedCore(core, name, program, "qemu-system-misc", ("-bios", "none"), _RISCV_CRASH)
+    return SimulatedCore(core, name, program, ("-bios", "none"), _RISCV_CRASH)
 
 
 CORES: Mapping[str, SimulatedCore] = {

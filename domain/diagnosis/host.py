@@ -52,8 +52,8 @@ class BoardFacts(NamedTuple):
     """The processors, and what the kernel offers for them; a `..._problem` is `` for none.
 
     `options`: the kernel's configuration, None if it cannot be read. `simulators`: the programs
-    that simulated processors need and that are missing, with their Debian packages. `free`: bytes
-    where firmware is published, `leftovers`: the files there of processors that are off.
+    that simulated processors need and that are missing. `free`: bytes where firmware is published,
+    `leftovers`: the files there of processors that are off.
     """
 
     backend: str = "sysfs"
@@ -61,7 +61,7 @@ class BoardFacts(NamedTuple):
     options: Mapping[str, str] | None = None
     processors: tuple[ProcessorFacts, ...] = ()
     problem: str = ""
-    simulators: Mapping[str, str] = {}
+    simulators: tuple[str, ...] = ()
     debugfs_problem: str = ""
     log_problem: str = ""
     firmware_directory: str = ""

@@ -101,8 +101,9 @@ def kernel(host: Host) -> Iterator[Finding]:
 
 def simulators(host: Host) -> Iterator[Finding]:
     """The programs that execute simulated processors are there."""
-    for program, package in host.board.simulators.items():
-        yield Finding(FAIL, "simulator", f"{program} is missing", f"install {package}")
+    for program in host.board.simulators:
+        advice = f"install QEMU (Debian: {program})"
+        yield Finding(FAIL, "simulator", f"{program} is missing", advice)
 
 
 def firmware(host: Host) -> Iterator[Finding]:
