@@ -1,5 +1,6 @@
 """The dependency-injection containers: which part is made from which, and nothing else says it.
 
+Those of the shim are in shim_container.py.
 Importing dependency-injector takes longer than an engine's command may take. So programs run
 bootstrap/wiring.py, which `script/generate` makes from these; tests use them and override parts.
 """
@@ -8,19 +9,6 @@ from __future__ import annotations
 
 from dependency_injector import containers, providers
 
-from adapters.containerd.events import EventPublisher
-from adapters.containerd.exec_service import ExecService
-from adapters.containerd.flags import ShimFlags
-from adapters.containerd.linux_containers import LinuxContainers
-from adapters.containerd.reaper import Reaper
-from adapters.containerd.service import TaskService
-from adapters.containerd.shim_fork_server import ShimForkServer
-from adapters.containerd.shim_log import ShimLog
-from adapters.containerd.shim_server import error_map
-from adapters.containerd.spare_shim import PrepareShim
-from adapters.containerd.task import Tasks
-from adapters.containerd.task_queries import TaskQueries
-from adapters.containerd.ttrpc.server import Server
 from adapters.images.staging import FirmwareStaging
 from adapters.isolation.group_control import GroupControl
 from adapters.isolation.hooks import LocalHooks
@@ -51,14 +39,13 @@ from adapters.supervisor.least_rights import LeastRights
 from adapters.supervisor.no_processor import NoProcessor
 from adapters.supervisor.order import SupervisorOrder
 from adapters.supervisor.output import Output
-from adapters.supervisor.standby import Standby
 from adapters.supervisor.start_supervisor import StartSupervisor
 from adapters.supervisor.supervisor import Supervisor
 from adapters.supervisor.supervisors import ProcessSupervisors
 from adapters.sysfs.board import SysfsBoard
 from adapters.sysfs.processor import open_processor as open_sysfs_processor
 from bootstrap import programs
-from bootstrap.settings import Settings, fork_servers_directory
+from bootstrap.settings import Settings
 from domain.container import Owner
 from domain.lifecycle import Lifecycle
 from domain.offers import Offers
@@ -231,70 +218,4 @@ class SupervisorProcess(containers.DeclarativeContainer):
         output=output,
         termination_log=order.provided.termination_log,
         limit_hit=limit_hit,
-    )
-
-
-class Shim(containers.DeclarativeContainer):
-    """The process that serves containerd; it sends events to `events_address`."""
-
-    flags = providers.Dependency(instance_of=ShimFlags)
-    events_address = providers.Dependency(instance_of=str)
-    standby = providers.Dependency(instance_of=Standby)
-
-    log = providers.ThreadSafeSingleton(ShimLog, flags.provided.id)
-    # The configuration is read at the first request, and again as long as it has a mistake.
-    lifecycle = providers.ThreadSafeSingleton(
-        programs.lifecycle_for_namespace,
-        flags.provided.namespace,
-        log.provided.warn,
-        standby.provided.start,
-    )
-    publisher = providers.ThreadSafeSingleton(
-        EventPublisher, events_address, flags.provided.namespace, log.provided.warn
-    )
-    reaper = providers.ThreadSafeSingleton(Reaper, log.provided.warn)
-    server = providers.ThreadSafeSingleton(
-        Server,
-        map_error=providers.Callable(error_map, log, debug=flags.provided.debug),
-        same_user_only=True,
-    )
-    tasks = providers.ThreadSafeSingleton(Tasks)
-    queries = providers.ThreadSafeSingleton(TaskQueries, lifecycle.provider, tasks)
-    execs = providers.ThreadSafeSingleton(
-        ExecService, flags.provided.namespace, lifecycle.provider, publisher, tasks
-    )
-    linux = providers.ThreadSafeSingleton(
-        LinuxContainers,
-        flags.provided.namespace,
-        flags.provided.address,
-        log.provided.warn,
-        server.provided.shutdown,
-    )
-    service = providers.ThreadSafeSingleton(
-        TaskService,
-        flags.provided.namespace,
-        lifecycle.provider,
-        publisher,
-        reaper,
-        server,
-        tasks,
-        linux,
-        log.provided.warn,
-    )
-
-
-class ShimProgram(containers.DeclarativeContainer):
-    """What forks shims, and what a shim has before it knows its containers."""
-
-    prepare = providers.Dependency(instance_of=PrepareShim)  # type: ignore[type-abstract]
-
-    standby = providers.ThreadSafeSingleton(
-        Standby,
-        providers.Object(programs.load_supervisor),
-        providers.Object(programs.spawn_supervisor),
-    )
-    fork_server = providers.ThreadSafeSingleton(
-        ShimForkServer,
-        providers.Callable(fork_servers_directory),
-        prepare,
     )
