@@ -49,7 +49,10 @@ class LinuxContainers:
         self._lost = lost
         self._ids: set[str] = set()
         self._shim: LinuxShim | None = None
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # of these two
+        # Held while the shim is started, and until it has ended: until then one that is started
+        # for the same pod would be the one that ends.
+        self._changing = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -68,10 +71,11 @@ class LinuxContainers:
         passed.CopyFrom(request)
         options = _options(request, document)
         passed.options.CopyFrom(pack(options))
-        with self._lock:
+        with self._changing:
             annotations = document.get("annotations") or {}
             shim = self._shim or self._start(request.id, bundle, annotations, options.binary_name)
-            self._ids.add(request.id)
+            with self._lock:
+                self._ids.add(request.id)
         try:
             shim.mark(bundle)
             return shim.call("Create", passed, api.CreateTaskResponse)
@@ -112,13 +116,14 @@ class LinuxContainers:
 
     def _forget(self, container_id: str) -> None:
         """Forget a container, and end the shim that has no other."""
-        with self._lock:
-            self._ids.discard(container_id)
-            shim = self._shim
-            if self._ids or shim is None:
-                return
-            self._shim = None
-        shim.end(container_id)
+        with self._changing:
+            with self._lock:
+                self._ids.discard(container_id)
+                shim = self._shim
+                if self._ids or shim is None:
+                    return
+                self._shim = None
+            shim.end(container_id)
 
 
 def _options(request: api.CreateTaskRequest, document: Mapping[str, Any]) -> Options:
