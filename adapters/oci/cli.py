@@ -72,7 +72,12 @@ cli = _Commands(
             metavar="FILE",
             help="Configuration (default: /etc/remoteproc-runtime/config.yaml).",
         ),
-        click.Option(["--root"], metavar="DIR", help="Where the state of containers is kept."),
+        click.Option(
+            ["--root"],
+            metavar="DIR",
+            help="Where the state of containers is kept (default for root: "
+            "/run/remoteproc-runtime/containers).",
+        ),
         click.Option(["--log"], metavar="FILE", help="Append errors to this file, too."),
         click.Option(
             ["--log-format"],
