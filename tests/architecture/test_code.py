@@ -83,7 +83,8 @@ def members(node: ast.ClassDef) -> set[str]:
     for inner in ast.walk(node):
         if isinstance(inner, ast.AnnAssign | ast.Assign):
             targets = inner.targets if isinstance(inner, ast.Assign) else [inner.target]
-            found |= {ast.unparse(target).removeprefix("self.") for target in targets}
+            each = [node for target in targets for node in ast.walk(target)]
+            found |= {ast.unparse(n).removeprefix("self.") for n in each if isinstance(n, ast.expr)}
     return found
 
 
@@ -141,6 +142,7 @@ class Port(Protocol):
         ("class A:\n def read(self): ...", ["A.read"]),
         ("class A:\n def read(self): ...\n def close(self): ...", []),
         ("class A:\n def read(self): ...\n def __init__(self): self.close = f", []),
+        ("class A:\n def read(self): ...\n def __init__(self): self.a, self.close = f", []),
         ("class A:\n def read(self): ...\n def close(self): ...\n def more(self): ...", ["A.more"]),
         ("class A:\n def close(self): 'Close.'\nclass B(A):\n def read(self): ...", []),
         ("class A:\n def go(self): 'Go.'\nclass B(A):\n def go(self): ...", []),
