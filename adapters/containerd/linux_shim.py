@@ -18,7 +18,7 @@ from adapters.containerd.delete import LINUX_MARK
 from adapters.containerd.sockets import remove_dead
 from adapters.containerd.ttrpc import threads
 from adapters.containerd.ttrpc.client import Client
-from adapters.containerd.ttrpc.errors import Closed, RpcError
+from adapters.containerd.ttrpc.errors import Closed, Code, RpcError
 from adapters.linux.files import open_directory, write_whole
 from adapters.linux.unix_sockets import is_served
 from domain.errors import HostFault, NotFound, host_fault
@@ -52,7 +52,10 @@ class LinuxShim:
         self, method: str, request: Message, answer: type[M], timeout: float | None = None
     ) -> M:
         """Call a method of the task service. Raises RpcError."""
-        return self._client.call(self.place.service, method, request, answer, timeout=timeout)
+        try:
+            return self._client.call(self.place.service, method, request, answer, timeout=timeout)
+        except Closed as error:
+            raise RpcError(Code.UNAVAILABLE, f"{PROGRAM} has ended: {error}") from error
 
     def mark(self, bundle: str) -> None:
         """Write into a container's bundle where the shim is. Raises OSError, HostFault."""
@@ -66,7 +69,7 @@ class LinuxShim:
         """Ask it to end, which it does if it has no container; then close the connection."""
         from google.protobuf.empty_pb2 import Empty
 
-        with contextlib.suppress(RpcError, Closed):
+        with contextlib.suppress(RpcError):
             self.call("Shutdown", api.ShutdownRequest(id=container_id), Empty, _ENDS_WITHIN)
         path = self.place.address.removeprefix("unix://")
         deadline = time.monotonic() + _ENDS_WITHIN

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -13,7 +14,9 @@ from adapters.containerd import linux_shim
 from adapters.containerd.api import task_pb2 as api
 from adapters.containerd.api.anys import pack
 from adapters.containerd.api.runc_options_pb2 import Options
+from adapters.containerd.delete import LINUX_MARK
 from adapters.containerd.linux_containers import LinuxContainers
+from adapters.containerd.linux_delete import delete_linux
 from adapters.containerd.linux_program import explain, is_for_linux
 from adapters.containerd.linux_shim import ShimPlace, start_shim
 from domain.errors import InvalidRequest, NotFound
@@ -140,3 +143,24 @@ def test_the_socket_of_a_shim_that_ends_slowly_is_removed(tmp_path):
         assert ending.is_alive() and os.path.exists(path), "somebody serves it"
     ending.join()
     assert not os.path.exists(path)
+
+
+def test_a_container_whose_shim_dies_amid_its_delete_is_deleted_without_it(tmp_path, monkeypatch):
+    program = tmp_path / "containerd-shim-runc-v2"
+    program.write_text("#!/bin/sh\nprintf done\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(f"{tmp_path}/s")
+    listener.listen()
+    place = ShimPlace(f"unix://{tmp_path}/s", "containerd.task.v3.Task")
+    (tmp_path / LINUX_MARK).write_text(json.dumps(place._asdict()))
+
+    def die():
+        with listener:
+            listener.accept()[0].close()
+
+    dying = threading.Thread(target=die)
+    dying.start()
+    assert delete_linux("k8s.io", "", "c1", str(tmp_path)) == b"done"
+    dying.join()
