@@ -136,8 +136,8 @@ def carveout(
     return struct.pack("<6I32s", type, address, physical, size, flags, 0, name.encode())
 
 
-def devmem(address: int, size: int, name: str, *, physical: int = 0, flags: int = 0) -> bytes:
-    return carveout(address, size, name, physical=physical, flags=flags, type=1)
+def devmem(address: int, size: int, name: str, *, physical: int = 0) -> bytes:
+    return carveout(address, size, name, physical=physical, type=1)
 
 
 def trace(address: int, size: int, name: str = "trace", *, reserved: int = 0) -> bytes:

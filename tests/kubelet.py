@@ -114,19 +114,19 @@ class Kubelet:
         """Wait until the resource has these devices, by their health."""
         wait_until(lambda: self.devices(resource) == devices, seconds)
 
-    def admit(self, resource, count=1):
-        """Give devices to a new pod with an init container; return what both are told.
+    def admit(self, resource):
+        """Give a device to a new pod with an init container; return what both are told.
 
         Fails with AssertionError where the scheduler would leave the pod pending.
         """
         healthy = [n for n, health in self.devices(resource).items() if health == "Healthy"]
         free = [name for name in healthy if name not in self.given.get(resource, [])]
-        assert len(free) >= count, f"Insufficient {resource}"
+        assert free, f"Insufficient {resource}"
         endpoint = self.endpoints[resource]
-        chosen = free[:count]
+        chosen = free[:1]
         if endpoint.options.get_preferred_allocation_available:
             wish = api.ContainerPreferredAllocationRequest(
-                available_deviceIDs=free, allocation_size=count
+                available_deviceIDs=free, allocation_size=1
             )
             answer = endpoint.call(
                 "GetPreferredAllocation",
@@ -134,7 +134,7 @@ class Kubelet:
                 api.PreferredAllocationResponse,
             )
             chosen = list(answer.container_responses[0].deviceIDs)
-            assert len(chosen) == count and set(chosen) <= set(free), chosen
+            assert len(chosen) == 1 and set(chosen) <= set(free), chosen
         init, main = (self.allocate(resource, chosen) for _ in range(2))
         assert init == main, "the same device, told alike"
         self.given.setdefault(resource, []).extend(chosen)

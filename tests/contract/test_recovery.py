@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 from pathlib import Path
 
 import pytest
@@ -22,20 +21,14 @@ def backend(request, tmp_path):
     made.close()
 
 
-def until_ended(processor, seconds):
-    deadline = time.monotonic() + seconds
-    while not processor.state().ended:
-        assert time.monotonic() < deadline, processor.state()
-        time.sleep(0.05)
-
-
 def test_an_end_that_is_no_crash_is_not_taken_for_one(backend):
     processor = backend.board.open(
         backend.board.processors()[0].device, ProcessorOptions(recovery="kernel")
     )
     claim = walk(processor, backend.image("exit"), "start")
     try:
-        until_ended(processor, 4)  # the kernel's recovery would be waited for longer
+        # The kernel's recovery would be waited for longer.
+        wait_until(lambda: processor.state().ended, 4)
         assert not processor.firmware_exit().crashed
         assert not [text for text in processor.remarks() if "crashed" in text]
     finally:

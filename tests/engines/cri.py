@@ -52,7 +52,7 @@ class Cri:
         self,
         name: str,
         log_directory: str,
-        handler: str = "",
+        handler: str,
         annotations: Mapping[str, str] | None = None,
         timeout: float = 30,
     ) -> Pod:

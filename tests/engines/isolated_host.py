@@ -19,6 +19,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatch
 
+from features.backends.processes import children
 from tests.engines.process import Process, Result, wait_until
 
 PROJECT = os.path.join(os.path.dirname(__file__), "../..")
@@ -192,12 +193,3 @@ class IsolatedHost:
 
         if not wait_until(empty, timeout):
             raise AssertionError("left behind:\n" + "\n".join(left))
-
-
-def children(pid: int) -> list[int]:
-    """Pids of the children of every thread of a process."""
-    found = []
-    for thread in os.listdir(f"/proc/{pid}/task"):
-        with open(f"/proc/{pid}/task/{thread}/children") as file:
-            found += [int(word) for word in file.read().split()]
-    return found

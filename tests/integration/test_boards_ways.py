@@ -83,8 +83,8 @@ def boot(kernel):
     kernel.write(f"class/remoteproc/{M4}/state", "start")
 
 
-def borrowed(runtime, attached="borrow"):
-    runtime.bundle(annotations={"remoteproc.name": "m4", "remoteproc.attached": attached})
+def borrowed(runtime):
+    runtime.bundle(annotations={"remoteproc.name": "m4", "remoteproc.attached": "borrow"})
     return runtime.start()
 
 

@@ -125,15 +125,15 @@ class World:
         self.lifecycle.start(container_id)
         return container
 
-    def in_(self, status, container_id="c1"):
+    def in_(self, status):
         """Bring a container into a status by the use cases."""
-        container = self.create(container_id)
+        container = self.create("c1")
         if status is not Status.CREATED:
-            self.lifecycle.start(container_id)
+            self.lifecycle.start("c1")
         if status is Status.PAUSED:
-            self.lifecycle.pause(container_id)
+            self.lifecycle.pause("c1")
         if status is Status.STOPPED:
-            self.lifecycle.kill(container_id, 15)
+            self.lifecycle.kill("c1", 15)
         return container
 
     def status(self, container_id="c1"):

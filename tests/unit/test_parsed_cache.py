@@ -181,9 +181,9 @@ def test_any_body_with_a_right_checksum_is_survived(warm, body):
 # --- not ours -------------------------------------------------------------------------------
 
 
-def forge(path, says="forged"):
+def forge(path):
     """Write a slot that would be right, but says something else."""
-    body = json.dumps([__version__, "one", {"says": says}]).encode()
+    body = json.dumps([__version__, "one", {"says": "forged"}]).encode()
     with open(path, "wb") as file:
         file.write(b"[%d,\n%s\n]\n" % (crc32(body), body))
     os.chmod(path, 0o600)

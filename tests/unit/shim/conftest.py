@@ -22,7 +22,6 @@ from adapters.containerd.ttrpc.server import Server
 from bootstrap.programs import spawn_supervisor
 from bootstrap.settings import Settings
 from bootstrap.wiring import Runtime
-from tests.engines.process import wait_until
 
 FIRMWARE = os.path.join(os.path.dirname(__file__), "../../../firmware/build/cortex-m3")
 SERVE = """
@@ -206,8 +205,3 @@ def shim(tmp_path):
 @pytest.fixture
 def served(shim):
     return shim.serve()
-
-
-@pytest.fixture
-def until():
-    return wait_until

@@ -17,6 +17,7 @@ from adapters.containerd.api.types_pb2 import Mount
 from adapters.containerd.delete import delete
 from adapters.containerd.flags import parse
 from adapters.containerd.ttrpc.errors import Closed, RpcError
+from tests.engines.process import wait_until
 
 
 def clean_up(shim, name):
@@ -92,7 +93,7 @@ def test_a_pod_of_which_nothing_can_be_told_counts_as_alive(tmp_path):
 
 
 @pytest.mark.parametrize("moment", [0.01, 0.03, 0.06, 0.1, 0.15, 0.2, 0.3, 0.45])
-def test_killed_at_any_moment(served, moment, until):
+def test_killed_at_any_moment(served, moment):
     image = Mount(type="bind", source=f"{served.folder}/first/rootfs", options=["rbind"])
     path = served.bundle("c", program="")
     assert served.call("Connect", id="c").task_pid == 0  # it has loaded
@@ -114,7 +115,7 @@ def test_killed_at_any_moment(served, moment, until):
     assert not os.path.ismount(f"{path}/rootfs")
     assert served.lifecycle().all() == []
     assert not any(row.owner for row in served.lifecycle().processors())
-    assert until(lambda: not supervisors(served), 10), supervisors(served)
+    assert wait_until(lambda: not supervisors(served), 10), supervisors(served)
 
 
 def supervisors(shim):

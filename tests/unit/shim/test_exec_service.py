@@ -14,6 +14,7 @@ from google.protobuf.any_pb2 import Any
 from adapters.containerd.api.events_pb2 import TaskExit
 from adapters.containerd.api.process_pb2 import Status
 from adapters.containerd.ttrpc.errors import Code
+from tests.engines.process import wait_until
 
 ON_A_COMMAND = ("Start", "Delete", "State", "Kill", "Wait", "CloseIO", "ResizePty")
 URL = "types.containerd.io/opencontainers/runtime-spec/1/Process"
@@ -76,7 +77,7 @@ def started(inside):
     return inside
 
 
-def test_a_whole_life(inside, until):
+def test_a_whole_life(inside):
     started(inside)
     inside.add("x", "status")
     state = inside.call("State", "x")
@@ -93,7 +94,7 @@ def test_a_whole_life(inside, until):
     inside.call("Delete", "x")
     assert inside.refusal("State", "x").code == Code.NOT_FOUND
     topics = ["create", "start", "exec-added", "exec-started", "exit"]
-    assert until(lambda: inside.served.events.topics("first") == topics)
+    assert wait_until(lambda: inside.served.events.topics("first") == topics)
     exit_ = TaskExit.FromString(inside.served.events.taken[-1].event.value)
     assert (exit_.container_id, exit_.id, exit_.pid) == ("first", "x", pid)
     assert exit_.exited_at == ended.exited_at
@@ -186,14 +187,14 @@ def test_a_command_that_nobody_reads_can_be_killed(inside):
     os.close(full)
 
 
-def test_commands_end_with_their_task_and_leave_no_descriptor(inside, until):
+def test_commands_end_with_their_task_and_leave_no_descriptor(inside):
     descriptors = f"/proc/{inside.served.process.pid}/fd"
-    assert until(lambda: inside.served.events.topics("first") == ["create"])  # it has connected
+    assert wait_until(lambda: inside.served.events.topics("first") == ["create"])  # has connected
     before = len(os.listdir(descriptors))
     full = stuck(inside)
     inside.served.call("Kill", id="first", signal=signal.SIGKILL)
     inside.served.call("Wait", id="first")
     inside.served.call("Delete", id="first")
-    assert until(lambda: inside.served.events.topics("first")[-1] == "delete")
-    assert until(lambda: len(os.listdir(descriptors)) <= before, 5)
+    assert wait_until(lambda: inside.served.events.topics("first")[-1] == "delete")
+    assert wait_until(lambda: len(os.listdir(descriptors)) <= before, 5)
     os.close(full)

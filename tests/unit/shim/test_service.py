@@ -21,6 +21,7 @@ from adapters.containerd.ttrpc.errors import Closed, Code, RpcError
 from adapters.linux import seccomp
 from adapters.linux.libc import Unsigned
 from adapters.linux.process_tree import children
+from tests.engines.process import wait_until
 
 ON_A_TASK = (
     *("Start", "Delete", "State", "Kill", "Wait", "Pids", "Stats", "Pause", "Resume"),
@@ -34,7 +35,7 @@ def mounts():
 
 
 @pytest.mark.parametrize("version", [2, 3])
-def test_a_whole_life(served, version, until):
+def test_a_whole_life(served, version):
     call = served.call
     created = served.create("first")
     state = call("State", id="first")
@@ -61,11 +62,11 @@ def test_a_whole_life(served, version, until):
     assert served.process.wait(5) == 0
     assert not os.path.exists(served.socket)
     topics = ["create", "start", "paused", "resumed", "exit", "delete"]
-    assert until(lambda: served.events.topics("first") == topics), served.events.topics()
+    assert wait_until(lambda: served.events.topics("first") == topics), served.events.topics()
 
 
 @pytest.mark.parametrize("program, status", [("exit", 7), ("exit0", 0), ("crash", 139)])
-def test_an_immediate_exit_is_published_after_the_start(served, program, status, until):
+def test_an_immediate_exit_is_published_after_the_start(served, program, status):
     served.bundle("c", program)
     served.create("c")
     waits = [threading.Thread(target=served.call, args=("Wait",), kwargs={"id": "c"})]
@@ -75,7 +76,7 @@ def test_an_immediate_exit_is_published_after_the_start(served, program, status,
     waits[0].join(5)
     assert not waits[0].is_alive()
     served.call("Delete", id="c")
-    assert until(lambda: served.events.topics("c") == ["create", "start", "exit", "delete"])
+    assert wait_until(lambda: served.events.topics("c") == ["create", "start", "exit", "delete"])
 
 
 def refuse_orphans():
@@ -89,7 +90,7 @@ def refuse_orphans():
 
 
 @pytest.mark.parametrize("flags", [(), ("-pod",)])
-def test_a_shim_that_orphans_do_not_go_to_knows_how_they_ended(shim, flags, until):
+def test_a_shim_that_orphans_do_not_go_to_knows_how_they_ended(shim, flags):
     path = f"{shim.bundle('c', 'crash')}/config.json"
     with open(path) as file:
         config = json.load(file)
@@ -102,7 +103,7 @@ def test_a_shim_that_orphans_do_not_go_to_knows_how_they_ended(shim, flags, unti
     shim.call("Start", id="c")
     assert shim.call("Wait", id="c").exit_status == 139
     shim.call("Delete", id="c")
-    assert until(lambda: shim.events.topics("c") == ["create", "start", "exit", "delete"])
+    assert wait_until(lambda: shim.events.topics("c") == ["create", "start", "exit", "delete"])
     shim.create("first")  # in a pod by the standby's successor, an orphan, too
     shim.call("Start", id="first")
     shim.call("Kill", id="first", signal=signal.SIGTERM)
@@ -137,13 +138,13 @@ def test_requests_in_the_wrong_order(served):
     served.create("first")
 
 
-def test_what_never_started_can_be_deleted(served, until):
+def test_what_never_started_can_be_deleted(served):
     served.create("first")
     assert served.call("Delete", id="first").exit_status == 137
-    assert until(lambda: served.events.topics("first") == ["create", "exit", "delete"])
+    assert wait_until(lambda: served.events.topics("first") == ["create", "exit", "delete"])
 
 
-def test_a_start_that_fails_ends_the_task(served, until):
+def test_a_start_that_fails_ends_the_task(served):
     served.bundle("other")
     for name in ("first", "other"):
         served.create(name)
@@ -154,7 +155,7 @@ def test_a_start_that_fails_ends_the_task(served, until):
     assert served.call("State", id="other").status == Status.STOPPED
     served.call("Delete", id="other")
     # No exit: Docker would take it for that of firmware that ran, and restart the container.
-    assert until(lambda: served.events.topics("other") == ["create", "delete"])
+    assert wait_until(lambda: served.events.topics("other") == ["create", "delete"])
     assert served.call("State", id="first").status == Status.RUNNING
 
 
@@ -201,18 +202,18 @@ def test_a_deadline_that_has_passed(served):
     assert served.call("State", id="first").status == Status.CREATED
 
 
-def test_waits_that_are_given_up_leave_no_thread(served, until):
+def test_waits_that_are_given_up_leave_no_thread(served):
     served.create("first")
-    assert until(lambda: served.events.taken)  # over a connection that stays
+    assert wait_until(lambda: served.events.taken)  # over a connection that stays
     tasks = f"/proc/{served.process.pid}/task"
     before = len(os.listdir(tasks))
     others = [Client.connect(served.socket, 5) for _ in range(5)]
     for other in others:
         threading.Thread(target=_wait_in_vain, args=(other,)).start()
-    assert until(lambda: len(os.listdir(tasks)) >= before + 5, 5)
+    assert wait_until(lambda: len(os.listdir(tasks)) >= before + 5, 5)
     for other in others:
         other.close()
-    assert until(lambda: len(os.listdir(tasks)) <= before, 5)
+    assert wait_until(lambda: len(os.listdir(tasks)) <= before, 5)
 
 
 def _wait_in_vain(client):
@@ -269,12 +270,12 @@ class TestRootfs:
         assert f"{path}/rootfs" not in mounts()
 
 
-def test_a_killed_supervisor_is_reported(served, until):
+def test_a_killed_supervisor_is_reported(served):
     pid = served.create("first").pid
     served.call("Start", id="first")
     os.kill(pid, signal.SIGKILL)
     assert served.call("Wait", id="first", timeout=5).exit_status == 137
-    assert until(lambda: served.events.topics() == ["create", "start", "exit"])
+    assert wait_until(lambda: served.events.topics() == ["create", "start", "exit"])
 
 
 def test_containers_of_a_pod_have_processors_of_their_own(served):
@@ -296,7 +297,7 @@ def test_containers_of_a_pod_have_processors_of_their_own(served):
         served.call("Delete", id=name)
 
 
-def test_events_wait_for_containerd(served, until):
+def test_events_wait_for_containerd(served):
     served.events.stop()
     served.create("first")
     served.call("Start", id="first")
@@ -304,4 +305,4 @@ def test_events_wait_for_containerd(served, until):
     served.call("Wait", id="first")
     served.events.refuse = 2
     served.events.start()
-    assert until(lambda: served.events.topics() == ["create", "start", "exit"], 15)
+    assert wait_until(lambda: served.events.topics() == ["create", "start", "exit"], 15)

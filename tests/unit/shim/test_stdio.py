@@ -127,7 +127,7 @@ os.rename(path, path + ".done")
 """
 
 
-def test_logger_program(served, until):
+def test_logger_program(served):
     program, log = f"{served.folder}/logger", f"{served.folder}/log"
     with open(program, "w") as file:
         file.write(LOGGER.format(python=sys.executable))
@@ -138,7 +138,7 @@ def test_logger_program(served, until):
     served.call("Start", id="c")
     assert served.call("Wait", id="c").exit_status == 7
     served.call("Delete", id="c")
-    assert until(lambda: os.path.exists(f"{log}.done"), 5)
+    wait_until(lambda: os.path.exists(f"{log}.done"), 20)
     with open(f"{log}.done") as file:
         lines = file.read().splitlines()
     assert lines[0] == "tests/c" and len(lines) > 1

@@ -12,7 +12,7 @@ from tests.unit.sim.helpers import alive, ended, follow, run
 LOCKUP = "lockup at 0x"
 
 
-def end_of(processor, image, program, target="cortex-m3"):
+def end_of(processor, image, program, target):
     run(processor, image(program, target))
     output, state = follow(processor, ended)
     return output, state, processor.firmware_exit()

@@ -21,6 +21,7 @@ from domain.errors import ProcessorFault, WrongState
 from domain.firmware import FirmwareImage
 from tests.contract.children import kill
 from tests.elf_builder import FLASH, Load, elf, resource_table, trace
+from tests.waiting import wait_until
 
 if not os.path.isdir("/sys/bus/platform/drivers/rproc_test"):
     pytest.skip("needs the processors of tests/board", allow_module_level=True)
@@ -121,16 +122,9 @@ def boot_loaded(tmp_path):
     return bench
 
 
-def wait_for(condition, seconds=10):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.02)
-
-
 def stops_by_itself(bench):
     """The kernel stops a processor whose owner had /dev/remoteprocN open and was killed."""
-    wait_for(lambda: bench.get("state") == "offline")
+    wait_until(lambda: bench.get("state") == "offline")
 
 
 def published():
@@ -174,7 +168,7 @@ def test_crash_is_reported_with_its_type(m4):
     processor, claim = m4.running()
     m4.set("device/trace", "last words\n")
     m4.set("device/crash", "watchdog")
-    wait_for(lambda: processor.state() == "crashed")
+    wait_until(lambda: processor.state() == "crashed")
     assert processor.console.read_output() == b"last words\n"
     firmware_exit = processor.firmware_exit()
     assert (firmware_exit.crashed, firmware_exit.reason) == (True, "watchdog")
@@ -188,7 +182,7 @@ def test_core_dump_is_saved(m4):
     assert m4.get("coredump") == "enabled"
     m4.set("device/trace", "before\n")
     m4.set("device/crash", "fatal")
-    wait_for(lambda: processor.state() == "crashed")
+    wait_until(lambda: processor.state() == "crashed")
     firmware_exit = processor.firmware_exit()
     assert firmware_exit.crashed and "fatal error; core dump of " in firmware_exit.reason
     path = firmware_exit.reason.rpartition(" ")[2]
@@ -218,9 +212,9 @@ def test_kernel_recovery_goes_on_and_is_reported(m4):
         remarks.extend(processor.remarks())
         return remarks
 
-    wait_for(reported)
+    wait_until(reported)
     assert remarks == ["m4: crashed: mmufault; left to the kernel's recovery"]
-    wait_for(lambda: m4.get("state") == "running")
+    wait_until(lambda: m4.get("state") == "running")
     m4.set("device/trace", "second life\n")
     found = b""
 
@@ -230,7 +224,7 @@ def test_kernel_recovery_goes_on_and_is_reported(m4):
         found += processor.console.read_output()
         return found
 
-    wait_for(heard)
+    wait_until(heard)
     assert found == b"second life\n"
     processor.stop()
     processor.release(claim)
@@ -246,7 +240,7 @@ def test_kernel_recovery_saves_a_core_dump(m4):
         remarks.extend(processor.remarks())
         return len(remarks) > 1
 
-    wait_for(saved)
+    wait_until(saved)
     assert "core dump of " in remarks[1] and os.path.exists(remarks[1].rpartition(" ")[2])
     processor.stop()
     processor.release(claim)
@@ -257,7 +251,7 @@ def test_a_stop_amid_kernel_recovery_waits_for_its_end(m4, way):
     processor, claim = m4.running(recovery="kernel")
     m4.set("device/start_delay_ms", "2000")
     m4.set("device/crash", "watchdog")
-    wait_for(lambda: m4.get("state") == "offline")
+    wait_until(lambda: m4.get("state") == "offline")
     if way == "stop":
         processor.stop()
     processor.release(claim)
@@ -269,7 +263,7 @@ def test_kernel_recovery_that_fails_ends_it(m4):
     processor, claim = m4.running(recovery="kernel")
     m4.set("device/start_errno", "5")
     m4.set("device/crash", "watchdog")
-    wait_for(lambda: processor.state().ended, seconds=15)
+    wait_until(lambda: processor.state().ended, seconds=15)
     firmware_exit = processor.firmware_exit()
     assert firmware_exit.crashed and firmware_exit.reason == "the kernel has not recovered it"
     m4.set("device/start_errno", "0")
@@ -549,7 +543,7 @@ def test_kernel_stops_it_when_the_owner_is_killed(m4):
     if child == 0:
         m4.running()
         signal.pause()
-    wait_for(lambda: m4.get("state") == "running")
+    wait_until(lambda: m4.get("state") == "running")
     time.sleep(0.1)
     kill(child)
     stops_by_itself(m4)

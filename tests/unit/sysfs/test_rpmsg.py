@@ -16,11 +16,12 @@ import pytest
 
 from adapters.sysfs.tty import rpmsg_tty
 from tests.elf_builder import FLASH, elf, resource_table, vdev
+from tests.waiting import wait_until
 
 if not os.path.isdir("/sys/bus/rpmsg/drivers/rpmsg_tty"):
     pytest.skip("needs a kernel with rpmsg_tty", allow_module_level=True)
 
-from tests.unit.sysfs.test_kernel import PLAIN, RAM, fresh, wait_for
+from tests.unit.sysfs.test_kernel import PLAIN, RAM, fresh
 
 RING = (0xFFFF_FFFF, 16, 16)  # anywhere, alignment, buffers
 TALKS = elf([FLASH, RAM], table=resource_table(vdev(RING, RING)))
@@ -58,9 +59,9 @@ def waiting(processor):
     return int.from_bytes(fcntl.ioctl(descriptor, termios.FIONREAD, bytes(4)), sys.byteorder)
 
 
-def hear(processor, text, output=b"", seconds=5.0):
-    """Read until the text has come; return all output."""
-    end = time.monotonic() + seconds
+def hear(processor, text, output):
+    """Read until the text has come; return all output, after what was read before."""
+    end = time.monotonic() + 5
     while text not in output:
         output += processor.console.read_output()
         assert time.monotonic() < end, output[-1000:]
@@ -92,9 +93,9 @@ def test_all_bytes_pass_unchanged(m4):
 
 def test_each_processor_has_its_own(m4, m7):
     second, second_claim = m7.running(TALKS, console="rpmsg")
-    wait_for(lambda: rpmsg_tty("", m7.sys))
+    wait_until(lambda: rpmsg_tty("", m7.sys))
     first, first_claim = m4.running(TALKS, console="rpmsg")
-    wait_for(lambda: rpmsg_tty("", m4.sys))
+    wait_until(lambda: rpmsg_tty("", m4.sys))
     # The kernel numbers ttys as they come, so the second processor has the lower one.
     assert rpmsg_tty("", m7.sys) < rpmsg_tty("", m4.sys)
     hear(first, b"you said: four", type_in(first, b"four\n"))
@@ -119,9 +120,9 @@ def test_firmware_that_takes_no_input_costs_no_output(m4):
     processor, claim = m4.running(TALKS, console="rpmsg")
     hear(processor, b"> ", type_in(processor, b"\n"))
     assert processor.console.write_input(b"hello\n") == 6
-    wait_for(lambda: waiting(processor) >= len(b"you said: hello"))
+    wait_until(lambda: waiting(processor) >= len(b"you said: hello"))
     m4.set("device/crash", "fatal")
-    wait_for(lambda: m4.get("state") == "crashed")
+    wait_until(lambda: m4.get("state") == "crashed")
     taken = 0
     while count := processor.console.write_input(bytes(2000)):
         taken += count
@@ -138,7 +139,7 @@ def test_gone_with_the_firmware(m4, crashes):
     output = hear(processor, b"hello\n> ", type_in(processor, b"hello\n"))
     if crashes:
         m4.set("device/crash", "watchdog")
-        wait_for(lambda: m4.get("state") == "crashed")
+        wait_until(lambda: m4.get("state") == "crashed")
         assert processor.state().crashed
     processor.stop()
     assert rpmsg_tty("", m4.sys) == ""
@@ -154,7 +155,7 @@ def test_back_after_recovery(m4):
         text = b"life %d\n" % times
         hear(processor, b"you said: " + text, type_in(processor, text))
         m4.set("device/crash", "watchdog")
-        wait_for(lambda: processor.console.read_output() == b"" and not processor.watch())
+        wait_until(lambda: processor.console.read_output() == b"" and not processor.watch())
     hear(processor, b"you said: again", type_in(processor, b"again\n"))
     end(processor, claim)
 
@@ -163,9 +164,9 @@ def test_last_words_before_a_core_dump(m4):
     processor, claim = m4.running(TALKS, console="rpmsg", coredump="enabled")
     hear(processor, b"> ", type_in(processor, b"\n"))
     assert processor.console.write_input(b"farewell\n") == 9
-    wait_for(lambda: waiting(processor) >= len(b"you said: farewell"))
+    wait_until(lambda: waiting(processor) >= len(b"you said: farewell"))
     m4.set("device/crash", "fatal")
-    wait_for(lambda: m4.get("state") == "crashed")
+    wait_until(lambda: m4.get("state") == "crashed")
     assert "core dump" in processor.firmware_exit().reason
     assert b"you said: farewell" in processor.console.read_output()
     processor.release(claim)
