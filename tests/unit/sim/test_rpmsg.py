@@ -103,7 +103,7 @@ def test_other_firmware_runs_on_such_a_board_and_a_new_start_begins_anew(started
         processor.start()
         follow(processor, lambda *_, word=word: processor.console.write_input(word) == len(word))
         follow(processor, lambda output, _, word=word: output == word)
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(os.listdir("/proc/self/fd")) <= before
     processor.stop()
 
 
