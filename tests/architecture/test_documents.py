@@ -23,7 +23,7 @@ DOCUMENTS = sorted(
 )
 LINK = re.compile(r"\]\(([^)\s#]+)[^)]*\)")
 PATH = re.compile(r"`((?:domain|adapters|bootstrap|tests|features|script|bench|docs)/[\w./-]+)`")
-PROOF = re.compile(r"`((?:integration|unit|contract)/\w+|podman|docker)::(\w+)`")
+PROOF = re.compile(r"`((?:integration|unit|contract|engines)/\w+|podman|docker)::(\w+)`")
 ENGINES = {"podman": "engines/test_podman_remoteproc", "docker": "engines/test_docker_path"}
 COMPLIANCE = ROOT / "docs/oci-compliance.md"
 DECISIONS = ROOT / "docs/decisions"
