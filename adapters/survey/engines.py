@@ -10,9 +10,9 @@ from shutil import which
 from adapters.linux.files import read_all
 from domain.diagnosis.host import SHIM, EngineFacts
 
-# Programs, and the daemon that runs the shim, which may have a PATH of its own.
+# Programs, and the daemon that starts the shim, which may have a PATH of its own.
 _ENGINES: Mapping[str, str] = {
-    "docker": "dockerd",
+    "docker": "containerd",
     "containerd": "containerd",
     "k3s": "k3s",
     "podman": "",

@@ -28,7 +28,7 @@ def engines(host: Host) -> Iterator[Finding]:
 
 def _shim(engine: EngineFacts, version: str) -> Finding:
     if not engine.shim:
-        text = f"{SHIM} is not in the PATH of its daemon"
+        text = f"{SHIM} is not in containerd's PATH"
         return Finding(FAIL, engine.name, text, "link it there, or install its package")
     if engine.shim_version != version:
         answer = engine.shim_version or "no version"

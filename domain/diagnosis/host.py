@@ -37,7 +37,7 @@ class ProcessorFacts(NamedTuple):
 class EngineFacts(NamedTuple):
     """An engine that was found. `version` is its first line, `` if it does not answer.
 
-    `needs_shim`: it runs containerd's shim, which is `shim`, `` for none in the PATH of its daemon;
+    `needs_shim`: it runs containerd's shim, which is `shim`, `` for none in containerd's PATH;
     `shim_version` is what that program answers to -v.
     """
 

@@ -39,18 +39,18 @@ def test_an_engine_that_tells_nothing_is_shown_too(tmp_path, text):
     assert engines.engines(str(tmp_path))[0].version in ("", "\ufffd")
 
 
-def test_the_shim_is_looked_for_in_the_path_of_the_daemon(tmp_path):
+def test_the_shim_for_docker_is_looked_for_in_containerds_path(tmp_path):
     program(tmp_path / "docker", "echo Docker version 26")
     shim = tmp_path / "daemon" / SHIM
     program(shim, f"printf '{SHIM}:\\n  Version: 0.0.9\\n'")
-    (tmp_path / "dockerd").symlink_to("/bin/sleep")
+    (tmp_path / "daemon/containerd").symlink_to("/bin/sleep")
     path = {"PATH": f"{tmp_path}/daemon:/usr/bin:/bin"}
-    daemon = subprocess.Popen([tmp_path / "dockerd", "600"], env=path)
+    daemon = subprocess.Popen([tmp_path / "daemon/containerd", "600"], env=path)
     try:
         proc = tmp_path / "proc" / str(daemon.pid)
         proc.parent.mkdir()
         proc.symlink_to(f"/proc/{daemon.pid}")
-        wait_until(lambda: (proc / "comm").read_text() == "dockerd\n")
+        wait_until(lambda: (proc / "comm").read_text() == "containerd\n")
         (found,) = engines.engines(str(tmp_path), str(tmp_path / "proc"))
     finally:
         daemon.kill()
