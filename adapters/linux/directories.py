@@ -15,6 +15,7 @@ from adapters.linux.files import open_directory, read_all
 from domain.errors import HostFault, host_fault
 
 _LINKS_MAX = 40  # as in the kernel's own resolution of paths
+_TRIES = 100  # to make a directory that others remove; /proc says for ever that there is none
 _OTHERS_WRITE = 0o022
 _ELSEWHERE = "choose another --root or `run-directory`"
 
@@ -77,14 +78,17 @@ def _make(path: str) -> None:
 
 def _walk(path: str, *, make: bool) -> None:
     path = os.path.abspath(path)
+    tries = _TRIES if make else 1
     while True:
+        tries -= 1
         try:
             return _check_each(path, make=make)
-        except FileNotFoundError:
-            if not make:
-                return None
-            # Another process has removed the directory, as it was empty: make it again.
         except OSError as error:
+            if isinstance(error, FileNotFoundError):
+                if not make:
+                    return None
+                if tries:
+                    continue  # another process has removed the directory, as it was empty
             what = "make" if make else "use"
             raise host_fault(f"cannot {what} the directory {path}", error) from error
 
@@ -145,7 +149,7 @@ def _belongs(at: str, status: os.stat_result, path: str) -> HostFault:
 
 def _writable(at: str, path: str) -> HostFault:
     hint = f"{_ELSEWHERE}, or forbid that: chmod go-w {at}"
-    return HostFault(f"other users can write to {_named(at, path)}", hint=hint)
+    return HostFault(f"other users can write to {_named(at, path).rstrip(',')}", hint=hint)
 
 
 def _named(at: str, path: str) -> str:

@@ -93,6 +93,8 @@ def test_what_is_no_directory_and_what_has_no_end(tmp_path):
         private_directory(f"{tmp_path}/file/x")
     with pytest.raises(HostFault, match="Too many levels"):
         private_directory(f"{tmp_path}/loop/x")
+    with pytest.raises(HostFault, match="No such file"):
+        private_directory("/proc/absent/x")
     check_private(f"{tmp_path}/absent/x")
 
 
