@@ -88,10 +88,16 @@ class Settings(NamedTuple):
 
 def default_run_directory() -> str:
     """Return /run/remoteproc-runtime, or the caller's own unless the caller is real root."""
-    own = os.environ.get("XDG_RUNTIME_DIR", "")
+    own = _base_directory("XDG_RUNTIME_DIR")
     if not own or privileged():
         return "/run/remoteproc-runtime"
     return f"{own}/remoteproc-runtime"
+
+
+def _base_directory(variable: str) -> str:
+    """Return an XDG base directory, "" for none: a relative path is none (its specification)."""
+    path = os.environ.get(variable, "")
+    return path if path.startswith("/") else ""
 
 
 def fork_servers_directory() -> str:
@@ -110,7 +116,7 @@ def cache_of(kind: str) -> str:
 def _default_file() -> str:
     """Return the machine's file, or that of a user who is not real root and has one."""
     if not privileged():
-        own = os.environ.get("XDG_CONFIG_HOME") or f"{_home()}/.config"
+        own = _base_directory("XDG_CONFIG_HOME") or f"{_home()}/.config"
         file = f"{own}/remoteproc-runtime/config.yaml"
         if os.path.exists(file):
             return file

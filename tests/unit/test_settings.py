@@ -97,6 +97,7 @@ def test_a_relative_configuration(config, monkeypatch, tmp_path):
         (0, "/run/user/0", RUN),
         (1000, "/run/user/1000", "/run/user/1000/remoteproc-runtime"),
         (1000, "", RUN),
+        (1000, "run/user/1000", RUN),
     ],
 )
 def test_the_default_run_directory(monkeypatch, user, own, directory):
