@@ -10,6 +10,7 @@ import os
 from adapters.oci.json_value import Value
 from domain.mounts import BundleMount
 
+_READ_ONLY = ("ro", "rro")  # the second also for what is mounted below (mount_setattr(2))
 _BIND = ("bind", "rbind")
 _COPY_UP = "tmpcopyup"  # runc and crun: a tmpfs that begins with a copy of what it covers
 
@@ -27,7 +28,8 @@ def _mount(value: Value, bundle: str) -> BundleMount | None:
     name = kind.text() if kind else "untyped"
     if name == "bind" or any(option in _BIND for option in words):
         path = value.need("source", hint="say which file or directory to mount").text()
-        return BundleMount(destination, os.path.join(bundle, path), read_only="ro" in words)
+        read_only = any(option in _READ_ONLY for option in words)
+        return BundleMount(destination, os.path.join(bundle, path), read_only=read_only)
     if name == "tmpfs" and _COPY_UP in words:
         return None
     return BundleMount(destination, kind=name, layers=_layers(words) if name == "overlay" else "")

@@ -84,6 +84,7 @@ def test_a_good_one(bundle):
             [
                 {"destination": "/proc", "type": "proc", "source": "proc"},
                 {"destination": "/a", "type": "bind", "source": "/s", "options": ["rbind", "ro"]},
+                {"destination": "/r", "type": "bind", "source": "/s", "options": ["rbind", "rro"]},
                 {"destination": "/b", "source": "s", "options": ["bind"]},
                 {"destination": "/c", "type": "tmpfs", "options": ["noexec"]},
                 {"destination": "/d", "type": "tmpfs", "options": ["tmpcopyup"]},
@@ -99,6 +100,7 @@ def test_a_good_one(bundle):
             (
                 BundleMount("/proc", kind="proc"),
                 BundleMount("/a", "/s", read_only=True),
+                BundleMount("/r", "/s", read_only=True),
                 BundleMount("/b", "{bundle}/s"),
                 BundleMount("/c", kind="tmpfs"),
                 BundleMount("/o", kind="overlay", layers="/u:/l:/m"),
