@@ -57,7 +57,7 @@ def main() -> None:
         _complain(str(error))
         code = 1
     except click.ClickException as error:
-        _complain(error.format_message())
+        _complain(f"{error.format_message().removesuffix('.')}; see `{PROGRAM} --help`")
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
         code = 130

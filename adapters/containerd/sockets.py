@@ -20,7 +20,8 @@ _PATH_MAX = 106  # bytes; containerd's limit, see also unix(7)
 
 def path_for(directory: str, grpc_address: str, namespace: str, group: str) -> str:
     """Return the socket's path: one for all containers of a group, and for no other container."""
-    parts = "\0".join(("remoteproc", grpc_address, namespace, group)).encode()
+    words = "\0".join(("remoteproc", grpc_address, namespace, group))
+    parts = words.encode(errors="surrogatepass")
     name = f"{namespace}-{group}-{crc32(parts):08x}"
     path = f"{directory or DIRECTORY}/{name}"
     # A container's creator names the group, so the name must not lead out of the directory.

@@ -303,7 +303,7 @@ class TestSockets:
             for client in waiting:
                 client.close()
 
-    @pytest.mark.parametrize("group", ["../../etc/x", "a" * 200, "é", "a b", "."])
+    @pytest.mark.parametrize("group", ["../../etc/x", "a" * 200, "é", "a b", ".", "\ud800"])
     def test_no_group_leads_out_of_the_directory(self, group):
         path = sockets.path_for("", "/run/containerd/containerd.sock", "moby", group)
         assert os.path.dirname(os.path.normpath(path)) == sockets.DIRECTORY
