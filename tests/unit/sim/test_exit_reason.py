@@ -137,6 +137,6 @@ def test_it_runs_again_after_any_end(opened, image, program):
     processor.release(claim)
     claim = run(processor, image("hello"))
     output, state = follow(processor, lambda output, _: b"tick 1\n" in output)
-    assert output.endswith(b"hello from cortex-m3\ntick 1\n")
+    assert b"hello from cortex-m3\ntick 1\n" in output
     assert state == RUNNING
     processor.release(claim)
