@@ -427,16 +427,39 @@ def test_eight_lives_leave_no_descriptor(m4):
         assert now == descriptors
 
 
-def test_release_leaves_what_somebody_else_runs(m4):
+@pytest.fixture
+def start_theirs(m4):
+    """Starts firmware as another program does."""
+    path = "/lib/firmware/theirs.elf"
+    with open(path, "wb") as file:
+        file.write(PLAIN)
+
+    def start():
+        m4.set("firmware", "theirs.elf")
+        m4.set("state", "start")
+
+    yield start
+    os.unlink(path)
+
+
+def test_release_leaves_what_somebody_else_runs(m4, start_theirs):
     processor, claim = m4.running()
     processor.stop()
-    with open("/lib/firmware/theirs.elf", "wb") as file:
-        file.write(PLAIN)
-    m4.set("firmware", "theirs.elf")
-    m4.set("state", "start")
+    start_theirs()
     m4.open().release(claim)
     assert (m4.get("state"), m4.get("firmware")) == ("running", "theirs.elf")
-    os.unlink("/lib/firmware/theirs.elf")
+
+
+@pytest.mark.parametrize("attached, after", [("replace", "offline"), ("borrow", "running")])
+def test_a_processor_is_taken_amid_kernel_recovery(m4, start_theirs, attached, after):
+    start_theirs()
+    m4.set("device/start_delay_ms", "2000")
+    m4.set("device/crash", "watchdog")
+    wait_until(lambda: m4.get("state") == "offline")
+    processor, claim = m4.running(attached=attached)
+    assert m4.get("state") == "running"
+    processor.release(claim)
+    assert (m4.get("state"), m4.get("firmware")) == (after, "theirs.elf")
 
 
 def test_slow_start_is_not_disturbed_by_signals(m4):
@@ -550,18 +573,14 @@ def test_kernel_stops_it_when_the_owner_is_killed(m4):
 
 
 @pytest.mark.skipif(not glob.glob("/dev/remoteproc*"), reason="CONFIG_REMOTEPROC_CDEV")
-def test_shutdown_on_release_is_cleared_after_release(m4):
+def test_shutdown_on_release_is_cleared_after_release(m4, start_theirs):
     processor, claim = m4.running()
     processor.stop()
     processor.release(claim)
     m4.set("firmware", claim["firmware"])
-    with open("/lib/firmware/theirs.elf", "wb") as file:
-        file.write(PLAIN)
-    m4.set("firmware", "theirs.elf")
-    m4.set("state", "start")
+    start_theirs()
     os.close(os.open(f"/dev/{m4.info.device}", os.O_RDWR))
     assert m4.get("state") == "running", "a close by anyone would stop it"
-    os.unlink("/lib/firmware/theirs.elf")
 
 
 @pytest.mark.skipif(not glob.glob("/dev/remoteproc*"), reason="CONFIG_REMOTEPROC_CDEV")
