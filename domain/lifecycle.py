@@ -24,7 +24,7 @@ from domain.errors import (
 )
 from domain.hook_calls import HookCalls
 from domain.recovery import Recovery, is_settled
-from domain.signals import SIGKILL
+from domain.signals import SIGKILL, is_fatal
 
 _GONE_WITHIN = 10.0  # seconds that a supervisor may take to exit
 
@@ -150,11 +150,11 @@ class Lifecycle:
         return found
 
     def kill(self, container_id: str, number: int) -> None:
-        """Send a signal. After KILL and the stop signals the processor is off on return."""
+        """Send a signal. After fatal ones and the stop signals the processor is off on return."""
         container = self.state(container_id)
         container.check(Operation.KILL)
-        if number == SIGKILL or number in container.stop_signals:
-            self._kill(container, graceful=number != SIGKILL)
+        if (stops := number in container.stop_signals - {SIGKILL}) or is_fatal(number):
+            self._kill(container, graceful=stops)
         else:
             self._supervisors.signal(container, number)
 

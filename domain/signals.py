@@ -17,6 +17,7 @@ _REAL_TIME = {"RTMIN": 34, "RTMAX": 64}  # the C library keeps 32 and 33 for its
 # it, and RTMIN+3, as systemd wants it. For Docker and containerd do not tell a runtime which signal
 # is the image's; they only send it.
 _STOPS = frozenset((_POSIX["TERM"], _POSIX["INT"], _POSIX["QUIT"], _REAL_TIME["RTMIN"] + 3))
+_FAILURES = ("SIGILL", "SIGBUS", "SIGFPE", "SIGSEGV")
 _IMAGE_STOP_SIGNAL = "org.opencontainers.image.stopSignal"
 _LAST = 64  # Linux's SIGRTMAX
 
@@ -52,6 +53,15 @@ def _real_time(name: str) -> int:
         return 0
     number = base + int(f"{sign}{digits}") if len(digits) <= 2 else 0
     return number if _REAL_TIME["RTMIN"] <= number <= _REAL_TIME["RTMAX"] else 0
+
+
+def is_fatal(number: int) -> bool:
+    """Return whether it is KILL, or of an instruction that failed: a supervisor ends at once."""
+    if number == SIGKILL:
+        return True
+    import signal
+
+    return any(number == signal.Signals[name] for name in _FAILURES)
 
 
 def stop_signals(annotations: Mapping[str, str]) -> frozenset[int]:

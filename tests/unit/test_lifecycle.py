@@ -421,7 +421,7 @@ def test_a_processor_that_somebody_else_started_is_left_alone(world, word):
 # --- kill -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("number", "status"), [(15, 0), (2, 0), (9, 137)])
+@pytest.mark.parametrize(("number", "status"), [(15, 0), (2, 0), (9, 137), (11, 137)])
 def test_the_exit_status_of_a_kill(world, number, status):
     world.running()
     world.lifecycle.kill("c1", number)

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 def run(context: CommandContext, container_id: str, signal: str) -> None:
     """Send a signal: a name or a number (default TERM).
 
-    TERM, INT, QUIT, RTMIN+3 and the image's own stop signal stop the processor, KILL stops it and
-    ends the container with 137; others are noted in the log. Returns when the processor is off.
+    TERM, INT, QUIT, RTMIN+3 and the image's own stop signal stop the processor. KILL stops it and
+    ends the container with 137, and so do ILL, BUS, FPE and SEGV. Others are noted in the log.
+    Returns when the processor is off.
     """
     from domain.signals import read_signal
 
