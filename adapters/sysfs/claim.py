@@ -155,7 +155,7 @@ class ProcessorClaims:
         if (
             claim.get("borrowed") == "yes"
             and claim.get("name") == self._name
-            and self._attributes.state() == OFFLINE
+            and self._power.state_after_recovery() == OFFLINE
             and self._attributes.read("firmware") == previous
         ):
             try:

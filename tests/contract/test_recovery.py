@@ -71,25 +71,49 @@ def test_a_stop_amid_the_kernels_recovery_is_no_stop_of_a_processor_that_is_off(
         backend.close()
 
 
-@pytest.mark.skipif("simfs" not in available(), reason="needs root and /dev/fuse")
-@pytest.mark.parametrize("attached, after", [("replace", "offline\n"), ("borrow", "running\n")])
-def test_a_processor_is_taken_amid_the_kernels_recovery_of_others_firmware(
-    tmp_path, attached, after
-):
+@pytest.fixture
+def recovered(tmp_path):
+    """A board, and what crashes firmware of another program that runs there.
+
+    The kernel is recovering it when the call returns.
+    """
     backend = SimfsBackendFixture(tmp_path)
-    try:
-        device, image = backend.board.processors()[0].device, backend.image("hello")
-        shutil.copy(image.path, f"{backend.root}/lib/firmware/theirs.elf")
-        place = Path(f"{backend.root}/sys/class/remoteproc/{device}")
-        (place / "firmware").write_text("theirs.elf")
-        (place / "state").write_text("start")
-        debug = Path(f"{backend.root}/sys/kernel/debug")
+    device = backend.board.processors()[0].device
+    place = Path(f"{backend.root}/sys/class/remoteproc/{device}")
+    debug = Path(f"{backend.root}/sys/kernel/debug")
+    shutil.copy(backend.image("hello").path, f"{backend.root}/lib/firmware/theirs.elf")
+    (place / "firmware").write_text("theirs.elf")
+    (place / "state").write_text("start")
+
+    def crash():
         (debug / f"remoteproc-sim/{device}/start_delay").write_text("2")
         (debug / f"remoteproc/{device}/crash").write_text("1")
         wait_until(lambda: backend.read(device, "state") == "offline\n")
-        processor = backend.board.open(device, ProcessorOptions(attached=attached))
-        processor.release(walk(processor, image, "start"))
-        assert backend.read(device, "state") == after
-        assert backend.read(device, "firmware") == "theirs.elf\n"
-    finally:
-        backend.close()
+
+    yield backend, device, crash
+    backend.close()
+
+
+@pytest.mark.skipif("simfs" not in available(), reason="needs root and /dev/fuse")
+@pytest.mark.parametrize("attached, after", [("replace", "offline\n"), ("borrow", "running\n")])
+def test_a_processor_is_taken_amid_the_kernels_recovery(recovered, attached, after):
+    backend, device, crash = recovered
+    crash()
+    processor = backend.board.open(device, ProcessorOptions(attached=attached))
+    processor.release(walk(processor, backend.image("hello"), "start"))
+    assert backend.read(device, "state") == after
+    assert backend.read(device, "firmware") == "theirs.elf\n"
+
+
+@pytest.mark.skipif("simfs" not in available(), reason="needs root and /dev/fuse")
+def test_what_the_kernel_recovers_is_not_started_for_a_dead_borrower(recovered):
+    """The kernel would count a second user, and one `stop` would not stop it any more."""
+    backend, device, crash = recovered
+    processor = backend.board.open(device, ProcessorOptions(attached="borrow"))
+    claim = walk(processor, backend.image("hello"), "plan_claim")
+    crash()
+    processor.release(claim)
+    state = Path(f"{backend.root}/sys/class/remoteproc/{device}/state")
+    assert state.read_text() == "running\n"
+    state.write_text("stop")
+    assert state.read_text() == "offline\n"
