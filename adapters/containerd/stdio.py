@@ -56,8 +56,10 @@ class TaskIO:
             self.stdio = Stdio(
                 self._input(stdin), out, err, interactive=bool(stdin), terminal=self.terminal
             )
-        except BaseException:
+        except BaseException as error:
             self.close()
+            if isinstance(error, ValueError):  # a NUL, or a URI that is none
+                raise InvalidRequest(f"cannot open {' or '.join(self.names)}: {error}") from error
             raise
         return self
 

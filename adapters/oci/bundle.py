@@ -86,6 +86,8 @@ def load_json(path: str, *, hint: str = "") -> Any:
         raise NotFound(f"{path} does not exist", hint=hint) from None
     except OSError as error:
         raise InvalidRequest(f"cannot read {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise InvalidRequest(f"{path!r} is no file name: it has a NUL") from error
     if len(data) > _LIMIT:
         raise InvalidRequest(f"{path} is larger than {_LIMIT >> 20} MiB")
     return parse_json(data, path)

@@ -271,6 +271,11 @@ def test_a_directory_in_its_place(tmp_path):
         read_bundle("c1", str(tmp_path))
 
 
+def test_a_path_that_is_none():
+    with pytest.raises(InvalidRequest, match="is no file name"):
+        read_bundle("c1", "/a\0")
+
+
 def no_lifecycle(config, root, _=""):
     raise AssertionError("spec needs no use case")
 
