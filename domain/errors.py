@@ -11,6 +11,8 @@ import os
 
 from domain.text import printable
 
+_LONGEST = 1 << 15  # characters of a message, and of a hint: a path has room, all of it escaped
+
 NO_SUCH_FILE = "no such file or directory"
 """Go's words for ENOENT. Docker and Podman look for them: the exit code is 127 then, as runc's."""
 
@@ -30,8 +32,11 @@ class RemoteprocError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        # Messages quote names from images: such a name must not break or forge a line.
-        return printable(f"{self.message}; {self.hint}" if self.hint else self.message)
+        # Messages quote names from images: such a name must not break, forge or flood a line.
+        words = (self.message, self.hint) if self.hint else (self.message,)
+        return printable(
+            "; ".join(w if len(w) <= _LONGEST else f"{w[:_LONGEST]}..." for w in words)
+        )
 
 
 class InvalidRequest(RemoteprocError):
@@ -109,7 +114,12 @@ def host_fault(what: str, error: OSError, hint: str = "") -> HostFault:
 
 
 def internal_error(error: BaseException) -> str:
-    """Return a line on a mistake in this program: the error, and the source line that raised it."""
+    """Return a line on a mistake in this program: the error, and the source line that raised it.
+
+    Of want of memory, which is no mistake, too.
+    """
+    if isinstance(error, MemoryError):
+        return NO_MEMORY
     trace, place = error.__traceback__, ""
     while trace:
         file = "/".join(trace.tb_frame.f_code.co_filename.split("/")[-2:])
@@ -117,6 +127,8 @@ def internal_error(error: BaseException) -> str:
         trace = trace.tb_next
     return printable(f"internal error: {type(error).__name__}: {error}{place}")
 
+
+NO_MEMORY = "there is no memory left; end other programs, or raise a limit of memory"
 
 RAISE_LIMIT = "raise that limit: the supervisor and a simulated processor run inside of it"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from domain.errors import RemoteprocError, internal_error
+from domain.errors import NO_MEMORY, RemoteprocError, internal_error
 from domain.light_types import NamedTuple
 from domain.text import printable
 
@@ -67,6 +67,8 @@ def outcome_of(error: BaseException) -> Outcome:
             return Outcome(error.code if isinstance(error.code, int) else FAILED)
         case BrokenPipeError():
             return Outcome(FAILED)
+        case MemoryError():
+            return Outcome(FAILED, NO_MEMORY)
         case OSError():
             return Outcome(FAILED, f"{error.filename or 'system'}: {error.strerror or error}")
     return _of_click(error) or Outcome(

@@ -33,6 +33,15 @@ def test_nothing_that_is_quoted_breaks_or_forges_a_line(message, hint):
     text.encode()  # no lone surrogate either
 
 
+def test_nothing_that_is_quoted_floods_a_line():
+    text = str(NotFound("x" * 1_000_000, hint="look elsewhere"))
+    assert len(text) < 40_000 and text.endswith("x...; look elsewhere")
+
+
+def test_want_of_memory_is_no_mistake_of_ours():
+    assert errors.internal_error(MemoryError()).startswith("there is no memory left; ")
+
+
 def test_readable_text_stays_as_it_is():
     assert str(InvalidRequest("Prozessor »m4« läuft")) == "Prozessor »m4« läuft"
 

@@ -48,6 +48,7 @@ ERRORS = [
     (OSError(28, "No space left on device", "/run/x"), (1, "/run/x: No space left on device")),
     (OSError(28, "No space left on device"), (1, "system: No space left on device")),
     (OSError("odd"), (1, "system: odd")),
+    (MemoryError(), (1, errors.NO_MEMORY)),
 ]
 
 
