@@ -93,6 +93,14 @@ def _of_click(error: BaseException) -> Outcome | None:
     return Outcome(INTERRUPTED, "interrupted") if isinstance(error, click.Abort) else None
 
 
+def _flush() -> None:
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        error.filename = "standard output"
+        raise
+
+
 def run(command: Callable[[], object], log: LogTarget) -> int:
     """Run the command line, write an error to stderr and to the log; return the exit code.
 
@@ -100,7 +108,7 @@ def run(command: Callable[[], object], log: LogTarget) -> int:
     """
     try:
         code = command()
-        sys.stdout.flush()
+        _flush()
         return code if isinstance(code, int) else 0
     except BaseException as error:
         code, message = outcome_of(error)

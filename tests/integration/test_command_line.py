@@ -149,6 +149,15 @@ def test_a_closed_stdout_prints_no_error(backend):
     assert outcome.code == 1 and outcome.err == ""
 
 
+def test_a_full_disk_below_stdout_is_named(backend):
+    full = os.open("/dev/full", os.O_WRONLY)
+    try:
+        outcome = backend.command("processors", stdout=full)
+    finally:
+        os.close(full)
+    assert outcome.refusal == "standard output: No space left on device"
+
+
 def called(*words):
     command = [f"{PROGRAMS}/remoteproc-runtime", *words]
     return subprocess.run(command, capture_output=True, text=True, timeout=30)
