@@ -31,12 +31,12 @@ class Logger:
             kept = environment_of("PATH", "LANG")
             environment = {**kept, "CONTAINER_ID": container, "CONTAINER_NAMESPACE": namespace}
             self._pid = _spawn(command, environment, {3: out, 4: err, 5: theirs})
+            self._pidfd = os.pidfd_open(self._pid)
         except BaseException:
             for end in ends:
                 os.close(end[0])
                 os.close(end[1])
             raise
-        self._pidfd = os.pidfd_open(self._pid)
         for descriptor in (out, err, theirs):
             os.close(descriptor)
         try:

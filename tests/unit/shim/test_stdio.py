@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import signal
@@ -11,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from adapters.containerd.logger import Logger
 from adapters.containerd.ttrpc.errors import Code
+from adapters.linux.process_tree import children
 from tests.waiting import wait_until
 
 
@@ -142,6 +145,19 @@ def test_logger_program(served):
     with open(f"{log}.done") as file:
         lines = file.read().splitlines()
     assert lines[0] == "tests/c" and len(lines) > 1
+
+
+def test_a_logger_that_cannot_be_watched_leaves_no_descriptor(monkeypatch):
+    def refuse(_):
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    descriptors, processes = os.listdir("/proc/self/fd"), children(os.getpid())
+    monkeypatch.setattr(os, "pidfd_open", refuse)
+    with pytest.raises(OSError, match="Too many open files"):
+        Logger("binary:///bin/cat", "c", "tests")
+    assert os.listdir("/proc/self/fd") == descriptors
+    for ended in set(children(os.getpid())).difference(processes):
+        os.waitpid(ended, 0)  # it has no input any more
 
 
 @pytest.mark.parametrize(
