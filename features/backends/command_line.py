@@ -170,7 +170,7 @@ class CommandLineBackend(Backend):
         """Take the board down after the last container; return what is not as it was before."""
         return []
 
-    def remains(self, patience: float = 3.0) -> list[str]:
+    def remains(self, patience: float = 10.0) -> list[str]:
         """Return the processes and files that containers have left; kill these processes.
 
         A process that ends within `patience` seconds does not count.

@@ -148,6 +148,7 @@ def files_under(top: str) -> list[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)  # it may install protoc over the network
 def test_generating_again_gives_the_same_bytes(tmp_path):
     subprocess.run([f"{ROOT}/script/protoc", tmp_path], check=True)
     made = files_under(str(tmp_path))
