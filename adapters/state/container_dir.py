@@ -87,7 +87,7 @@ def read_container(container_id: str, directory: int) -> FirmwareContainer:
                 paused=_exists("paused", directory),
                 exit=read_exit(directory),
             )
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise HostFault(
             f"the state of container {container_id} is damaged", hint="remove its directory"
         ) from error

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from adapters.state import container_dir
 from adapters.state.container_store import DirectoryStore
 from domain.container import Exit, FirmwareContainer, Status
-from domain.errors import AlreadyExists, InvalidRequest, NotFound
+from domain.errors import AlreadyExists, HostFault, InvalidRequest, NotFound
 from domain.firmware import FirmwareImage
 from tests.fakes.store import MemoryStore
 
@@ -367,3 +367,14 @@ def test_everything_is_read_back_as_it_was_written(place, annotations, created, 
 def test_a_sandbox_has_no_firmware(place):
     add(place.store, firmware=None, processor="", device="")
     assert place.other.load("c1") == container(firmware=None, processor="", device="")
+
+
+@pytest.mark.parametrize("text", ["", "null", "[1]", "{", "[" * 100_000, "{}", '"\\ud800"'])
+def test_a_damaged_record_is_a_fault_that_names_the_container(tmp_path, text):
+    (tmp_path / "container.json").write_text(text)
+    directory = os.open(tmp_path, os.O_RDONLY)
+    try:
+        with pytest.raises(HostFault, match="container c1"):
+            container_dir.read_container("c1", directory)
+    finally:
+        os.close(directory)
