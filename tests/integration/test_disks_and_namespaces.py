@@ -34,7 +34,7 @@ print(sorted(answers))
 
 @pytest.fixture
 def bundle(backend):
-    """A bundle whose firmware prints nothing, so that the container's log does not grow."""
+    """A bundle whose firmware prints one line, so that the container's log does not grow."""
     return backend.bundle(backend.sample("ignores all messages"), "m3-0")
 
 
@@ -59,6 +59,7 @@ def state(backend, within):
 @pytest.mark.parametrize("kind", ["space", "inodes", "read-only"])
 def test_reading_changes_nothing(backend, bundle, disk, place, kind):
     start(backend, bundle, disk)
+    wait_until(lambda: "spinning" in backend.command("logs", "pump", within=disk.within).out)
     if kind != "read-only":
         disk.fill(kind)
     within = [*(disk.read_only if kind == "read-only" else disk.within), *FOREIGN[place]]
