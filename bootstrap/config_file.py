@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 _BACKENDS = ("sysfs", "sim")
 _PATHS = ("tree", "firmware-directory", "run-directory")
 _KEYS = ("backend", "board", *_PATHS, "simulator-users", "kubernetes", "processors")
+_SHORTEST_POLL = 0.01  # seconds; with 0 a supervisor would never rest
 _USER_MAX = 2**32 - 1  # which stands for "no id" (setresuid(2))
 _USER_DIGITS = 10  # int() refuses thousands
 _POLICY = (
@@ -150,7 +151,9 @@ def _value(key: str, value: YamlNode) -> Any:
             return value.number()
         case "consoles":
             return {tty: speed.number() for tty, speed in value.pairs().items()}
-        case "poll-seconds" | "wait-seconds":
+        case "poll-seconds":
+            return value.seconds(_SHORTEST_POLL)
+        case "wait-seconds":
             return value.seconds()
         case "require":
             return value.choice(tuple(_REQUIRED))

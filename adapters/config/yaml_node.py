@@ -99,15 +99,16 @@ class YamlNode:
             self.fail(f"{self.key} {text} is out of range")
         return number
 
-    def seconds(self) -> float:
-        """Read a time of up to a day."""
+    def seconds(self, least: float = 0.0) -> float:
+        """Read a time of at least so many seconds, and up to a day."""
         text = self.text()
         try:
             seconds = float(text)
         except ValueError:
             seconds = -1.0
-        if not 0 <= seconds <= _LONGEST_TIME:
-            self.fail(f"{self.key} {text!r} is no number of seconds from 0 to {_LONGEST_TIME:g}")
+        if not least <= seconds <= _LONGEST_TIME:
+            allowed = f"from {least:g} to {_LONGEST_TIME:g}"
+            self.fail(f"{self.key} {text!r} is no number of seconds {allowed}")
         return seconds
 
     def errno(self) -> str:

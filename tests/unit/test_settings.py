@@ -117,6 +117,7 @@ def test_the_default_run_directory(monkeypatch, user, own, directory):
         ("backend: [sim]\n", 1, "backend must be a text"),
         ("backend: sim\nboard: {a: b}\n", 2, "board must be a text"),
         ("run-directory:\n  - /x\n", 2, "run-directory must be a text"),
+        ("processors: {m4: {poll-seconds: 0}}\n", 1, "'0' is no number of seconds from 0.01 to"),
         ("- backend\n", 1, "must be a mapping"),
         ("sim\n", 1, "must be a mapping"),
         ("backend: sim\n", 1, "needs a `board`"),
