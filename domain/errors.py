@@ -34,9 +34,7 @@ class RemoteprocError(Exception):
     def __str__(self) -> str:
         # Messages quote names from images: such a name must not break, forge or flood a line.
         words = (self.message, self.hint) if self.hint else (self.message,)
-        return printable(
-            "; ".join(w if len(w) <= _LONGEST else f"{w[:_LONGEST]}..." for w in words)
-        )
+        return printable("; ".join(map(_shortened, words)))
 
 
 class InvalidRequest(RemoteprocError):
@@ -111,6 +109,12 @@ def host_fault(what: str, error: OSError, hint: str = "") -> HostFault:
     """Return the error of a failed system call; the message begins with `what`."""
     number = error.errno or 0
     return HostFault(f"{what}: {reason(error)}", errno=number, hint=hint or _HINTS.get(number, ""))
+
+
+def _shortened(words: str) -> str:
+    """Return words of any length with their begin and their end: the reason is said last."""
+    half = _LONGEST // 2
+    return words if len(words) <= _LONGEST else f"{words[:half]}...{words[-half:]}"
 
 
 def internal_error(error: BaseException) -> str:

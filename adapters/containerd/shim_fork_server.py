@@ -150,7 +150,7 @@ class ShimForkServer:
     def _forget(self) -> None:
         """Remove the socket, so that the next caller starts another server."""
         try:
-            if self._stat_socket() == self._bound:
+            if self._bound and os.path.samestat(self._stat_socket(), self._bound):
                 os.unlink(self._name, dir_fd=self._directory)
         except OSError:
             pass

@@ -34,8 +34,10 @@ def test_nothing_that_is_quoted_breaks_or_forges_a_line(message, hint):
 
 
 def test_nothing_that_is_quoted_floods_a_line():
-    text = str(NotFound("x" * 1_000_000, hint="look elsewhere"))
-    assert len(text) < 40_000 and text.endswith("x...; look elsewhere")
+    """The reason, which is said after what is quoted, stays."""
+    text = str(NotFound(f"cannot open {'x' * 1_000_000}: EIO", hint="look elsewhere"))
+    assert len(text) < 40_000 and "x...x" in text
+    assert text.startswith("cannot open x") and text.endswith("x: EIO; look elsewhere")
 
 
 def test_want_of_memory_is_no_mistake_of_ours():
