@@ -50,7 +50,7 @@ def test_where_no_thread_can_be_started_the_command_can_be_started_again(command
         assert file.read() == "text"
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("error", [OSError("planted"), ValueError("planted"), MemoryError()])
 def test_a_command_whose_output_cannot_be_written_ends(command, error, monkeypatch):
     def fail(*_):
