@@ -56,7 +56,8 @@ class DraKubelet:
                     status = os.stat(path)
                 except FileNotFoundError:
                     continue
-                found[path] = (status.st_ino, status.st_ctime_ns)
+                # Not st_ctime: a driver that sets the mode of its socket makes no other socket.
+                found[path] = (status.st_ino, status.st_mtime_ns)
             for path in [p for p, known in self._known.items() if found.get(p) != known]:
                 del self._known[path]
                 self.drivers = {n: p for n, p in self.drivers.items() if p != path}
