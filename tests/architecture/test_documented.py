@@ -43,6 +43,8 @@ def test_keys_of_the_configuration():
     rows = first_cells(section("configuration.md", "Configuration"))
     general = keys_that_errors_name("x: 1")
     assert rows == general | keys_that_errors_name("processors: {m4: {x: 1}}")
+    text = section("configuration.md", "Configuration")
+    assert [k for k in keys_that_errors_name("kubernetes: {x: 1}") if f"`{k}`" not in text] == []
 
 
 def test_boards():

@@ -6,10 +6,7 @@ import re
 import subprocess
 
 import pytest
-import yaml
 
-from bootstrap import config_file
-from domain.annotations import known
 from tests.architecture.sources import ROOT
 
 DOCUMENTS = sorted(
@@ -49,16 +46,6 @@ def test_the_proofs_of_compliance_exist():
         file: (ROOT / f"tests/{ENGINES.get(file, file)}.py").read_text() for file, _ in named
     }
     assert [pair for pair in named if f"def {pair[1]}(" not in sources[pair[0]]] == []
-
-
-def test_each_annotation_key_and_shipped_board_is_described():
-    """The keys are those of the example in bootstrap/config_file.py."""
-    keys = yaml.safe_load((config_file.__doc__ or "").partition("\n\n")[2])
-    keys |= {**keys.pop("kubernetes"), **keys["processors"]["m4"]}
-    boards = {path.stem for path in (ROOT / "adapters/sim/boards").glob("*.yaml")}
-    for document, names in (("configuration", {*known(), *keys}), ("simulated-boards", boards)):
-        text = (ROOT / f"docs/{document}.md").read_text()
-        assert [name for name in sorted(names) if f"`{name}`" not in text] == [], document
 
 
 def test_links_paths_and_proofs_are_found():
