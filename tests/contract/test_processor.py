@@ -8,6 +8,7 @@ import json
 import re
 import select
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -313,10 +314,12 @@ def test_the_last_words_are_heard(backend, run, program):
 def test_reading_never_waits(backend, run, program):
     assert backend.open().console.read_output() == b""
     processor, _ = run(program)
-    began = time.monotonic()
+    moments = [time.monotonic()]
     for _ in range(20):
         processor.console.read_output()
-    assert time.monotonic() - began < PATIENCE
+        moments.append(time.monotonic())
+    # The middle one of all times: the machine may stand still during one of them.
+    assert sorted(b - a for a, b in pairwise(moments))[10] < 0.05
 
 
 def test_nothing_is_read_twice(backend, run):

@@ -17,7 +17,6 @@ from features.steps.world import succeed
 from tests.moments import moments
 from tests.waiting import wait_until
 
-NOTHING = lambda: None  # noqa: E731
 RANDOM = random.Random(9)  # the seed makes a failure repeatable
 
 many_moments = pytest.mark.parametrize(
@@ -32,6 +31,10 @@ def run(backend, bundle, container):
     succeed(backend.command("create", "--bundle", bundle, container))
     succeed(backend.command("start", container))
     return backend.state(container)["pid"]
+
+
+def nothing():
+    """Needs no preparation, or leaves nothing to clean up."""
 
 
 def usual_seconds(backend, words, before, after):
@@ -117,7 +120,7 @@ def test_create_killed_at_any_moment_can_be_repeated(backend, bundle, count):
         succeed(backend.command("delete", "--force", "pump"))
 
     killed = 0
-    for seconds in moments(usual_seconds(backend, words, NOTHING, delete), count, RANDOM):
+    for seconds in moments(usual_seconds(backend, words, nothing, delete), count, RANDOM):
         killed += killed_after(backend, seconds, *words)
         # No supervisor continues without a container that `list` shows.
         wait_until(lambda: not backend.processes() or os.path.exists(f"{backend.root}/pump"))
@@ -130,7 +133,7 @@ def test_create_killed_at_any_moment_can_be_repeated(backend, bundle, count):
         delete()
         wait_until(lambda: not backend.processes())
         assert os.listdir(backend.root) == []
-    assert killed >= count // 8
+    assert killed >= count // 4
     with open(f"{backend.place}/killed.out") as file:
         assert "Traceback" not in file.read(), "of supervisors whose creator has died"
 
@@ -154,7 +157,7 @@ def test_start_killed_at_any_moment_has_happened_or_has_not(backend, bundle, cou
         assert backend.state("pump")["status"] == "running"
         assert backend.processor("m3-0")["owner"] == "pump"
         delete()
-    assert killed >= count // 8
+    assert killed >= count // 4
 
 
 @all_moments
@@ -168,13 +171,13 @@ def test_delete_killed_at_any_moment_can_be_repeated(backend, bundle, force, cou
             succeed(backend.command("kill", "pump"))
 
     killed = 0
-    for seconds in moments(usual_seconds(backend, words, ready, NOTHING), count, RANDOM):
+    for seconds in moments(usual_seconds(backend, words, ready, nothing), count, RANDOM):
         ready()
         killed += killed_after(backend, seconds, *words)
         outcome = backend.command(*words)
         assert outcome.code == 0 or "container pump does not exist" in outcome.refusal
         assert backend.remains() == []
-    assert killed >= count // 8
+    assert killed >= count // 4
 
 
 @all_moments
