@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import os
 import time
-from os.path import isdir
 
 from adapters.encoding.light_json import dumps, loads
 from adapters.isolation.cgroup_limits import settings
@@ -81,20 +80,21 @@ class Group:
 
     def _record(self, mounted: list[Hierarchy]) -> None:
         """Record the groups that are missing there, besides those that are recorded already."""
-        missing = [path for each in mounted for _, path in self._levels(each) if not isdir(path)]
+        paths = [path for hierarchy in mounted for _, path in self._levels(hierarchy)]
+        missing = [path for path in paths if not os.path.isdir(path)]
         self._recorded += [path for path in missing if path not in self._recorded]
         write_whole(RECORD, dumps(self._recorded).encode(), self._directory)
 
     def _make(self, hierarchy: Hierarchy) -> None:
-        for _ in range(_ATTEMPTS - 1):
+        for left in reversed(range(_ATTEMPTS)):
             try:
-                return self._make_levels(hierarchy)
+                self._make_levels(hierarchy)
+                return
             except OSError as error:
-                if error.errno not in _GONE:
+                if error.errno not in _GONE or not left:
                     raise
                 # The end of another container has removed a parent, which was empty still.
                 self._record([hierarchy])
-        return self._make_levels(hierarchy)
 
     def _make_levels(self, hierarchy: Hierarchy) -> None:
         for parent, path in self._levels(hierarchy):

@@ -15,7 +15,7 @@ from adapters.linux.files import open_directory, read_all
 from domain.errors import HostFault, host_fault
 
 _LINKS_MAX = 40  # as in the kernel's own resolution of paths
-_TRIES = 100  # to make a directory that others remove; /proc says for ever that there is none
+_TRIES = 100  # to make a directory that others remove; in /proc there will never be one
 _OTHERS_WRITE = 0o022
 _ELSEWHERE = "choose another --root or `run-directory`"
 
@@ -78,19 +78,18 @@ def _make(path: str) -> None:
 
 def _walk(path: str, *, make: bool) -> None:
     path = os.path.abspath(path)
-    tries = _TRIES if make else 1
-    while True:
-        tries -= 1
+    what = "make" if make else "use"
+    for left in reversed(range(_TRIES)):
         try:
-            return _check_each(path, make=make)
+            _check_each(path, make=make)
+            return
         except OSError as error:
-            if isinstance(error, FileNotFoundError):
-                if not make:
-                    return None
-                if tries:
-                    continue  # another process has removed the directory, as it was empty
-            what = "make" if make else "use"
-            raise host_fault(f"cannot {what} the directory {path}", error) from error
+            absent = isinstance(error, FileNotFoundError)
+            if absent and not make:
+                return
+            if not (absent and left):
+                raise host_fault(f"cannot {what} the directory {path}", error) from error
+            # Another process has removed the directory, as it was empty: make it again.
 
 
 def _check_each(path: str, *, make: bool) -> None:

@@ -115,11 +115,10 @@ class Launch:
     def _ended(self) -> HostFault:
         given = self.container.linux_config.rlimits
         limits = ", ".join(f"{each.kind} of {each.soft}" for each in given)
+        hint = f"process.rlimits may be too low for it: {limits}" if limits else ""
         return self._limited() or HostFault(
             f"the supervisor of container {self.container.id} ended before it was ready",
-            hint=f"process.rlimits may be too low for it: {limits}"
-            if limits
-            else "its words are on standard error",
+            hint=hint or "its words are on standard error",
         )
 
 
