@@ -46,7 +46,7 @@ _PATHS = ("tree", "firmware-directory", "run-directory")
 _KEYS = ("backend", "board", *_PATHS, "simulator-users", "kubernetes", "processors")
 _SHORTEST_POLL = 0.01  # seconds; with 0 a supervisor would never rest
 _USER_MAX = 2**32 - 1  # which stands for "no id" (setresuid(2))
-_USER_DIGITS = 10  # int() refuses thousands
+_USER_DIGITS = 10  # of a user id; int() fails for thousands of digits
 _POLICY = (
     *("resource-table", "images", "size-limit", "consoles", "coredumps"),
     *("poll-seconds", "wait-seconds", "start-retries"),

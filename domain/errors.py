@@ -112,7 +112,7 @@ def host_fault(what: str, error: OSError, hint: str = "") -> HostFault:
 
 
 def _shortened(words: str) -> str:
-    """Return words of any length with their begin and their end: the reason is said last."""
+    """Return the words without their middle if they are too long: the reason is at the end."""
     half = _LONGEST // 2
     return words if len(words) <= _LONGEST else f"{words[:half]}...{words[-half:]}"
 
@@ -120,7 +120,7 @@ def _shortened(words: str) -> str:
 def internal_error(error: BaseException) -> str:
     """Return a line on a mistake in this program: the error, and the source line that raised it.
 
-    Of want of memory, which is no mistake, too.
+    A MemoryError is no such mistake: the line says that there is no memory left.
     """
     if isinstance(error, MemoryError):
         return NO_MEMORY

@@ -153,8 +153,8 @@ class Lifecycle:
         """Send a signal. After fatal ones and the stop signals the processor is off on return."""
         container = self.state(container_id)
         container.check(Operation.KILL)
-        if (stops := number in container.stop_signals - {SIGKILL}) or is_fatal(number):
-            self._kill(container, graceful=stops)
+        if (graceful := number in container.stop_signals - {SIGKILL}) or is_fatal(number):
+            self._kill(container, graceful=graceful)
         else:
             self._supervisors.signal(container, number)
 

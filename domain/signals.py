@@ -56,10 +56,10 @@ def _real_time(name: str) -> int:
 
 
 def is_fatal(number: int) -> bool:
-    """Return whether it is KILL, or of an instruction that failed: a supervisor ends at once."""
+    """Return whether the signal ends a supervisor at once: KILL, or one of a failed instruction."""
     if number == SIGKILL:
         return True
-    import signal
+    import signal  # knows their numbers, which depend on the architecture
 
     return any(number == signal.Signals[name] for name in _FAILURES)
 

@@ -15,7 +15,7 @@ BOUND = (
 
 
 def own_cache(place: str) -> tuple[list[str], dict[str, str]]:
-    """Return the words before a command, and its environment, so that its cache is in a place."""
+    """Return words before a command, and its environment, which give it a cache below `place`."""
     own = f"{place}/parsed"
     os.makedirs(own, 0o700, exist_ok=True)
     before = ["unshare", "--mount", "sh", "-c", BOUND, own] if os.geteuid() == 0 else []

@@ -49,9 +49,9 @@ class LinuxContainers:
         self._lost = lost
         self._ids: set[str] = set()
         self._shim: LinuxShim | None = None
-        self._lock = threading.Lock()  # of these two
-        # Held while the shim is started, and until it has ended: until then one that is started
-        # for the same pod would be the one that ends.
+        self._lock = threading.Lock()  # of `_ids` and `_shim`
+        # Held while the shim is started, and while it ends: a start for the same pod would return
+        # the shim that is ending.
         self._changing = threading.Lock()
 
     def __len__(self) -> int:

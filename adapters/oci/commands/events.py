@@ -10,13 +10,12 @@ from adapters.oci.commands import CommandContext
 if TYPE_CHECKING:
     import click
 
+_DAY = 86400.0  # seconds
+
 
 def run(context: CommandContext, container_id: str, interval: float, stats: bool) -> None:
     """Print what a container uses, as JSON, until it has ended."""
     ps_events.follow(context.lifecycle, container_id, interval, once=stats)
-
-
-_DAY = 86400.0  # seconds
 
 
 def _seconds(_: click.Context, parameter: click.Parameter, text: str) -> float:

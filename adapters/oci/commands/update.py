@@ -10,7 +10,7 @@ from adapters.oci.commands import CommandContext
 if TYPE_CHECKING:
     import click
 
-_DIGITS = 19  # of a number of bytes; int() refuses thousands
+_DIGITS = 19  # of a number of bytes; int() fails for thousands of digits
 _UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 # runc's options that change what firmware and its supervisor have no use for.
 _IGNORED = (
